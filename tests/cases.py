@@ -1,0 +1,29 @@
+"""One tiny instance of every model, and input for it: what the contract and capability tests run over."""
+
+import numpy as np
+import tensorflow as tf
+
+import zoo
+
+CASES = {  # model -> arguments, all different from the defaults
+    "vae": dict(shape=(4, 4, 1), levels=3, latent_size=2, network="conv", hidden=(4, 6), activation="relu"),
+}
+
+
+def make(name, **arguments):
+    """Makes the tiny instance of a model, with reproducible weights."""
+    tf.keras.utils.set_random_seed(1)
+    return zoo.create(name, **(CASES[name] | arguments))
+
+
+def batch(model, num, seed=0):
+    """Random examples (with a condition where the model has one) from a model's domain, [num, *shape]."""
+    domain, rng = model.domain, np.random.default_rng(seed)
+    if domain.dtype == tf.int32 or domain.kind == "binary":
+        x = rng.integers(0, domain.levels, (num, *domain.shape))
+    elif domain.range:
+        x = rng.uniform(*domain.range, (num, *domain.shape))
+    else:
+        x = rng.normal(size=(num, *domain.shape))
+    x = tf.constant(x, domain.dtype)
+    return (x, tf.constant(rng.integers(0, domain.classes, num), tf.int32)) if domain.classes else x

@@ -1,0 +1,1 @@
+"""Programs that train, evaluate, sample and export the zoo's models."""

@@ -1,0 +1,45 @@
+"""Discrete pixels: Bernoulli for two levels, Categorical for more, independent given the logits.
+
+Logits are [..., height, width, channels] for two levels (the log-odds of a one) and [..., height, width, channels, levels] for more.
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo import random
+
+tfd = tfp.distributions
+
+
+def pixels(logits, levels, event_ndims=3):
+    """The distribution of an image with independent pixels; `event_ndims` counts the image's own dimensions."""
+    if levels == 2:
+        return tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), event_ndims)
+    return tfd.Independent(tfd.Categorical(logits=logits), event_ndims)
+
+
+def mean(logits, levels):
+    """The mean level of each pixel, float32 [..., height, width, channels]."""
+    if levels == 2:
+        return tf.sigmoid(logits)
+    return tf.linalg.matvec(tf.nn.softmax(logits), tf.range(levels, dtype=logits.dtype))
+
+
+def noise_rows(seeds, shape, levels):
+    """The noise of `from_noise` for one image per row: uniforms [batch, *shape] or Gumbels [batch, *shape, levels]."""
+    if levels == 2:
+        return random.uniform_rows(seeds, shape)
+    # The smallest uniform is kept away from 0, where the double logarithm would be infinite.
+    return -tf.math.log(-tf.math.log(random.uniform_rows(seeds, (*shape, levels), minval=1e-20)))
+
+
+def from_noise(logits, noise, levels):
+    """Pixels drawn by inverting the noise: float32 {0, 1} for two levels, int32 for more."""
+    if levels == 2:
+        return tf.cast(noise < tf.sigmoid(logits), tf.float32)
+    return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
+
+
+def centre(x, levels):
+    """Levels 0..levels-1 as float32 on [-1, 1], for a network to read."""
+    return tf.cast(x, tf.float32) * (2.0 / (levels - 1)) - 1.0

@@ -1,0 +1,196 @@
+"""The contract that every model of the zoo stands behind.
+
+A model is a game of players. A player is a name, some weights and a loss to minimise; in a step each player moves in turn. A
+likelihood model is a game of one, a GAN of two. What else a model can do is a short list of capabilities, each a protocol below;
+a model that lacks one does not define it. Evaluation, export, pictures and tests are written once per capability.
+"""
+
+import abc
+import types
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import keras
+import tensorflow as tf
+
+from zoo import random
+
+
+class Domain(NamedTuple):
+    """What a model's examples are: the declaration that the input pipeline fulfils.
+
+    kind: `binary` (float32 in {0, 1}), `levels` (int32 in 0..levels-1), `real` (float32), `tokens` (int32), `waveform` (float32).
+    shape: of one example. levels: number of values that a discrete example's entry can take.
+    range: (low, high) to which the values of `real` image data are scaled; None leaves tables and points as they are.
+    dequantized: whether `real` image data get uniform noise of one level's width (a density model of real values needs it).
+    classes: number of class labels if the model is conditional on one; its batch is then a pair (x, condition int32 [batch]).
+    """
+
+    kind: str
+    shape: tuple
+    levels: int | None = None
+    range: tuple | None = None
+    dequantized: bool = False
+    classes: int | None = None
+
+    @property
+    def dtype(self):
+        return tf.int32 if self.kind in ("levels", "tokens") else tf.float32
+
+    def batch_spec(self, batch_size=None):
+        """The `tf.TensorSpec` of one batch: x, or (x, condition)."""
+        x = tf.TensorSpec((batch_size, *self.shape), self.dtype)
+        return (x, tf.TensorSpec((batch_size,), tf.int32)) if self.classes else x
+
+
+class Player(NamedTuple):
+    """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean of their sum."""
+
+    name: str
+    weights: Sequence
+    loss: Callable
+    updates: int = 1
+
+
+@runtime_checkable
+class ExactLikelihood(Protocol):
+    def log_prob(self, x, condition=None):
+        """log p(x) in nats, [batch]."""
+
+
+@runtime_checkable
+class LowerBound(Protocol):
+    def elbo(self, x, seeds, condition=None):
+        """One-sample lower bound of log p(x) in nats, [batch]; row i's noise comes from `seeds[i]`."""
+
+
+@runtime_checkable
+class ImportanceWeighted(LowerBound, Protocol):
+    def log_prob(self, x, seeds, num_samples=100, condition=None):
+        """Importance-weighted lower bound log 1/k sum_k p(x, z_k) / q(z_k | x) in nats, [batch]."""
+
+
+@runtime_checkable
+class Autoencoding(Protocol):
+    def encode(self, x, condition=None):
+        """The code of x: deterministic, float32 [batch, ...]."""
+
+    def decode(self, z, condition=None):
+        """The example of a code, in the domain's units (the mean where the decoder is a distribution)."""
+
+
+@runtime_checkable
+class Completing(Protocol):
+    def complete(self, x, mask, seeds, condition=None):
+        """Draws what is missing: keeps x where `mask` (bool, [batch, height, width]) is true."""
+
+
+def likelihood_kind(model):
+    """`exact`, `lower_bound` or None, of a model or a model class."""
+    if hasattr(model, "elbo"):
+        return "lower_bound"
+    return "exact" if hasattr(model, "log_prob") else None
+
+
+def capabilities(model):
+    """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
+    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete")
+    found = [name for name in names if hasattr(model, name)]
+    if "encode" in found:
+        found += ["reconstruct", "interpolate"]
+    return tuple(found)
+
+
+def split_batch(batch):
+    """Returns (x, condition) of a batch that is x or (x, condition)."""
+    return batch if isinstance(batch, (tuple, list)) else (batch, None)
+
+
+def losses_and_gradients(player, batch, seed):
+    """Returns ({term: [batch]}, gradients) of the mean, over the batch, of the player's summed terms."""
+    weights = list(player.weights)
+    with tf.GradientTape() as tape:
+        terms = player.loss(batch, seed)
+        loss = tf.reduce_mean(tf.add_n(list(terms.values())))
+    return terms, tape.gradient(loss, weights)
+
+
+def term_means(players, player, terms):
+    """The scalars that are logged of a player's move: its loss, then each term; a player among several is a prefix."""
+    prefix = f"{player.name}_" if len(players) > 1 else ""
+    scalars = {f"{prefix}loss": tf.reduce_mean(tf.add_n(list(terms.values())))}
+    return scalars | {prefix + name: tf.reduce_mean(value) for name, value in terms.items() if len(terms) > 1}
+
+
+class GenerativeModel(keras.Model, abc.ABC):
+    """A Keras model that is a game of players and can be sampled.
+
+    A subclass defines `domain`, `players`, `sample`, `call` (the whole likelihood or forward path, so that every weight is built)
+    and `get_config` (exactly its constructor's arguments), and ends its constructor with `self.build()`.
+    """
+
+    @property
+    @abc.abstractmethod
+    def domain(self):
+        """The model's `Domain`."""
+
+    @abc.abstractmethod
+    def players(self):
+        """The sequence of `Player`s, in the order of their moves."""
+
+    @abc.abstractmethod
+    def sample(self, seeds, condition=None):
+        """Draws examples [batch, *shape] in the domain's units; row i depends on `seeds[i]` (int32 [batch, 2]) alone."""
+
+    @abc.abstractmethod
+    def get_config(self):
+        """The constructor's arguments, all of them and nothing else."""
+
+    def build(self, input_shape=None):
+        """Makes every weight, by one forward pass over two examples of zeros; the shape comes from `domain`."""
+        self.call(tf.nest.map_structure(lambda s: tf.zeros(s.shape, s.dtype), self.domain.batch_spec(2)))
+
+    def compile(self, optimizer="adam", seed=0, jit_compile=False, **kwargs):
+        """Prepares `fit`. `optimizer`: one (each player gets its own copy) or {player: optimizer}; `seed`: an integer for all noise."""
+        players = self.players()
+        if not isinstance(optimizer, dict):
+            config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
+            optimizer = {player.name: keras.optimizers.deserialize(config) for player in players}
+        missing = {player.name for player in players} ^ set(optimizer)
+        if missing:
+            raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, found {sorted(optimizer)}.")
+        for player in players:
+            optimizer[player.name].build(list(player.weights))
+        super().compile(optimizer=optimizer[players[0].name], jit_compile=jit_compile, **kwargs)
+        # Keras wants every metric to exist before it traces the step: the terms' names come from a trace of the losses.
+        specs = self.domain.batch_spec(), tf.TensorSpec([2], tf.int32)
+        means = {}
+        for player in players:
+            terms = tf.function(player.loss).get_concrete_function(*specs).structured_outputs
+            means |= {name: keras.metrics.Mean(name) for name in term_means(players, player, {k: tf.zeros([1]) for k in terms})}
+        self._fit = types.SimpleNamespace(optimizers=optimizer, seed=random.seed(seed), means=means)
+
+    @property
+    def metrics(self):
+        return list(self._fit.means.values()) if hasattr(self, "_fit") else []
+
+    def train_step(self, batch):
+        return self._play(batch, move=True)
+
+    def test_step(self, batch):
+        return self._play(batch, move=False)
+
+    def _play(self, batch, move):
+        players = self.players()
+        for index, player in enumerate(players):
+            optimizer = self._fit.optimizers[player.name]
+            for _ in range(player.updates if move else 1):
+                if move:
+                    seed = random.fold_in(self._fit.seed, index, tf.cast(optimizer.iterations, tf.int32))
+                    terms, gradients = losses_and_gradients(player, batch, seed)
+                    optimizer.apply(gradients, list(player.weights))
+                else:
+                    terms = player.loss(batch, random.fold_in(self._fit.seed, index, -1))
+            for name, value in term_means(players, player, terms).items():
+                self._fit.means[name].update_state(value, sample_weight=tf.shape(tf.nest.flatten(batch)[0])[0])
+        return {name: mean.result() for name, mean in self._fit.means.items()}

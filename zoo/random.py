@@ -1,0 +1,52 @@
+"""Seeds: randomness is an argument.
+
+A seed is an int32 pair. Training folds the run seed, the step and the replica into one pair and draws a whole batch from it;
+sampling takes one pair per row and draws each row alone, so that a row's noise is the same whoever shares its batch.
+Nothing here keeps state: the same seed gives the same draw in every process. Bits differ between a graph compiled by XLA and
+one that is not, so exactness is promised within one of the two.
+"""
+
+import tensorflow as tf
+
+
+def seed(value):
+    """Makes a seed, int32 [2], from a Python integer."""
+    value = int(value)
+    return tf.constant([value & 0x7FFFFFFF, (value >> 31) & 0x7FFFFFFF], tf.int32)
+
+
+def fold_in(seed, *data):
+    """Derives the seed of (seed, data...): int32 [2] from int32 [2] and integers."""
+    for item in data:
+        seed = tf.random.fold_in(seed, item)
+    return seed
+
+
+def split(seed, num=2):
+    """Splits one seed [2] into `num` independent ones, a tuple."""
+    return tuple(tf.unstack(tf.random.split(seed, num), num))
+
+
+def rows(seed, num, start=0):
+    """Derives one seed per row, int32 [num, 2], from one seed; row i does not depend on `num`."""
+    return tf.map_fn(lambda i: fold_in(seed, i), start + tf.range(num), fn_output_signature=tf.TensorSpec([2], tf.int32))
+
+
+def fold_in_rows(seeds, *data):
+    """Folds the same data into every row's seed: [batch, 2] -> [batch, 2]."""
+    return tf.map_fn(lambda s: fold_in(s, *data), seeds, fn_output_signature=tf.TensorSpec([2], tf.int32))
+
+
+def _per_row(draw, seeds, dtype):
+    shape = draw(tf.constant([0, 0], tf.int32)).shape
+    return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec(shape, dtype))
+
+
+def normal_rows(seeds, shape):
+    """Draws standard normals [batch, *shape], row i from `seeds[i]` alone."""
+    return _per_row(lambda s: tf.random.stateless_normal(shape, s), seeds, tf.float32)
+
+
+def uniform_rows(seeds, shape, minval=0.0, maxval=1.0):
+    """Draws uniforms on [minval, maxval) as [batch, *shape], row i from `seeds[i]` alone."""
+    return _per_row(lambda s: tf.random.stateless_uniform(shape, s, minval, maxval), seeds, tf.float32)
