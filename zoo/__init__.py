@@ -3,10 +3,18 @@
 import difflib
 import inspect
 
+from zoo.autoregressive.pixel_cnn import PixelCNN
+from zoo.diffusion.ddpm import DDPM
+from zoo.flow.real_nvp import RealNVP
+from zoo.gan.gan import GAN
 from zoo.latent.vae import VAE
 
 MODELS = {
     "vae": VAE,
+    "pixel_cnn": PixelCNN,
+    "real_nvp": RealNVP,
+    "gan": GAN,
+    "ddpm": DDPM,
 }
 
 

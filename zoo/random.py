@@ -29,24 +29,43 @@ def split(seed, num=2):
 
 def rows(seed, num, start=0):
     """Derives one seed per row, int32 [num, 2], from one seed; row i does not depend on `num`."""
-    return tf.map_fn(lambda i: fold_in(seed, i), start + tf.range(num), fn_output_signature=tf.TensorSpec([2], tf.int32))
+    return _rows(tf.convert_to_tensor(seed, tf.int32), tf.convert_to_tensor(num, tf.int32), tf.convert_to_tensor(start, tf.int32))
 
 
 def fold_in_rows(seeds, *data):
     """Folds the same data into every row's seed: [batch, 2] -> [batch, 2]."""
-    return tf.map_fn(lambda s: fold_in(s, *data), seeds, fn_output_signature=tf.TensorSpec([2], tf.int32))
-
-
-def _per_row(draw, seeds, dtype):
-    shape = draw(tf.constant([0, 0], tf.int32)).shape
-    return tf.map_fn(draw, seeds, fn_output_signature=tf.TensorSpec(shape, dtype))
+    return _fold_in_rows(seeds, *(tf.convert_to_tensor(item, tf.int32) for item in data))
 
 
 def normal_rows(seeds, shape):
     """Draws standard normals [batch, *shape], row i from `seeds[i]` alone."""
-    return _per_row(lambda s: tf.random.stateless_normal(shape, s), seeds, tf.float32)
+    return _normal_rows(seeds, tuple(shape))
 
 
 def uniform_rows(seeds, shape, minval=0.0, maxval=1.0):
     """Draws uniforms on [minval, maxval) as [batch, *shape], row i from `seeds[i]` alone."""
-    return _per_row(lambda s: tf.random.stateless_uniform(shape, s, minval, maxval), seeds, tf.float32)
+    return _uniform_rows(seeds, tuple(shape), float(minval), float(maxval))
+
+
+# Compiled, since a loop over the rows is slow in eager mode; inside a graph they become part of it.
+_SEED = tf.TensorSpec([2], tf.int32)
+
+
+@tf.function(reduce_retracing=True)
+def _rows(seed, num, start):
+    return tf.map_fn(lambda i: fold_in(seed, i), start + tf.range(num), fn_output_signature=_SEED)
+
+
+@tf.function(reduce_retracing=True)
+def _fold_in_rows(seeds, *data):
+    return tf.map_fn(lambda s: fold_in(s, *data), seeds, fn_output_signature=_SEED)
+
+
+@tf.function(reduce_retracing=True)
+def _normal_rows(seeds, shape):
+    return tf.map_fn(lambda s: tf.random.stateless_normal(shape, s), seeds, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+
+
+@tf.function(reduce_retracing=True)
+def _uniform_rows(seeds, shape, minval, maxval):
+    return tf.map_fn(lambda s: tf.random.stateless_uniform(shape, s, minval, maxval), seeds, fn_output_signature=tf.TensorSpec(shape, tf.float32))

@@ -1,0 +1,156 @@
+"""What every model promises, over the tiny instances of `cases.CASES`."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from tests import cases
+from zoo import random
+from zoo.model import Autoencoding, LowerBound, capabilities, losses_and_gradients, split_batch
+
+MODELS = sorted(zoo.MODELS)
+
+
+@pytest.fixture(params=MODELS)
+def name(request):
+    return request.param
+
+
+def test_every_model_has_a_case_that_differs_from_its_defaults():
+    assert sorted(cases.CASES) == MODELS
+    for name, arguments in cases.CASES.items():
+        defaults = {k: p.default for k, p in inspect.signature(zoo.MODELS[name].__init__).parameters.items()}
+        assert arguments.items() - {}.items() and all(defaults[k] != v for k, v in arguments.items()), name
+
+
+def test_config_and_weights_round_trip(name, tmp_path):
+    model = cases.make(name)
+    config = model.get_config()
+    arguments = [p for p in inspect.signature(type(model).__init__).parameters if p not in ("self", "kwargs")]
+    assert list(config) == arguments
+    assert {k: config[k] for k in cases.CASES[name]} == cases.CASES[name]
+    twin = type(model).from_config(config)
+    assert twin.get_config() == config
+    model.save_weights(tmp_path / "w.weights.h5")
+    twin.load_weights(tmp_path / "w.weights.h5")
+    for ours, theirs in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    seeds = random.rows(random.seed(3), 2)
+    np.testing.assert_array_equal(model.sample(seeds), twin.sample(seeds))
+
+
+def test_every_weight_belongs_to_a_player_and_gets_a_gradient(name):
+    model = cases.make(name)
+    for weight in model.trainable_weights:  # zero-initialised last layers would hide those before them
+        weight.assign_add(tf.random.stateless_normal(weight.shape, [1, 2], stddev=0.05))
+    players = model.players()
+    assert {id(w) for p in players for w in p.weights} == {id(w) for w in model.trainable_weights}
+    for player in players:
+        terms, gradients = losses_and_gradients(player, cases.batch(model, 8), random.seed(1))
+        assert all(value.shape == (8,) and value.dtype == tf.float32 for value in terms.values())
+        for weight, gradient in zip(player.weights, gradients, strict=True):
+            assert gradient is not None and np.any(np.asarray(tf.convert_to_tensor(gradient)) != 0), weight.path
+
+
+def test_the_loss_is_a_function_of_batch_and_seed(name):
+    model = cases.make(name)
+    batch = cases.batch(model, 4)
+    for player in model.players():
+        one, same, other = (player.loss(batch, random.seed(s)) for s in (1, 1, 2))
+        for term in one:
+            np.testing.assert_array_equal(one[term], same[term])
+        if "log_prob" not in capabilities(model) or isinstance(model, LowerBound):
+            assert any(np.any(one[term] != other[term]) for term in one)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "one each"])
+def test_fit_shows_every_term_and_moves_every_weight(name, optimizer):
+    model = cases.make(name)
+    batches = tf.data.Dataset.from_tensor_slices(cases.batch(model, 16)).batch(8)
+    players = model.players()
+    if optimizer == "one each":
+        optimizer = {player.name: keras.optimizers.SGD(1e-2) for player in players}
+    model.compile(optimizer=optimizer, seed=5)
+    before = model.get_weights()
+    history = model.fit(batches, epochs=3, verbose=0).history
+    terms = [player.loss(cases.batch(model, 2), random.seed(0)) for player in players]
+    for player, names in zip(players, terms):
+        prefix = f"{player.name}_" if len(players) > 1 else ""
+        assert f"{prefix}loss" in history
+        assert all(prefix + term in history for term in names if len(names) > 1)
+    assert all(np.all(np.isfinite(values)) for values in history.values())
+    assert all(np.any(old != new) for old, new in zip(before, model.get_weights()))
+    evaluated = model.evaluate(batches, verbose=0, return_dict=True)
+    assert evaluated.keys() == history.keys() and evaluated == model.evaluate(batches, verbose=0, return_dict=True)
+
+
+def test_compile_refuses_optimizers_of_other_players(name):
+    with pytest.raises(ValueError, match="each player"):
+        cases.make(name).compile(optimizer={"nobody": keras.optimizers.SGD()})
+
+
+def test_sample_row_depends_on_its_own_seed_alone(name):
+    model = cases.make(name)
+    condition = split_batch(cases.batch(model, 5))[1]
+    seeds = random.rows(random.seed(7), 5)
+    sample = tf.function(model.sample)
+    together = np.asarray(sample(seeds, condition))
+    assert together.shape == (5, *model.domain.shape) and together.dtype == model.domain.dtype.as_numpy_dtype
+    close = np.testing.assert_array_equal if model.domain.kind in ("binary", "levels") else lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)
+
+    def rows(index):
+        return None if condition is None else tf.gather(condition, index)
+
+    for index in ([4, 2, 0, 1, 3], [1, 3], [2]):
+        close(np.asarray(sample(tf.gather(seeds, index), rows(index))), together[index])
+    assert len({row.tobytes() for row in together}) > 1
+
+
+def test_sample_stays_in_the_domain(name):
+    model = cases.make(name)
+    condition = split_batch(cases.batch(model, 16))[1]
+    x = np.asarray(model.sample(random.rows(random.seed(1), 16), condition))
+    if model.domain.kind in ("binary", "levels"):
+        assert set(np.unique(x)) <= set(range(model.domain.levels))
+    elif model.domain.range:
+        assert x.min() >= model.domain.range[0] and x.max() <= model.domain.range[1]
+    assert np.all(np.isfinite(x))
+
+
+def test_mixed_precision_keeps_losses_and_samples_in_32_bits(name):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = cases.make(name)
+        batch = cases.batch(model, 4)
+        for player in model.players():
+            terms, gradients = losses_and_gradients(player, batch, random.seed(1))
+            assert all(value.dtype == tf.float32 and np.all(np.isfinite(value)) for value in terms.values())
+            assert all(w.dtype == "float32" for w in player.weights)
+            assert all(np.all(np.isfinite(g)) for g in gradients)
+        x = model.sample(random.rows(random.seed(1), 2), split_batch(cases.batch(model, 2))[1])
+        assert x.dtype == model.domain.dtype
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_codes_decode_to_the_shape_of_examples(name):
+    model = cases.make(name)
+    if isinstance(model, Autoencoding):
+        x, condition = split_batch(cases.batch(model, 3))
+        z = model.encode(x, condition)
+        assert z.shape[0] == 3 and z.dtype == tf.float32
+        assert model.decode(z, condition).shape == x.shape
+
+
+def test_create_names_the_nearest_right_argument(name):
+    with pytest.raises(ValueError, match="has no argument 'shap'; did you mean 'shape'"):
+        zoo.create(name, shap=(2,))
+
+
+def test_create_names_the_nearest_right_model():
+    with pytest.raises(ValueError, match="unknown model 'real_nvq'; did you mean 'real_nvp'"):
+        zoo.create("real_nvq")

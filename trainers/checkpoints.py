@@ -1,0 +1,79 @@
+"""Checkpoints that survive a kill, and a fall back to the one before where the newest is damaged."""
+
+import pathlib
+import re
+import shutil
+import tempfile
+
+import tensorflow as tf
+
+from trainers.errors import BadInput
+
+_NAME = "ckpt"
+
+
+def find(folder):
+    """The checkpoints of a folder, {step: path prefix}, oldest first; read from the files, since the index file may be damaged too."""
+    found = {}
+    for path in pathlib.Path(folder).glob(f"{_NAME}-*.index"):
+        if match := re.fullmatch(rf"{_NAME}-(\d+)", path.stem):
+            found[int(match[1])] = str(path.with_suffix(""))
+    return dict(sorted(found.items()))
+
+
+def damage(prefix):
+    """What is wrong with a checkpoint, or None; reads every tensor, and so every checksum."""
+    try:
+        reader = tf.train.load_checkpoint(prefix)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except (tf.errors.OpError, IndexError, ValueError, RuntimeError) as error:  # IndexError: a data file cut short
+        return str(error).splitlines()[0]
+    return None
+
+
+class Checkpoints:
+    """Saves and restores a training state.
+
+    Args:
+        folder: the chief's folder, from which every worker restores.
+        state: {name: list of tf.Variable}.
+        worker: index of this worker; all but the chief (0) write to a folder that is thrown away, since saving is collective.
+        keep: how many checkpoints to keep.
+    """
+
+    def __init__(self, folder, state, worker=0, keep=3, log=print):
+        self._folder, self._log = folder, log
+        self._throw_away = tempfile.mkdtemp(prefix="zoo-worker-") if worker else None
+        self._checkpoint = tf.train.Checkpoint(**state)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, self._throw_away or str(folder), keep, checkpoint_name=_NAME)
+        if not worker:  # what a kill left of a save
+            for part in pathlib.Path(folder).glob(f"{_NAME}-*_temp"):
+                shutil.rmtree(part, ignore_errors=True)
+
+    def save(self, step):
+        """Writes the state as the checkpoint of `step`. Raises BadInput when the disk refuses; the one before stays good."""
+        try:
+            self._manager.save(checkpoint_number=step)
+        except (tf.errors.OpError, OSError) as error:
+            raise BadInput(f"{self._folder}: the checkpoint of step {step} cannot be written: {str(error).splitlines()[0]}.") from error
+
+    def restore(self):
+        """Restores the newest checkpoint that is whole; returns its step, or None where there is none."""
+        found = find(self._folder)
+        for step, prefix in reversed(found.items()):
+            if wrong := damage(prefix):
+                self._log(f"checkpoint of step {step} is damaged ({wrong}); falling back to the one before")
+                continue
+            try:
+                self._checkpoint.restore(prefix).assert_consumed()
+            except (AssertionError, ValueError) as error:
+                raise BadInput(f"{prefix}: is not a checkpoint of this model: {str(error).splitlines()[0]}.") from error
+            return step
+        if found:
+            raise BadInput(f"{self._folder}: all {len(found)} checkpoints are damaged; start again in another folder.")
+        return None
+
+    def close(self):
+        if self._throw_away:
+            shutil.rmtree(self._throw_away, ignore_errors=True)

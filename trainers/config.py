@@ -1,0 +1,103 @@
+"""A run's configuration: the recipe of (model, data set), completed with every default, overridden by --config.KEY=VALUE, then checked."""
+
+import inspect
+
+import ml_collections
+from ml_collections import config_dict
+
+import zoo
+from trainers import optimizers, recipes
+from trainers.errors import BadInput
+from trainers.recipes import recipe as recipe_form
+
+BINARIZATIONS = ("auto", "dynamic", "threshold", "stored")
+
+
+def model_class(name):
+    """The class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
+    if name not in zoo.MODELS:
+        raise BadInput(f"--model: unknown model {name!r}; {zoo.nearest(name, zoo.MODELS)}")
+    return zoo.MODELS[name]
+
+
+def default(model, dataset):
+    """The recipe as a ConfigDict in which every entry that can be set is present, with its type."""
+    recipe = recipes.find(model, dataset)
+    parameters = inspect.signature(model_class(model).__init__).parameters
+    arguments = {}
+    for name, parameter in parameters.items():
+        if name in ("self", "shape") or parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        value = recipe.arguments.get(name, parameter.default)
+        arguments[name] = config_dict.placeholder(_kind(parameter)) if value is None else value
+    player = {key: value for key, value in (recipe_form.OPTIMIZER | recipe.optimizer).items() if key != "name"}
+    return ml_collections.ConfigDict(dict(
+        model=arguments,
+        steps=recipe.steps,
+        batch_size=recipe.batch_size,
+        optimizer=recipe_form.OPTIMIZER | recipe.optimizer,
+        players={name: player | entries for name, entries in recipe.players.items()},
+        schedule=recipe_form.SCHEDULE | recipe.schedule,
+        ema=float(recipe.ema),
+        clip_norm=float(recipe.clip_norm),
+        data=recipe_form.DATA | recipe.data,
+        evaluation=recipe_form.EVALUATION | recipe.evaluation,
+    ))
+
+
+def _kind(parameter):
+    """The type of an argument whose default is None, from its annotation."""
+    annotation = str(parameter.annotation)
+    return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple)) if name in annotation), int)
+
+
+def make_model(name, config, shape):
+    """Makes the run's model for examples of `shape`. Raises BadInput with the model's own sentence where an argument is bad."""
+    arguments = {key: value for key, value in config.model.items()}
+    if "shape" in inspect.signature(model_class(name).__init__).parameters:
+        arguments["shape"] = tuple(shape)
+    try:
+        return zoo.create(name, **arguments)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"--model={name} does not fit examples of shape {tuple(shape)} or its --config.model entries: {error}") from error
+
+
+def check(config, players):
+    """Raises BadInput for an entry outside what is allowed."""
+    for key in ("steps", "batch_size"):
+        if config[key] <= 0:
+            raise BadInput(f"--config.{key} must be more than 0, found {config[key]}.")
+    if not 0 <= config.ema < 1:
+        raise BadInput(f"--config.ema must be at least 0 and less than 1, found {config.ema}.")
+    if config.clip_norm < 0:
+        raise BadInput(f"--config.clip_norm must be 0 (none) or more, found {config.clip_norm}.")
+    if config.data.binarization not in BINARIZATIONS:
+        raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; {zoo.nearest(config.data.binarization, BINARIZATIONS)}")
+    for key, value in config.evaluation.items():
+        if value <= 0:
+            raise BadInput(f"--config.evaluation.{key} must be more than 0, found {value}.")
+    for key in ("validation", "image_size"):
+        if config.data[key] < 0:
+            raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
+    optimizers.check(config, players)
+
+
+def to_dict(config):
+    """The configuration as plain JSON values."""
+    return _plain(config.to_dict())
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def from_dict(values):
+    """The ConfigDict of what `to_dict` wrote; lists become tuples again."""
+    def restore(value):
+        if isinstance(value, dict):
+            return {key: restore(item) for key, item in value.items()}
+        return tuple(restore(item) for item in value) if isinstance(value, list) else value
+
+    return ml_collections.ConfigDict(restore(values))

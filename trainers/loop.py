@@ -1,0 +1,165 @@
+"""The training loop: batches to the engine, and in between checkpoints, validation, sample pictures and the end of the run.
+
+Batch n is a function of (seed, n) and so is the noise of step n: the step alone says where a run stands, and a resumed run is the same run.
+"""
+
+import signal
+import time
+
+import tensorflow as tf
+
+from trainers import checkpoints, plots, strategies
+from trainers.engine import Engine
+from trainers.errors import BadInput
+from trainers.reporting import Reporter
+from zoo import random
+from zoo.model import term_means
+
+_SECONDS_PER_CALL = 0.5  # of several steps, so that a signal is heard
+_STEPS_PER_CALL = 100
+_WORKER_STEPS_PER_CALL = 10  # workers must take the same number, so no worker's clock decides
+_SAMPLE_SEED, _EVALUATION_SEED = -2, -3  # folded into the run's seed, apart from every step's
+
+
+class Diverged(BadInput):
+    """A loss or a weight that is not finite."""
+
+
+class Loop:
+    """Trains one run.
+
+    Args:
+        make_model: function that makes the model.
+        plain: the same model outside the strategy, for pictures and validation.
+        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets.
+        config, seed, strategy, workdir: the run's.
+        options: with `log_every, eval_every, sample_every, checkpoint_every` in steps (0: never) and `jit`.
+    """
+
+    def __init__(self, make_model, plain, data, config, seed, strategy, workdir, options):
+        self.plain, self.data, self.config, self.workdir, self.options = plain, data, config, workdir, options
+        self.engine = Engine(make_model, config, strategy, seed, options.jit)
+        self.strategy, self.seed = strategy, random.seed(seed)
+        self.worker, self.workers = strategies.workers(strategy)
+        self.chief = self.worker == 0
+        self.seconds = tf.Variable(0.0, dtype=tf.float64)
+        self.log = print if self.chief else (lambda text: None)
+        self.checkpoints = checkpoints.Checkpoints(
+            workdir.checkpoints, self.engine.state() | {"seconds": [self.seconds]}, self.worker, log=self.log)
+        self._signal = None
+
+    def train(self):
+        """Trains to the last step; returns it, or the step at which a signal stopped the run (see `stopped_by`)."""
+        step = self.checkpoints.restore() or 0
+        if step:
+            self.log(f"resumed from the checkpoint of step {step}")
+        total = self.config.steps
+        if self.chief:
+            self.workdir.truncate_metrics(step)
+        self.reporter = Reporter(self.workdir, step, total, self.config.batch_size, self.options.log_every, quiet=not self.chief)
+        self.log = self.reporter.log
+        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            return self._train(step, total)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            self.reporter.close()
+            self.checkpoints.close()
+
+    @property
+    def stopped_by(self):
+        """The signal that stopped the run, or None."""
+        return self._signal
+
+    def _train(self, step, total):
+        iterator = iter(self.data.training(step * self.engine.moves, self.worker, self.workers))
+        pace, began = None, time.monotonic()
+        while step < total:
+            num = self._steps_to_take(step, total, pace)
+            called = time.monotonic()
+            means, bad = self.engine.advance(iterator, num)
+            if bad:
+                last = max(checkpoints.find(self.workdir.checkpoints), default=None)
+                good = f"the checkpoint of step {last} is good" if last is not None else "no checkpoint was written yet"
+                raise Diverged(f"step {bad[0]}: {bad[1]} is not finite; {good}: resume with a lower --config.optimizer.learning_rate in a new "
+                               "folder, or with --config.clip_norm.")
+            pace = (time.monotonic() - called) / num if pace is not None or num > 1 else 0.0  # the first call traces the graph
+            step += num
+            self.reporter.add(step, means)
+            stop = self._agreed_stop()
+            if stop or step == total or self._due(step, self.options.checkpoint_every):
+                self.seconds.assign_add(time.monotonic() - began)
+                began = time.monotonic()
+                self._save(step)
+            if stop:
+                self._signal = stop
+                return step
+            if self._due(step, self.options.eval_every):
+                self._validate(step)
+            if self._due(step, self.options.sample_every) or (self.options.sample_every and step == total):
+                self._draw(step)
+        return step
+
+    def _steps_to_take(self, step, total, pace):
+        """As many steps as fit the time of a call, up to the next event."""
+        if self.workers > 1:
+            num = _WORKER_STEPS_PER_CALL
+        elif pace is None:
+            num = 1
+        else:
+            num = min(_STEPS_PER_CALL, max(1, int(_SECONDS_PER_CALL / pace))) if pace else 2
+        events = [e for e in (self.options.log_every, self.options.eval_every, self.options.sample_every, self.options.checkpoint_every) if e]
+        return min([num, total - step] + [every - step % every for every in events])
+
+    @staticmethod
+    def _due(step, every):
+        return bool(every) and step % every == 0
+
+    def _stop(self, number, frame):
+        self._signal = number
+
+    def _agreed_stop(self):
+        """The signal that any worker received: all of them stop at the same step."""
+        number = int(self._signal or 0)
+        if self.workers == 1:
+            return number
+        gathered = self.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce(
+            tf.distribute.ReduceOp.SUM, tf.constant(float(number) / self.engine.per_worker)))
+        total = float(self.strategy.experimental_local_results(gathered)[0])
+        return number or (int(signal.SIGTERM) if total > 0 else 0)
+
+    def _save(self, step):
+        if not self.engine.finite():
+            raise Diverged(f"step {step}: a weight is not finite after the update; the checkpoint before is good.")
+        self.checkpoints.save(step)
+
+    def _validate(self, step):
+        """Mean loss and terms of every player over the validation split, with the averaged weights."""
+        if not self.chief:
+            return
+        self.plain.set_weights(self.engine.weights())
+        players, sums, count = self.plain.players(), {}, 0
+        if not hasattr(self, "_player_losses"):
+            self._player_losses = [tf.function(player.loss, reduce_retracing=True) for player in players]
+        for index, batch in enumerate(self.data.validation()):
+            num = int(tf.nest.flatten(batch)[0].shape[0])
+            for which, (player, loss) in enumerate(zip(players, self._player_losses)):
+                terms = loss(batch, random.fold_in(self.seed, _EVALUATION_SEED, index, which))
+                for name, value in term_means(players, player, terms).items():
+                    sums[name] = sums.get(name, 0.0) + float(value) * num
+            count += num
+        means = {name: value / count for name, value in sums.items()}
+        self.reporter.scalars(step, means, split="validation")
+        self.log(f"step {step}  validation  " + " ".join(f"{name} {value:.4g}" for name, value in means.items()))
+
+    def _draw(self, step):
+        """Draws the same seeds at every step, so that two pictures of a run compare."""
+        if not self.chief:
+            return
+        self.plain.set_weights(self.engine.weights())
+        if not hasattr(self, "_sample"):
+            self._sample = plots.sampler(self.plain)
+        picture = plots.samples(self.plain, random.fold_in(self.seed, _SAMPLE_SEED), sample=self._sample)
+        plots.write(self.workdir.samples / f"step-{step:08d}.png", picture)
+        self.reporter.image(step, "samples", picture)

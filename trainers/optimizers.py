@@ -1,0 +1,102 @@
+"""Optimizers and learning-rate schedules from a recipe's entries. All of them are Keras's; clipping is the loop's, after the all-reduce."""
+
+import inspect
+
+import keras
+
+from trainers.errors import BadInput
+from zoo import nearest
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "adamax": keras.optimizers.Adamax,
+    "adagrad": keras.optimizers.Adagrad,
+    "adadelta": keras.optimizers.Adadelta,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+_SPECIFIC = ("beta_1", "beta_2", "epsilon")  # arguments that not every optimizer has: given to those that do
+_STAGES = 8  # of the staged schedule
+
+
+@keras.saving.register_keras_serializable("zoo")
+class Warmup(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times min(1, (step + 1) / steps)."""
+
+    def __init__(self, schedule, steps):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        fraction = (keras.ops.cast(step, "float32") + 1.0) / self.steps
+        return self.schedule(step) * keras.ops.minimum(1.0, fraction)
+
+    def get_config(self):
+        return dict(schedule=self.schedule, steps=self.steps)
+
+
+def _constant(rate, schedule, steps):
+    return keras.optimizers.schedules.PolynomialDecay(rate, 1, rate)
+
+
+def _cosine(rate, schedule, steps):
+    return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=schedule["end"])
+
+
+def _linear(rate, schedule, steps):
+    return keras.optimizers.schedules.PolynomialDecay(rate, steps, rate * schedule["end"])
+
+
+def _exponential(rate, schedule, steps):
+    return keras.optimizers.schedules.ExponentialDecay(rate, 1, schedule["decay"])
+
+
+def _staged(rate, schedule, steps):
+    lengths = [3**stage for stage in range(_STAGES)]
+    boundaries = [round(steps * sum(lengths[: stage + 1]) / sum(lengths)) for stage in range(_STAGES - 1)]
+    boundaries = [max(b, i + 1) for i, b in enumerate(boundaries)]
+    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, [rate * 10 ** (-stage / (_STAGES - 1)) for stage in range(_STAGES)])
+
+
+# constant; cosine and linear, to the fraction `end` of the rate at the last step; exponential, times `decay` each step; staged, the
+# importance-weighted autoencoder's (Burda et al. 2015): eight stages, each three times as long as the one before, from rate to rate / 10.
+SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear, "exponential": _exponential, "staged": _staged}
+
+
+def make_schedule(rate, schedule, steps):
+    """The learning rate as a function of the step."""
+    made = SCHEDULES[schedule["name"]](rate, schedule, steps)
+    return Warmup(made, schedule["warmup_steps"]) if schedule["warmup_steps"] else made
+
+
+def make(config, player):
+    """The optimizer of a player, with the moving average of the weights that it moves where the recipe asks for one."""
+    entries = dict(config.optimizer) | dict(config.players.get(player, {}))
+    cls = OPTIMIZERS[entries["name"]]
+    known = inspect.signature(cls.__init__).parameters
+    arguments = {key: entries[key] for key in _SPECIFIC if key in known}
+    if entries["weight_decay"]:
+        arguments["weight_decay"] = entries["weight_decay"]
+    if config.ema:
+        arguments |= dict(use_ema=True, ema_momentum=config.ema)
+    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, config.steps), **arguments)
+
+
+def check(config, players):
+    """Raises BadInput where the recipe's optimizer, players or schedule cannot be."""
+    sections = {"optimizer": config.optimizer} | {f"players.{name}": entries for name, entries in config.players.items()}
+    for where, entries in sections.items():
+        name = entries.get("name", config.optimizer["name"])
+        if name not in OPTIMIZERS:
+            raise BadInput(f"--config.{where}.name: unknown optimizer {name!r}; {nearest(name, OPTIMIZERS)}")
+        for key in ("learning_rate", "epsilon"):
+            if entries.get(key, 1.0) <= 0:
+                raise BadInput(f"--config.{where}.{key} must be more than 0, found {entries[key]}.")
+    for name in config.players:
+        if name not in players:
+            raise BadInput(f"--config.players.{name}: the model has no such player; {nearest(name, players)}")
+    if config.schedule["name"] not in SCHEDULES:
+        raise BadInput(f"--config.schedule.name: unknown schedule {config.schedule['name']!r}; {nearest(config.schedule['name'], SCHEDULES)}")
+    for key in ("warmup_steps", "end", "decay"):
+        if config.schedule[key] < 0:
+            raise BadInput(f"--config.schedule.{key} must not be negative, found {config.schedule[key]}.")

@@ -1,0 +1,20 @@
+"""Recipes: what trains a model on a data set, as data. A file per family; `find` chooses."""
+
+from trainers.recipes import autoregressive, diffusion, flow, gan, latent
+from trainers.recipes.recipe import ANY, Published, Recipe
+
+RECIPES = [*latent.RECIPES, *autoregressive.RECIPES, *flow.RECIPES, *diffusion.RECIPES, *gan.RECIPES]
+
+
+def of_model(model):
+    """The recipes of a model, in the order of their file."""
+    return [recipe for recipe in RECIPES if recipe.model == model]
+
+
+def find(model, dataset):
+    """The recipe of (model, data set), or else the model's recipe for any data set."""
+    by_dataset = {recipe.dataset: recipe for recipe in of_model(model)}
+    return by_dataset.get(dataset) or by_dataset.get(dataset.split("/")[0]) or by_dataset[ANY]
+
+
+__all__ = ["ANY", "Published", "RECIPES", "Recipe", "find", "of_model"]

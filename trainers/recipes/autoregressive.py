@@ -1,0 +1,21 @@
+"""Recipes of the autoregressive family."""
+
+from trainers.recipes.recipe import ANY, Published, Recipe
+
+_PAPER = "van den Oord, Kalchbrenner and Kavukcuoglu 2016 (arXiv:1601.06759)"
+
+RECIPES = [
+    Recipe("pixel_cnn", "digits", steps=2500, batch_size=64,
+           arguments=dict(levels=17, channels=64, blocks=4, kernel_size=5, head_channels=64),
+           schedule=dict(name="cosine", warmup_steps=100), ema=0.995),
+    # Fifteen blocks of 32 features between and 16 within; what two CPU cores do in half an hour. The published number took 457 epochs.
+    Recipe("pixel_cnn", "binarized_mnist", steps=9000, batch_size=64, schedule=dict(name="cosine", warmup_steps=100), ema=0.995,
+           published=(Published("negative_log_likelihood", 81.30, "nats", f"{_PAPER}, PixelCNN, as quoted by pytorch-generative"),)),
+    # The paper's network: fifteen blocks of h = 128 with Categorical pixels of 256 levels, for GPUs.
+    Recipe("pixel_cnn", "cifar10", steps=500_000, batch_size=16,
+           arguments=dict(levels=256, channels=256, blocks=15, head_channels=1024),
+           optimizer=dict(name="rmsprop", learning_rate=1e-3), schedule=dict(name="cosine"), ema=0.999,
+           published=(Published("bits_per_dimension", 3.14, "bits/dim", f"{_PAPER}, PixelCNN, 15 layers"),)),
+    Recipe("pixel_cnn", ANY, steps=20_000, batch_size=32, arguments=dict(levels=256, channels=64, head_channels=128),
+           schedule=dict(name="cosine", warmup_steps=100), ema=0.999),
+]

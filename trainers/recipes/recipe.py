@@ -1,0 +1,49 @@
+"""The form of a recipe."""
+
+import dataclasses
+from typing import NamedTuple
+
+ANY = "*"  # the data set of a recipe that serves the user's own data
+
+
+class Published(NamedTuple):
+    """A published number: its metric and unit as the records name them, and where it was read."""
+
+    metric: str
+    value: float
+    unit: str
+    source: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What trains `model` on `dataset`; every entry but the first two and `published` can be set by `--config.KEY=VALUE`.
+
+    arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set).
+    batch_size: global, over all replicas. steps: optimizer steps of each player.
+    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}.
+    schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, 0 for none.
+    clip_norm: global norm to which all-reduced gradients are clipped, 0 for none.
+    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored).
+    evaluation: importance_samples of the bound, and how many generated samples sample-based metrics take.
+    """
+
+    model: str
+    dataset: str
+    steps: int
+    batch_size: int
+    arguments: dict = dataclasses.field(default_factory=dict)
+    optimizer: dict = dataclasses.field(default_factory=dict)
+    players: dict = dataclasses.field(default_factory=dict)
+    schedule: dict = dataclasses.field(default_factory=dict)
+    ema: float = 0.0
+    clip_norm: float = 0.0
+    data: dict = dataclasses.field(default_factory=dict)
+    evaluation: dict = dataclasses.field(default_factory=dict)
+    published: tuple = ()
+
+
+OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
+SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
+DATA = dict(binarization="auto", validation=0, image_size=0)
+EVALUATION = dict(importance_samples=100, samples=1000)

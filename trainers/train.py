@@ -1,0 +1,138 @@
+"""Trains a model of the zoo: python -m trainers.train --model=NAME --dataset=NAME --workdir=DIR.
+
+The same command resumes a run that was stopped or killed. Any entry of the recipe is set by --config.KEY=VALUE, for example
+--config.model.latent_size=20 or --config.optimizer.learning_rate=3e-4; the recipe is printed before anything starts.
+"""
+
+import os
+import shlex
+import sys
+import time
+import types
+
+from absl import flags
+
+from trainers import command, strategies
+
+
+def define(options):
+    flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
+    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., a TFDS name, or image_folder:PATH.",
+                        flag_values=options)
+    flags.DEFINE_string("workdir", None, "Folder of the run; runs/MODEL-DATASET if not given.", flag_values=options)
+    flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data sets; nothing is downloaded for those that are there.",
+                        flag_values=options)
+    flags.DEFINE_integer("steps", None, "Steps in all; the recipe's if not given.", flag_values=options)
+    flags.DEFINE_integer("batch_size", None, "Examples in a step, over all replicas; the recipe's if not given.", flag_values=options)
+    flags.DEFINE_integer("seed", 0, "Seed of weights, order of examples and noise.", flag_values=options)
+    flags.DEFINE_string("strategy", "one_device", f"One of {', '.join(strategies.STRATEGIES)}.", flag_values=options)
+    flags.DEFINE_integer("virtual_devices", 0, "Split the CPU into this many logical ones (to try --strategy=mirrored).", flag_values=options)
+    flags.DEFINE_boolean("mixed_precision", False, "Compute in bfloat16, keep weights and losses in float32.", flag_values=options)
+    flags.DEFINE_boolean("jit", False, "Compile losses and gradients with XLA.", flag_values=options)
+    flags.DEFINE_boolean("export", True, "Write a SavedModel at the end.", flag_values=options)
+    flags.DEFINE_integer("log_every", 100, "Steps between two lines of metrics.", flag_values=options)
+    flags.DEFINE_integer("eval_every", 0, "Steps between two validations (0: none; needs a validation split).", flag_values=options)
+    flags.DEFINE_integer("sample_every", 1000, "Steps between two sample pictures (0: none).", flag_values=options)
+    flags.DEFINE_integer("checkpoint_every", 1000, "Steps between two checkpoints (0: only at the end).", flag_values=options)
+
+
+def _define_config(options):
+    """--config.KEY=VALUE for every entry of the recipe of --model and --dataset."""
+    from ml_collections import config_flags
+
+    from trainers import config
+
+    config.model_class(options.model)
+    config_flags.DEFINE_config_dict("config", config.default(options.model, options.dataset), flag_values=options)
+
+
+def main(options):
+    from trainers import config as configs
+    from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
+    from trainers.errors import BadInput
+    from trainers.workdir import Workdir
+
+    config = options.config
+    for name in ("steps", "batch_size"):
+        if options[name].value is not None:
+            config[name] = command.positive(options, name)
+    command.positive(options, "log_every")
+    command.not_negative(options, "virtual_devices", "eval_every", "sample_every", "checkpoint_every")
+    strategy = strategies.make(options.strategy, options.virtual_devices)
+    replicas = strategy.num_replicas_in_sync
+    worker, _ = strategies.workers(strategy)
+    if config.batch_size % replicas:
+        raise BadInput(f"--batch_size={config.batch_size} does not divide among {replicas} replicas; "
+                       f"{config.batch_size // replicas * replicas or replicas} does.")
+    dataset = open_dataset(options.dataset, options.data_dir, config.data.image_size or None, config.data.validation)
+    plain = _check(options, config, dataset, configs, check)
+    if options.eval_every and not dataset.sizes.get("validation"):
+        raise BadInput(f"--eval_every={options.eval_every}: {options.dataset} has no validation split; --config.data.validation=N holds "
+                       "N training examples out.")
+
+    workdir = Workdir(options.workdir or os.path.join("runs", f"{options.model}-{options.dataset.replace('/', '-').replace(':', '-')}"))
+    description = dict(
+        model=options.model, dataset=options.dataset, data_dir=options.data_dir, seed=options.seed, shape=list(dataset.shape),
+        config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
+        mixed_precision=options.mixed_precision, jit=options.jit, command=shlex.join(["zoo-train", *sys.argv[1:]]))
+    with workdir.locked(worker):
+        if worker == 0:
+            workdir.claim(description, free=("config.steps", "config.evaluation", "data_dir", "strategy", "replicas", "command"))
+            print(f"{options.model} on {options.dataset}, {plain.count_params():,} weights, in {workdir.path}\n{config}", flush=True)
+        data = types.SimpleNamespace(
+            training=lambda start, index, num: training_batches(
+                dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
+            validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data))
+        return _train(options, config, dataset, plain, data, strategy, workdir, description)
+
+
+def _check(options, config, dataset, configs, check):
+    """Makes the plain model, and checks it, the recipe and the data set against one another before anything is written."""
+    import keras
+
+    from trainers.run import plain_model
+
+    keras.utils.set_random_seed(options.seed % 2**32)
+    plain = plain_model(options.model, config, dataset.shape)
+    configs.check(config, [player.name for player in plain.players()])
+    check(dataset, plain.domain, config.data)
+    return plain
+
+
+def _train(options, config, dataset, plain, data, strategy, workdir, description):
+    import keras
+
+    from trainers import config as configs
+    from trainers.loop import Loop
+
+    if options.mixed_precision:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        keras.utils.set_random_seed(options.seed % 2**32)
+        loop = Loop(lambda: configs.make_model(options.model, config, dataset.shape), plain, data, config, options.seed, strategy, workdir, options)
+        began = time.monotonic()
+        step = loop.train()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    loop.log(f"step {step} after {time.monotonic() - began:.0f} s")
+    if loop.stopped_by:
+        loop.log(f"stopped by signal {loop.stopped_by}; the checkpoint of step {step} is saved and the same command resumes")
+        return 128 + loop.stopped_by
+    if loop.chief and options.export:
+        from trainers.export import export_run, exported_step
+
+        if exported_step(workdir.export) == step:  # the run had ended before
+            return 0
+        plain.set_weights(loop.engine.weights())
+        path = export_run(plain, workdir, description, step)
+        loop.log(f"exported to {path}")
+    return 0
+
+
+def run(argv=None):
+    """The program; returns its exit code."""
+    return command.execute(define, main, argv, prepare=_define_config)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

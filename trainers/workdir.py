@@ -1,0 +1,140 @@
+"""The work folder: config.json, checkpoints/, metrics.jsonl, tensorboard/, samples/, results.json, export/1/; one trainer at a time.
+
+Whatever is written here survives a kill: beside, then renamed.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import shutil
+
+from trainers.errors import BadInput
+
+_TEMPORARY = ".part"
+
+
+def write(path, data):
+    """Writes bytes or text so that a reader finds the old file or the new one, whole."""
+    path = pathlib.Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    try:
+        with open(part, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    write(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def storage_errors(folder):
+    """Turns a full, read-only or forbidden disk into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"--workdir={folder}: cannot write there: {error.strerror or error}.") from error
+
+
+class Workdir:
+    """One run's folder.
+
+    Args:
+        path: the folder; `create` makes it.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.config, self.metrics, self.results = (self.path / name for name in ("config.json", "metrics.jsonl", "results.json"))
+        self.checkpoints, self.samples, self.export, self.tensorboard = (
+            self.path / name for name in ("checkpoints", "samples", "export", "tensorboard"))
+
+    def read_config(self):
+        """The run's description. Raises BadInput where there is none or it cannot be read."""
+        if not self.path.is_dir():
+            raise BadInput(f"--workdir={self.path}: no such folder.")
+        try:
+            return json.loads(self.config.read_text())
+        except FileNotFoundError:
+            raise BadInput(f"--workdir={self.path}: no config.json, so no run was started in this folder.") from None
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{self.config}: cannot be read as JSON: {error}.") from None
+
+    @contextlib.contextmanager
+    def locked(self, worker=0):
+        """Holds the folder for one trainer process per worker. The lock goes with the process, so a killed one leaves none behind."""
+        name = self.path / (".lock" if worker == 0 else f".lock-{worker}")
+        with storage_errors(self.path):
+            if self.path.exists() and not self.path.is_dir():
+                raise BadInput(f"--workdir={self.path}: is a file, not a folder.")
+            new = not self.path.exists()
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = open(name, "w")
+        try:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(f"--workdir={self.path}: in use by another trainer; stop it or choose another folder.") from None
+            with storage_errors(self.path):
+                if worker == 0:
+                    self.sweep()
+            yield
+        finally:
+            file.close()
+            if new and self.path.is_dir() and not self.config.exists():  # nothing came of it: leave nothing behind
+                shutil.rmtree(self.path, ignore_errors=True)
+
+    def sweep(self):
+        """Removes what a killed process left half written."""
+        for part in self.path.rglob(f".*{_TEMPORARY}"):
+            part.unlink(missing_ok=True)
+
+    def claim(self, description, free):
+        """Writes the run's description, or checks that the folder holds the same run.
+
+        Args:
+            description: JSON values that make the run what it is.
+            free: dotted keys of `description` that a resumed run may change, with all below them.
+        """
+        with storage_errors(self.path):
+            if self.config.exists():
+                self._compare(self.read_config(), description, free)
+            elif any(self.checkpoints.glob("*")):
+                raise BadInput(f"--workdir={self.path}: holds checkpoints but no config.json; choose another folder.")
+            for folder in (self.checkpoints, self.samples, self.tensorboard):
+                folder.mkdir(parents=True, exist_ok=True)
+            write_json(self.config, description)
+
+    def _compare(self, old, new, free):
+        for key in ("model", "dataset"):
+            if old.get(key) != new[key]:
+                raise BadInput(f"--workdir={self.path}: holds a run of {key} {old.get(key)!r}, not {new[key]!r}; choose another folder.")
+        before, after = _flat(old), _flat(new)
+        changed = [key for key in sorted(before.keys() | after.keys())
+                   if before.get(key) != after.get(key) and not any(f"{key}.".startswith(f"{name}.") for name in free)]
+        if changed:
+            key = changed[0]
+            raise BadInput(f"--workdir={self.path}: holds a run with {key} {before.get(key)!r}, not {after.get(key)!r}; "
+                           "the same command resumes it, another needs another folder.")
+
+    def truncate_metrics(self, step):
+        """Drops the lines of metrics.jsonl that are newer than the checkpoint from which the run resumes."""
+        if self.metrics.exists():
+            lines = []
+            for line in self.metrics.read_text().splitlines():
+                with contextlib.suppress(ValueError):  # a line cut short by a kill
+                    if json.loads(line)["step"] <= step:
+                        lines.append(line)
+            write(self.metrics, "".join(line + "\n" for line in lines))
+
+
+def _flat(value, prefix=""):
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {key: item for name, part in value.items() for key, item in _flat(part, f"{prefix}.{name}" if prefix else name).items()}
