@@ -57,14 +57,15 @@ def main(options):
 
 
 def check(folder):
-    """Checks a version, or the newest below `folder`; prints a line per signature."""
-    from trainers.serving_check import in_own_process
+    """Checks a version, or the newest below `folder`; prints a line per signature, and returns the exit code."""
+    from trainers import serving_check
 
-    path = pathlib.Path(folder)
-    newest = path if (path / "saved_model.pb").exists() else next(reversed(versions(path)), None)
-    if newest is None:
-        raise BadInput(f"--check={folder}: no SavedModel there, nor a version folder below it.")
-    return in_own_process(newest)
+    try:
+        print(serving_check.check(folder))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if "is no export of ours" in str(error) else 1
+    return 0
 
 
 def run(argv=None):

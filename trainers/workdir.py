@@ -94,6 +94,8 @@ class Workdir:
         """Removes what a killed process left half written."""
         for part in self.path.rglob(f".*{_TEMPORARY}"):
             part.unlink(missing_ok=True)
+        for part in self.export.glob(".export-*"):
+            shutil.rmtree(part, ignore_errors=True)
 
     def claim(self, description, free):
         """Writes the run's description, or checks that the folder holds the same run.

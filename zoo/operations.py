@@ -1,0 +1,90 @@
+"""What follows from encoding and decoding: reconstructions, paths between two examples, and the picture of a plane of codes.
+
+Written once over `zoo.model.Autoencoding`; a code may have any shape [batch, ...].
+
+K. Shoemake, Animating Rotation with Quaternion Curves, 1985 (slerp); T. White, Sampling Generative Networks, 2016, arXiv:1609.04468
+(why codes of a Gaussian prior are interpolated on the sphere: a straight line passes through norms that the prior hardly draws).
+"""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+KINDS = ("spherical", "linear")
+NEARLY_PARALLEL = 1e-4  # radians; below, sin(angle) loses digits and the arc and the chord agree to float32's precision
+
+
+def reconstruct(model, x, condition=None):
+    """decode(encode(x)), [batch, *shape]. Raises ValueError if the model does not encode."""
+    _need(model, "encode")
+    return model.decode(model.encode(x, condition=condition), condition=condition)
+
+
+def blend(z0, z1, weight, kind="spherical"):
+    """The code at `weight` (float [batch]; 0 is z0, 1 is z1) on the way from z0 to z1, both [batch, ...].
+
+    linear: (1 - w) z0 + w z1. spherical: (sin((1 - w) a) z0 + sin(w a) z1) / sin(a), a the angle between z0 and z1; linear for rows
+    that have no arc: nearly parallel or opposite codes, or one that is zero. Raises ValueError for another kind.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, found {kind!r}.")
+    shape = tf.shape(z0)
+    z0, z1 = (tf.reshape(z, [shape[0], -1]) for z in (z0, z1))  # [B, D]
+    weight = tf.cast(weight, z0.dtype)[:, None]
+    z = (1.0 - weight) * z0 + weight * z1
+    if kind == "spherical":
+        # Half the angle from two chords: an arccos would lose the small angles.
+        u0, u1 = (tf.math.divide_no_nan(v, tf.norm(v, axis=-1, keepdims=True)) for v in (z0, z1))
+        angle = 2.0 * tf.atan2(tf.norm(u0 - u1, axis=-1, keepdims=True), tf.norm(u0 + u1, axis=-1, keepdims=True))
+        some = tf.reduce_any(u0 != 0.0, -1, keepdims=True) & tf.reduce_any(u1 != 0.0, -1, keepdims=True)
+        arc = some & (tf.sin(angle) > NEARLY_PARALLEL)
+        angle = tf.where(arc, angle, 1.0)
+        z = tf.where(arc, (tf.sin((1.0 - weight) * angle) * z0 + tf.sin(weight * angle) * z1) / tf.sin(angle), z)
+    return tf.reshape(z, shape)
+
+
+def between(model, x0, x1, weight, kind="spherical", condition=None):
+    """The decoded code at `weight` [batch] on the way from x0's code to x1's, [batch, *shape]."""
+    _need(model, "encode")
+    z0, z1 = (model.encode(x, condition=condition) for x in (x0, x1))
+    return model.decode(blend(z0, z1, weight, kind), condition=condition)
+
+
+def interpolate(model, x0, x1, num, kind="spherical", condition=None):
+    """`num` decoded codes at equal steps from x0's code to x1's, [batch, num, *shape]; the ends are the two reconstructions.
+
+    Raises ValueError if the model does not encode, `num` is less than 2, `kind` is unknown or x0 and x1 differ in shape.
+    """
+    _need(model, "encode")
+    if num < 2:
+        raise ValueError(f"num must be at least 2, the two ends, found {num}.")
+    if not x0.shape.is_compatible_with(x1.shape):
+        raise ValueError(f"x0 and x1 must have the same shape, found {tuple(x0.shape)} and {tuple(x1.shape)}.")
+    batch = tf.shape(x0)[0]
+    z0, z1 = (tf.repeat(model.encode(x, condition=condition), num, axis=0) for x in (x0, x1))  # [B * num, ...]
+    z = blend(z0, z1, tf.tile(tf.linspace(0.0, 1.0, num), [batch]), kind)
+    x = model.decode(z, condition=None if condition is None else tf.repeat(condition, num, axis=0))
+    return tf.reshape(x, tf.concat([[batch, num], tf.shape(x)[1:]], 0))
+
+
+def manifold(model, num, condition=None):
+    """Decodes a grid of the prior's quantiles (i + 1/2) / num, [num, num, *shape]: equal steps of probability along both latents.
+
+    The first latent grows down the rows, the second along the columns; `condition` is one label for the whole picture. Raises ValueError if
+    the model does not decode, `num` is less than 1, or its prior is not two independent latents with a quantile function.
+    """
+    _need(model, "decode")
+    if num < 1:
+        raise ValueError(f"num must be at least 1, found {num}.")
+    prior = model.prior() if hasattr(model, "prior") else None
+    if not isinstance(prior, tfp.distributions.Independent) or prior.event_shape != [2]:
+        found = f"codes of shape {tuple(prior.event_shape)}" if isinstance(prior, tfp.distributions.Distribution) else "no prior"
+        raise ValueError(f"a manifold needs a prior over two independent latents; {type(model).__name__} has {found}.")
+    q = (tf.range(num, dtype=tf.float32) + 0.5) / num
+    z = prior.distribution.quantile(tf.reshape(tf.stack(tf.meshgrid(q, q, indexing="ij"), -1), [num * num, 2]))
+    x = model.decode(z, condition=None if condition is None else tf.fill([num * num], condition))
+    return tf.reshape(x, tf.concat([[num, num], tf.shape(x)[1:]], 0))
+
+
+def _need(model, capability):
+    if not hasattr(model, capability):
+        raise ValueError(f"{type(model).__name__} does not {capability}: it has no codes to work on.")
