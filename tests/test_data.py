@@ -1,0 +1,296 @@
+"""Data sets: what each holds, the user's own folder, and every bad input that concerns data."""
+
+import os
+import pathlib
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainers import data
+from trainers.data import sizes, toy2d
+from trainers.errors import BadInput
+from zoo.model import Domain
+
+TFDS = pathlib.Path(__file__).resolve().parents[2] / "shared/data/tfds"
+BINARY8 = Domain("binary", (8, 8, 1), 2)
+REAL8 = Domain("real", (8, 8, 1), None, (-1.0, 1.0), True)
+
+
+def quiet(_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="module")
+def digits(built):
+    return data.open_dataset("digits", built, log=quiet)
+
+
+@pytest.fixture(scope="module")
+def points(built):
+    return data.open_dataset("toy2d", built, log=quiet)
+
+
+def write_images(folder, num=20, size=(6, 5), channels=3, suffix="png", seed=0):
+    rng = np.random.default_rng(seed)
+    images = {}
+    for i in range(num):
+        height, width = size(i) if callable(size) else size
+        images[f"{i:03d}.{suffix}"] = image = rng.integers(0, 256, (height, width, channels), np.uint8)
+        path = pathlib.Path(folder) / f"{i:03d}.{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        encode = {"png": tf.io.encode_png, "jpg": tf.io.encode_jpeg}[suffix]
+        path.write_bytes(encode(image).numpy())
+    return images
+
+
+def open_folder(path, **arguments):
+    return data.open_dataset(f"image_folder:{path}", log=quiet, **arguments)
+
+
+# What is there.
+
+def test_digits_are_those_of_scikit_learn(digits):
+    from sklearn.datasets import load_digits
+    assert (digits.shape, digits.levels, digits.classes, digits.sizes) == ((8, 8, 1), 17, 10, {"train": 1437, "test": 360})
+    rows = [np.column_stack([digits.decoded(split)[0].reshape(-1, 64), digits.decoded(split)[1]]) for split in digits.sizes]
+    truth = np.column_stack([load_digits().data.astype(int), load_digits().target])
+    assert sorted(map(tuple, np.concatenate(rows))) == sorted(map(tuple, truth))
+
+
+def test_photo_patches_share_no_pixel(built):
+    patches = data.open_dataset("photo_patches", built, log=quiet)
+    assert patches.shape == (32, 32, 3) and patches.sizes == {"train": 5300, "test": 550}
+    from sklearn.datasets import load_sample_images
+    photos = load_sample_images().images
+    for split, columns in ("train", slice(0, 448)), ("test", slice(448, 640)):
+        x, labels = patches.decoded(split)
+        for i in (0, 7, 100):  # each crop is found inside its own photograph's own columns, up to the two JPEG decoders' rounding
+            region = photos[labels[i]][:, columns].astype(int)
+            windows = np.lib.stride_tricks.sliding_window_view(region, (32, 32), (0, 1))[::8, ::8]  # [rows, columns, 3, 32, 32]
+            distance = np.abs(windows - x[i].transpose(2, 0, 1)).mean((2, 3, 4))
+            assert distance.min() < 2
+    assert patches.decoded("train")[1].mean() == 0.5
+
+
+@pytest.mark.parametrize("name", sorted(toy2d.DENSITIES))
+def test_toy_densities(built, name):
+    dataset = data.open_dataset(f"toy2d/{name}", built, log=quiet)
+    x, _ = dataset.decoded("train")
+    assert dataset.kind == "points" and x.shape == (20000, 2) and dataset.sizes == {"train": 20000, "validation": 2000, "test": 5000}
+    assert np.abs(x.mean(0)).max() < 0.15 and 0.5 < x.std() < 2.5 and np.abs(x).max() < 6
+    if name == "eight_gaussians":
+        angles = np.arange(8) * np.pi / 4
+        distances = np.linalg.norm(x[:, None] - 2 * np.stack([np.cos(angles), np.sin(angles)], -1), axis=-1)
+        assert np.sqrt((distances.min(1)**2).mean() / 2) == pytest.approx(0.1, rel=0.02)
+        assert np.bincount(distances.argmin(1), minlength=8) == pytest.approx(np.full(8, 2500), abs=250)
+    if name == "checkerboard":
+        cells = np.floor(x).astype(int)
+        assert ((cells.sum(1) % 2) == 0).all() and np.abs(x).max() <= 2 and len(np.unique(cells, axis=0)) == 8
+
+
+@pytest.mark.parametrize("name, shape, levels, train", [("mnist", (28, 28, 1), 256, 60000), ("binarized_mnist", (28, 28, 1), 2, 50000),
+                                                        ("cifar10", (32, 32, 3), 256, 50000)])
+def test_tfds_sets_are_read_where_they_are(name, shape, levels, train):
+    if not (TFDS / name).exists():
+        pytest.skip(f"{TFDS / name} is not there")
+    before = sorted(TFDS.iterdir())
+    dataset = data.open_dataset(name, TFDS, log=quiet)
+    assert (dataset.shape, dataset.levels, dataset.sizes["train"], dataset.sizes["test"]) == (shape, levels, train, 10000)
+    domain = Domain("binary" if levels == 2 else "levels", shape, levels)
+    record = data.protocol(dataset, domain, {})
+    assert record["binarization"] == ("stored" if levels == 2 else None) and record["held_out"]["test"] == 10000
+    x = np.concatenate(list(data.evaluation_batches(dataset, "test", domain, 100, 0, {"cache_bytes": 0}, limit=250).as_numpy_iterator()))
+    assert x.shape == (250, *shape) and x.min() == 0 and x.max() == levels - 1
+    import tensorflow_datasets as tfds
+    stored = next(iter(tfds.load(name, data_dir=TFDS, split="test", download=False).batch(250)))["image"].numpy()
+    np.testing.assert_array_equal(x, stored)
+    assert sorted(TFDS.iterdir()) == before
+
+
+def test_two_builds_at_once_do_not_collide(tmp_path):
+    # Both build beside and rename, and the second rename finds the first one's folder: in threads as in processes.
+    from trainers.data import stored
+    from trainers.data.digits import Digits
+    path = pathlib.Path("digits", "1.0.0")
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(stored._build(Digits, None, tmp_path, path))) for _ in range(2)]
+    [thread.start() for thread in threads], [thread.join() for thread in threads]
+    assert len(results) == 2 and [entry.name for entry in tmp_path.iterdir()] == ["digits"]
+    assert data.open_dataset("digits", tmp_path, log=quiet).sizes["train"] == 1437
+
+
+def test_a_read_only_data_folder_is_left_alone(tmp_path, monkeypatch):
+    locked, home = tmp_path / "locked", tmp_path / "home"
+    locked.mkdir(mode=0o555)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(home))
+    assert data.open_dataset("digits", locked, log=quiet).sizes["test"] == 360
+    assert not list(locked.iterdir()) and (home / "digits").exists()
+
+
+def test_validation_holds_out_the_last_training_examples(built, digits, points):
+    held = data.open_dataset("digits", built, validation=37, log=quiet)
+    assert held.sizes == {"train": 1400, "test": 360, "validation": 37}
+    x, labels = digits.decoded("train")
+    np.testing.assert_array_equal(held.decoded("train")[0], x[:1400])
+    np.testing.assert_array_equal(held.decoded("validation")[0], x[1400:])
+    np.testing.assert_array_equal(held.decoded("validation")[1], labels[1400:])
+
+
+# The user's folder.
+
+def test_folder_of_one_size(tmp_path):
+    images = write_images(tmp_path, 30)
+    dataset = open_folder(tmp_path, validation=3)
+    assert dataset.shape == (6, 5, 3) and dataset.classes is None and sum(dataset.sizes.values()) == 30 and dataset.sizes["validation"] == 3
+    found = np.concatenate([dataset.decoded(split)[0] for split in dataset.sizes])
+    assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in images.values())
+    again = open_folder(tmp_path, validation=3)
+    np.testing.assert_array_equal(again.decoded("test")[0], dataset.decoded("test")[0])
+    assert again.version == dataset.version
+
+
+def test_folder_split_stays_when_images_are_added(tmp_path):
+    write_images(tmp_path, 60)
+    test = {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
+    write_images(tmp_path / "more", 40, seed=1)
+    assert test <= {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
+
+
+def test_folder_labels_and_grey(tmp_path):
+    write_images(tmp_path / "b", 12, channels=1)
+    write_images(tmp_path / "a", 8, channels=1, seed=1)
+    dataset = open_folder(tmp_path)
+    assert dataset.shape == (6, 5, 1) and dataset.classes == 2
+    labels = np.concatenate([dataset.decoded(split)[1] for split in dataset.sizes])
+    assert np.bincount(labels).tolist() == [8, 12]
+    write_images(tmp_path / "c", 3, channels=4, seed=2)  # one with colour (and alpha) among grey ones
+    assert open_folder(tmp_path).shape == (6, 5, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_folder_of_any_size_is_resized_and_cropped(tmp_path, suffix):
+    write_images(tmp_path, 12, size=lambda i: (20 + i, 41 - i), suffix=suffix)
+    dataset = open_folder(tmp_path, image_size="8x10")
+    assert dataset.shape == (8, 10, 3)
+    streamed = list(map(dataset.source.decode, dataset.source.records("train")))
+    np.testing.assert_array_equal(np.stack([x for x, _ in streamed]), dataset.decoded("train")[0])
+
+
+def test_resize_keeps_the_aspect_and_the_centre():
+    image = np.zeros((40, 80, 1), np.uint8)
+    image[:, 20:60] = 200  # the central square
+    assert (sizes.resize_and_crop(image, (20, 20)).numpy()[:, 1:-1] == 200).all()
+    upscaled = sizes.resize_and_crop(np.full((3, 5, 1), 7, np.uint8), (9, 12)).numpy()
+    assert upscaled.shape == (9, 12, 1) and (upscaled == 7).all()
+    stripes = np.tile(np.array([0, 255], np.uint8)[None, :, None], (64, 32, 1))
+    assert np.abs(sizes.resize_and_crop(stripes, (16, 16)).numpy().astype(int) - 127)[:, 1:-1].max() <= 8  # antialiased, not picked
+
+
+# Bad input.
+
+def sentence(function, *words):
+    with pytest.raises(BadInput) as caught:
+        function()
+    text = str(caught.value)
+    assert "\n" not in text and all(word in text for word in words), text
+
+
+@pytest.mark.parametrize("name, words", [
+    ("digit", ["digit", "'digits'"]), ("mnits", ["'mnist'"]), ("toy2d/two_moon", ["'toy2d/two_moons'"]), ("digits/big", ["'digits'"]), ("zzzqqq", ["photo_patches"]),
+    ("a b", ["a b"]), ("", ["--dataset"]), ("mnist:9.9.9", ["9.9.9", "3.0.1"]), ("iris", ["iris", "images"]), ("image_folder:", ["lacks the path"])])
+def test_unknown_data_sets(built, name, words):
+    sentence(lambda: data.open_dataset(name, built, log=quiet), "--dataset", *words)
+
+
+def test_no_network_is_found_out_at_once(tmp_path, monkeypatch):
+    import requests
+
+    def refuse(*_, **__):
+        raise requests.ConnectionError
+
+    monkeypatch.setattr(requests, "head", refuse)
+    sentence(lambda: data.open_dataset("fashion_mnist", tmp_path / "none", log=quiet), "fashion_mnist", "none", "no connection")
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (dict(image_size=16), ["--image_size=16x16", "17 levels"]), (dict(image_size="x"), ["--image_size=x"]), (dict(image_size=0), ["--image_size=0"]),
+    (dict(image_size=(4, 4, 1)), ["--image_size"]), (dict(validation=1437), ["--validation=1437", "1436"]), (dict(validation=-1), ["--validation=-1"])])
+def test_arguments_that_do_not_fit(built, arguments, words):
+    sentence(lambda: data.open_dataset("digits", built, log=quiet, **arguments), *words)
+
+
+def test_points_take_no_size_and_no_second_validation(built):
+    sentence(lambda: data.open_dataset("toy2d", built, image_size=8, log=quiet), "--image_size=8x8", "points")
+    sentence(lambda: data.open_dataset("toy2d", built, validation=5, log=quiet), "--validation=5", "2000")
+
+
+def test_folders_that_can_not_be_read(tmp_path):
+    sentence(lambda: open_folder(tmp_path / "none"), "none", "missing")
+    (tmp_path / "file").write_text("x")
+    sentence(lambda: open_folder(tmp_path / "file"), "no folder")
+    (tmp_path / "empty").mkdir()
+    sentence(lambda: open_folder(tmp_path / "empty"), "0 images among 0 files", ".png")
+    write_images(tmp_path / "few", 9)
+    sentence(lambda: open_folder(tmp_path / "few"), "9 images", "10")
+    write_images(tmp_path / "mixed", 12, size=lambda i: (6 + i % 2, 5))
+    sentence(lambda: open_folder(tmp_path / "mixed"), "2 sizes", "6x5", "7x5", "--image_size=5")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_folder_without_permission(tmp_path):
+    write_images(tmp_path / "locked", 12)
+    (tmp_path / "locked").chmod(0)
+    sentence(lambda: open_folder(tmp_path), "locked", "Permission denied")
+
+
+def test_a_folder_that_fails_while_it_is_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))
+    sentence(lambda: open_folder(tmp_path), str(tmp_path), "Permission denied")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_corrupt_images_are_named(tmp_path, suffix):
+    write_images(tmp_path, 20, size=(30, 30), suffix=suffix)
+    whole = (tmp_path / f"001.{suffix}").read_bytes()
+    (tmp_path / f"001.{suffix}").write_bytes(whole[:len(whole) // 2])
+    sentence(lambda: open_folder(tmp_path), "1 of 20", f"001.{suffix}")
+    for i in range(2, 9):
+        (tmp_path / f"00{i}.{suffix}").write_bytes(b"" if i % 2 else b"no image")
+    sentence(lambda: open_folder(tmp_path), "8 of 20", f"005.{suffix}", "and 3 more")
+
+
+def test_truncated_tfrecord(tmp_path):
+    data.open_dataset("digits", tmp_path, log=quiet)
+    file = next(tmp_path.rglob("*train*"))
+    file.write_bytes(file.read_bytes()[:-1000])
+    sentence(lambda: data.open_dataset("digits", tmp_path, log=quiet).decoded("train"), "digits", "train", "1437")
+
+
+@pytest.mark.parametrize("domain, config, words", [
+    (Domain("binary", (28, 28, 1), 2), {}, ["(8, 8, 1)", "(28, 28, 1)", "shape="]),
+    (Domain("real", (2,)), {}, ["--dataset=digits", "points", "toy2d"]),
+    (Domain("tokens", (10,), 50), {}, ["tokens"]),
+    (Domain("waveform", (100,)), {}, ["waveforms"]),
+    (Domain("levels", (8, 8, 1), 256), {}, ["17 levels", "levels=256", "levels=17"]),
+    (Domain("levels", (8, 8, 1), 17, classes=3), {}, ["10 classes", "classes=3"]),
+    (BINARY8, {"binarization": "dynamyc"}, ["dynamyc", "'dynamic'"]),
+    (BINARY8, {"binarization": "stored"}, ["17 levels", "'dynamic'"]),
+    (REAL8, {"binarization": "dynamic"}, ["binarization", "real images"])])
+def test_models_that_can_not_take_digits(digits, domain, config, words):
+    sentence(lambda: data.check(digits, domain, config), *words)
+    sentence(lambda: data.training_batches(digits, domain, 4, 0, config), *words)
+
+
+def test_points_for_image_models_and_wrong_splits(points, digits):
+    sentence(lambda: data.check(points, BINARY8, {}), "toy2d/eight_gaussians", "binary images", "choose a data set of images")
+    sentence(lambda: data.check(points, Domain("real", (2,), classes=8), {}), "no labels")
+    sentence(lambda: data.evaluation_batches(digits, "tests", BINARY8, 4, 0, {}), "'tests'", "'test'")
+    sentence(lambda: data.training_batches(digits, BINARY8, 10, 0, {}, workers=4), "--batch_size=10", "4 workers", "8")

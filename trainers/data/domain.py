@@ -1,0 +1,107 @@
+"""From stored examples to a model's domain: binarization, levels, dequantization and scaling, with the checks and the record of what was done.
+
+Every one is a table over the stored levels, applied once to what is kept in memory, then a little arithmetic on each batch. Noise is
+15 bits an entry: a Bernoulli's probability is exact to 2^-16, and level + u (u the middle of its 2^-15 step) is exact in float32 and never rounds up to
+the next level.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from trainers.errors import BadInput
+from zoo import nearest
+
+BINARIZATIONS = ("auto", "dynamic", "stored", "threshold")
+UNIT = 1 << 15
+
+
+class Encoding(NamedTuple):
+    """table: what each stored level becomes, None if it stays; noisy: whether `finish(x, bits)` needs bits (uint16 in 0..2^15-1, x's shape)."""
+
+    table: np.ndarray | None
+    noisy: bool
+    finish: Callable
+
+    def prepare(self, x):
+        """Applies the table to one stored example in the graph."""
+        return x if self.table is None else tf.gather(self.table, tf.cast(x, tf.int32))
+
+
+def binarization(dataset, domain, data_config):
+    """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not fit."""
+    asked = data_config.get("binarization", "auto")
+    if asked not in BINARIZATIONS:
+        raise BadInput(f"data.binarization={asked!r} is unknown; {nearest(asked, BINARIZATIONS)}")
+    if domain.kind != "binary":
+        if asked != "auto":
+            raise BadInput(f"data.binarization={asked!r}: the model reads {_reads(domain)}, which nothing binarizes; leave it 'auto'.")
+        return None
+    if dataset.levels == 2:
+        if asked in ("dynamic", "threshold"):
+            raise BadInput(f"data.binarization={asked!r}: --dataset={dataset.name} is stored binary; allowed are 'auto' and 'stored'.")
+        return "stored"
+    if asked == "stored":
+        raise BadInput(f"data.binarization='stored': --dataset={dataset.name} has {dataset.levels} levels a pixel; allowed are 'dynamic' and 'threshold'.")
+    return "dynamic" if asked == "auto" else asked
+
+
+def _reads(domain):
+    what = {"binary": "binary images", "levels": f"images of {domain.levels} levels", "tokens": "tokens", "waveform": "waveforms"}
+    return what.get(domain.kind) or ("real images" if domain.range else "real points")
+
+
+def check(dataset, domain, data_config):
+    """Raises BadInput if a model of this domain can't be given this data set."""
+    wanted = {"binary": "image", "levels": "image", "real": "image" if domain.range else "points"}.get(domain.kind)
+    if wanted != dataset.kind:
+        has = "images" if dataset.kind == "image" else "points"
+        raise BadInput(f"--dataset={dataset.name} has {has} of shape {dataset.shape}, the model reads {_reads(domain)} of shape {tuple(domain.shape)}; "
+                       + ("choose a data set of images." if wanted == "image" else "choose a data set of points, for example toy2d/eight_gaussians."
+                          if wanted else "choose another model."))
+    if tuple(domain.shape) != tuple(dataset.shape):
+        sized = dataset.kind == "image" and dataset.levels == 256 and len(domain.shape) == 3 and domain.shape[2] == dataset.shape[2]
+        raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes {tuple(domain.shape)}; "
+                       f"make the model with shape={dataset.shape}" + (f" or set --image_size={domain.shape[0]}x{domain.shape[1]}." if sized else "."))
+    if domain.kind == "levels" and domain.levels > dataset.levels:
+        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model has levels={domain.levels}; "
+                       f"at most levels={dataset.levels} is possible.")
+    if domain.classes and domain.classes != dataset.classes:
+        has = f"{dataset.classes} classes" if dataset.classes else "no labels"
+        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on classes={domain.classes}; "
+                       f"make it with classes={dataset.classes}.")
+    binarization(dataset, domain, data_config)
+
+
+def protocol(dataset, domain, data_config):
+    """What a record of a result says about its data."""
+    mode = binarization(dataset, domain, data_config)
+    return dict(dataset=dataset.name, version=dataset.version, shape=list(dataset.shape), binarization=mode,
+                levels=2 if mode else domain.levels if domain.kind == "levels" else dataset.levels,
+                dequantization="uniform" if domain.kind == "real" and domain.dequantized and dataset.levels else None,
+                range=list(domain.range) if domain.range else None,
+                held_out={split: size for split, size in dataset.sizes.items() if split != "train"})
+
+
+def encoding(dataset, domain, data_config):
+    """How stored examples of `dataset` become those of `domain`, an `Encoding`."""
+    levels, mode = dataset.levels, binarization(dataset, domain, data_config)
+    level = np.arange(levels or 0)
+    if mode == "dynamic":  # x ~ Bernoulli(level / (levels - 1))
+        thresholds = np.round(level * (UNIT / (levels - 1))).astype(np.uint16)
+        return Encoding(thresholds, True, lambda x, bits: tf.cast(bits < x, tf.float32))
+    if mode == "threshold":
+        return Encoding((2 * level >= levels - 1).astype(np.uint8), False, lambda x, bits: tf.cast(x, tf.float32))
+    if domain.kind == "levels":
+        table = None if domain.levels == levels else (level * domain.levels // levels).astype(np.uint8)
+        return Encoding(table, False, lambda x, bits: tf.cast(x, tf.int32))
+    if mode == "stored" or dataset.kind == "points":
+        return Encoding(None, False, lambda x, bits: tf.cast(x, tf.float32))
+    low, high = domain.range
+    if domain.dequantized:  # low + (high - low) (level + u) / levels
+        scale = (high - low) / levels
+        return Encoding(None, True, lambda x, bits: low + scale * (tf.cast(x, tf.float32) + (tf.cast(bits, tf.float32) + 0.5) * (1.0 / UNIT)))
+    scale = (high - low) / (levels - 1)
+    return Encoding(None, False, lambda x, bits: low + scale * tf.cast(x, tf.float32))

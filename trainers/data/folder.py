@@ -1,0 +1,135 @@
+"""`image_folder:PATH`: the user's own PNG, JPEG, BMP or GIF images, in any sub-folders.
+
+The test split is the tenth of the images whose path hashes to it, so an image stays in its split when others come or go. If every image lies in a
+sub-folder, the first folder's name is its label.
+"""
+
+import concurrent.futures
+import hashlib
+import math
+import os
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from trainers.data import sizes
+from trainers.data.dataset import DataSet
+from trainers.data.pipeline import CACHE_BYTES, visits
+from trainers.errors import BadInput
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+FEWEST = 10
+
+
+class FolderSource:
+    """Files and labels of each split; a record is an index into them."""
+
+    def __init__(self, files, labels, shape):
+        self.files, self.labels, self.shape = files, labels, shape  # {split: [path]}, {split: int32 [n]}
+
+    def records(self, split):
+        return tf.data.Dataset.range(len(self.labels[split])).map(lambda index: self._record(split, index))
+
+    def stream(self, split, position, key):
+        return visits(len(self.labels[split]), position, key).unbatch().map(lambda index: self._record(split, index))
+
+    def _record(self, split, index):
+        return tf.gather(tf.constant(self.files[split]), index), tf.gather(self.labels[split], index)
+
+    def decode(self, record):
+        file, label = record
+        return load(file, self.shape), label
+
+
+def load(file, shape):
+    """A file's image resized and cropped to `shape`, uint8 [height, width, channels]."""
+    image = tf.io.decode_image(tf.io.read_file(file), channels=shape[2], expand_animations=False)
+    image = tf.ensure_shape(image, (None, None, shape[2]))
+    fitting = tf.reduce_all(tf.shape(image)[:2] == shape[:2])
+    return tf.ensure_shape(tf.cond(fitting, lambda: image, lambda: sizes.resize_and_crop(image, shape[:2])), shape)
+
+
+def open_folder(name, size, validation, log):
+    """The `DataSet` of `name`, `image_folder:PATH`. Every file is read once here, so that one that is corrupt is found before training."""
+    root = pathlib.Path(name.partition(":")[2]).expanduser()
+    files = _find(name, root)
+    log(f"Reading {len(files)} images of {root}.")
+    size, channels, kept = _read_all(name, root, files, size)
+    shape = (*size, channels)
+    relative = [file.relative_to(root).as_posix() for file in files]
+    hashes = [int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big") for path in relative]
+    test = [value % 10 == 0 for value in hashes]
+    if not any(test):  # a small folder
+        test[int(np.argmin(hashes))] = True
+    names = sorted({path.split("/")[0] for path in relative}) if all("/" in path for path in relative) else None
+    labels = np.array([names.index(path.split("/")[0]) if names else 0 for path in relative], np.int32)
+    indices = {"train": [i for i, held in enumerate(test) if not held], "test": [i for i, held in enumerate(test) if held]}
+    split_sizes = sizes.hold_out(name, {split: len(rows) for split, rows in indices.items()}, validation)
+    if validation:
+        indices["validation"] = indices["train"][-validation:]
+        indices["train"] = indices["train"][:-validation]
+    source = FolderSource({split: [str(files[i]) for i in rows] for split, rows in indices.items()},
+                          {split: labels[rows] for split, rows in indices.items()}, shape)
+    digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(relative, files)).encode()).hexdigest()
+    dataset = DataSet(name, f"sha256:{digest[:12]}", "image", shape, 256, len(names) if names else None, split_sizes, source)
+    if kept:
+        for split, rows in indices.items():
+            dataset.cache[split] = np.stack([np.broadcast_to(kept[i], shape) for i in rows]), labels[rows]
+    return dataset
+
+
+def _find(name, root):
+    """The image files under `root`, sorted; BadInput if there is no such folder or there are too few."""
+    if not name.partition(":")[2]:
+        raise BadInput(f"--dataset={name} lacks the path of a folder: image_folder:PATH.")
+    if not root.is_dir():
+        raise BadInput(f"--dataset={name}: {root} is {'no folder' if root.exists() else 'missing'}; give the path of a folder of images.")
+
+    def refuse(error):
+        raise BadInput(f"--dataset={name}: {error.filename} can't be read: {error.strerror}.") from error
+
+    found = [pathlib.Path(folder, file) for folder, _, files in os.walk(root, onerror=refuse, followlinks=True) for file in files
+             if not file.startswith(".")]
+    images = sorted(file for file in found if file.suffix.lower() in ENDINGS)
+    if len(images) < FEWEST:
+        raise BadInput(f"--dataset={name}: found {len(images)} images among {len(found)} files, at least {FEWEST} that end in "
+                       f"{', '.join(ENDINGS)} are needed.")
+    return images
+
+
+def _read_all(name, root, files, size):
+    """Reads every file: (size, channels, images as uint8 arrays or None where they are too many to keep)."""
+
+    def read(file):
+        try:
+            with tf.device("CPU:0"):
+                image = tf.io.decode_image(tf.io.read_file(str(file)), expand_animations=False)
+                image = image[..., :1] if image.shape[-1] < 3 else image[..., :3]  # an alpha channel is dropped
+                stored = tuple(image.shape[:2])
+                return stored, (image if size in (None, stored) else sizes.resize_and_crop(image, size)).numpy()
+        except tf.errors.OpError as error:
+            return None, str(error.message).splitlines()[0]
+
+    broken, kept, shapes, channels, room = [], [], {}, 1, CACHE_BYTES
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        for file, (stored, image) in zip(files, pool.map(read, files)):
+            if stored is None:
+                broken.append(f"{file.relative_to(root)} ({image})" if len(broken) < 5 else "")
+                continue
+            shapes.setdefault(stored, file)
+            channels = max(channels, image.shape[2])
+            room -= math.prod(image.shape[:2]) * 3
+            if room >= 0 and kept is not None:
+                kept.append(image)
+            else:
+                kept = None
+    if broken:
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        raise BadInput(f"--dataset={name}: {len(broken)} of {len(files)} images can't be decoded: {', '.join(broken[:5])}{more}; "
+                       "remove or replace them.")
+    if size is None and len(shapes) > 1:
+        (one, a), (two, b) = list(shapes.items())[:2]
+        raise BadInput(f"--dataset={name}: images of {len(shapes)} sizes, such as {a.name} of {one[0]}x{one[1]} and {b.name} of {two[0]}x{two[1]}; "
+                       f"set --image_size, for example --image_size={min(min(shape) for shape in shapes)}.")
+    return size or next(iter(shapes)), channels, kept

@@ -1,0 +1,42 @@
+"""Sizes of images and of splits: read from flags, and brought about."""
+
+import re
+
+import tensorflow as tf
+
+from trainers.errors import BadInput
+
+
+def parse(image_size):
+    """(height, width) of a height, a pair, "H" or "HxW"; None stays None. Raises BadInput for anything else."""
+    if image_size is None or image_size == "":
+        return None
+    if isinstance(image_size, str) and re.fullmatch(r"\d+(x\d+)?", image_size):
+        image_size = [int(side) for side in image_size.split("x")]
+    sides = [image_size] if isinstance(image_size, int) else image_size
+    if not isinstance(sides, (list, tuple)) or len(sides) not in (1, 2) or not all(type(side) is int and side > 0 for side in sides):
+        raise BadInput(f"--image_size={image_size}: a height, or height and width as HxW, in pixels of at least 1 is needed, for example 64 or 64x48.")
+    return (sides[0], sides[-1])
+
+
+def resize_and_crop(image, size):
+    """Resizes uint8 [h, w, channels], with antialiasing, until it just covers `size`, and crops the centre, [*size, channels]."""
+    height, width = size
+    shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    scale = tf.reduce_max(tf.constant([height, width], tf.float32) / shape)
+    covering = tf.maximum(tf.cast(tf.round(shape * scale), tf.int32), [height, width])
+    resized = tf.image.resize(image, covering, antialias=True)
+    top, left = (covering[0] - height) // 2, (covering[1] - width) // 2
+    return tf.cast(tf.clip_by_value(tf.round(resized[top:top + height, left:left + width]), 0, 255), tf.uint8)
+
+
+def hold_out(name, sizes, validation):
+    """Sizes of the splits once the last `validation` training examples are held out. Raises BadInput where that can't be."""
+    if not validation:
+        return dict(sizes)
+    if "validation" in sizes:
+        raise BadInput(f"--validation={validation}: --dataset={name} has a validation split of {sizes['validation']} examples already; leave it 0.")
+    if validation >= sizes["train"]:
+        raise BadInput(f"--validation={validation}: --dataset={name} has {sizes['train']} training examples; "
+                       f"at most {sizes['train'] - 1} can be held out.")
+    return sizes | {"train": sizes["train"] - validation, "validation": validation}

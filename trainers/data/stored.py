@@ -1,0 +1,216 @@
+"""TFDS image data sets, and the embedded ones, which are TFDS builders of our own that need no network.
+
+A set that is prepared in the data folder is read from there and nothing is fetched. Embedded sets are built in a second or two into the data
+folder, TFDS's default one, or a temporary one, whichever can be written first.
+"""
+
+import contextlib
+import importlib
+import os
+import pathlib
+import shutil
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from trainers.data import EMBEDDED, sizes
+from trainers.data.dataset import DataSet
+from trainers.data.pipeline import permutation
+from trainers.errors import BadInput
+from zoo import nearest
+
+BUILDERS = {"digits": "Digits", "photo_patches": "PhotoPatches", "toy2d": "Toy2d"}  # module of this package -> class
+BLOCK = 4096  # records that are shuffled together
+HOST = "https://storage.googleapis.com"
+
+
+class StoredSource:
+    """The TFRecord files of a prepared TFDS builder; a record is a serialized example."""
+
+    def __init__(self, builder, key, label, ranges, shape):
+        self.builder, self.key, self.label, self.shape = builder, key, label, shape
+        self.ranges = ranges  # {split: (TFDS's split, first example, end)}
+
+    def records(self, split):
+        stored, first, end = self.ranges[split]
+        files = [str(file) for file in self.builder.info.splits[stored].filepaths]
+        return tf.data.TFRecordDataset(files).skip(first).take(end - first)
+
+    def stream(self, split, position, key):
+        # NOTE: TFDS stores examples in random order, so shuffling within blocks, whose borders move from epoch to epoch, is enough. Dataset.shuffle
+        # would mix better, but its order also depends on TensorFlow's global seed.
+        records, (_, first, end) = self.records(split), self.ranges[split]
+
+        def one_epoch(epoch):
+            rotation = permutation(min(BLOCK, end - first), key, epoch)[0]  # any number below BLOCK
+            blocks = records.skip(rotation).concatenate(records.take(rotation)).batch(BLOCK).enumerate()
+            return blocks.map(lambda number, block: tf.gather(block, permutation(tf.shape(block)[0], key, epoch, number + 1))).unbatch()
+
+        size = end - first
+        return tf.data.Dataset.range(position // size, np.iinfo(np.int64).max).flat_map(one_epoch).skip(position % size)
+
+    def decode(self, record):
+        feature = self.builder.info.features[self.key]
+        image = isinstance(feature, tfds.features.Image)
+        layout = {self.key: tf.io.FixedLenFeature([], tf.string) if image else tf.io.FixedLenFeature(self.shape, tf.float32)}
+        if self.label:
+            layout[self.label] = tf.io.FixedLenFeature([], tf.int64)
+        example = tf.io.parse_single_example(record, layout)
+        x = feature.decode_example(example[self.key]) if image else example[self.key]
+        if image and x.shape != self.shape:
+            x = sizes.resize_and_crop(x, self.shape[:2])
+        return x, tf.cast(example[self.label], tf.int32) if self.label else 0
+
+
+def open_stored(name, data_dir, size, validation, log):
+    """The `DataSet` of an embedded set's or a TFDS set's name."""
+    builder, name = _embedded(name, data_dir, log) if name.partition("/")[0] in BUILDERS else _tfds(name, data_dir, log)
+    info = builder.info
+    features = dict(info.features.items())
+    key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), "point" if name.startswith("toy2d/") else None)
+    counts = {split: entry.num_examples for split, entry in info.splits.items()}
+    if key is None or "train" not in counts:
+        raise BadInput(f"--dataset={name}: it has the features {', '.join(features)} and the splits {', '.join(counts)}; "
+                       "an image and a split train are needed.")
+    split_sizes = sizes.hold_out(name, counts, validation)
+    ranges = {split: (split, 0, num) for split, num in split_sizes.items()}
+    if validation:
+        ranges["validation"] = ("train", split_sizes["train"], counts["train"])
+    if info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise BadInput(f"--dataset={name}: prepared in {builder.data_dir} as {info.file_format.value}; prepare it as tfrecord.")
+    label = next((k for k in ((info.supervised_keys or (None, None))[1], "label") if isinstance(features.get(k), tfds.features.ClassLabel)), None)
+    classes = features[label].num_classes if label else None
+    stored = tuple(features[key].shape)
+    if key == "point":
+        if size:
+            raise BadInput(f"--image_size={size[0]}x{size[1]}: --dataset={name} has points; leave it out.")
+        source = StoredSource(builder, key, label, ranges, stored)
+        return DataSet(name, str(info.version), "points", stored, None, classes, split_sizes, source)
+    if features[key].np_dtype != np.uint8 or stored[2] is None:
+        raise BadInput(f"--dataset={name}: its images are {features[key]}; 8 bits a pixel and a fixed number of channels are needed.")
+    if size is None and None in stored:
+        raise BadInput(f"--dataset={name}: its images differ in size; set --image_size, for example --image_size=64.")
+    shape = (*(size or stored[:2]), stored[2])
+    levels = _levels(name, builder, key, label)
+    if shape != stored and levels != 256:
+        raise BadInput(f"--image_size={size[0]}x{size[1]}: --dataset={name} has {levels} levels a pixel, which resizing would mix; leave it out.")
+    return DataSet(name, str(info.version), "image", shape, levels, classes, split_sizes, StoredSource(builder, key, label, ranges, shape))
+
+
+def _levels(name, builder, key, label):
+    """Stored levels of a pixel: known for embedded sets, 2 where the first hundred images hold nothing above 1, else 256."""
+    if name == "digits":
+        return importlib.import_module("trainers.data.digits").LEVELS
+    source = StoredSource(builder, key, label, {"train": ("train", 0, 100)}, tuple(builder.info.features[key].shape))
+    try:
+        largest = max(int(tf.reduce_max(source.decode(record)[0])) for record in source.records("train")) \
+            if None not in source.shape else 255
+    except tf.errors.OpError as error:
+        raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
+    return 2 if largest <= 1 else 256
+
+
+def _embedded(name, data_dir, log):
+    """(builder, full name) of an embedded set, built where it is not there yet."""
+    name = "toy2d/eight_gaussians" if name == "toy2d" else name
+    if name not in EMBEDDED:
+        raise BadInput(f"--dataset={name} is unknown; {nearest(name, EMBEDDED)}")
+    module, _, config = name.partition("/")
+    cls = getattr(importlib.import_module(f"trainers.data.{module}"), BUILDERS[module])
+    path = pathlib.Path(name, str(cls.VERSION))
+    folders = [pathlib.Path(folder).expanduser() for folder in (data_dir, tfds.core.constants.get_default_data_dir()) if folder]
+    folders.append(pathlib.Path(tempfile.gettempdir(), f"generative-zoo-{os.getuid()}"))
+    failures = []
+    for folder in folders:
+        if (folder / path / "dataset_info.json").exists():
+            return tfds.builder_from_directory(folder / path), name
+        if not _writable(folder):
+            failures.append(f"{folder} (read-only)")
+            continue
+        try:
+            log(f"Building {name} in {folder}.")
+            _build(cls, config or None, folder, path)
+            return tfds.builder_from_directory(folder / path), name
+        except OSError as error:
+            failures.append(f"{folder} ({error.strerror})")
+    raise BadInput(f"--dataset={name} has to be built, and can be written nowhere: {', '.join(failures)}; set --data_dir to a folder with some room.")
+
+
+def _writable(folder):
+    """Whether the folder, or the nearest one above it that exists, is open to writing: root is not to write into what is marked read-only."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK)
+
+
+def _build(cls, config, folder, path):
+    """Builds beside and renames, so that a build that is killed leaves nothing that looks whole and of two at once either wins."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob(".building-*"):
+        if time.time() - stale.stat().st_mtime > 3600:
+            shutil.rmtree(stale, ignore_errors=True)
+    beside = tempfile.mkdtemp(prefix=".building-", dir=folder)
+    try:
+        tfds.disable_progress_bar()
+        with contextlib.redirect_stdout(None):
+            cls(data_dir=beside, **({"config": config} if config else {})).download_and_prepare()
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(pathlib.Path(beside) / path, folder / path)
+        except OSError:
+            if not (folder / path / "dataset_info.json").exists():
+                raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        tfds.enable_progress_bar()
+
+
+def _tfds(name, data_dir, log):
+    """(builder, name) of a TFDS set: as prepared in the data folder, else downloaded."""
+    folder = pathlib.Path(data_dir or tfds.core.constants.get_default_data_dir()).expanduser()
+    try:
+        parsed, arguments = tfds.core.naming.parse_builder_name_kwargs(name)
+    except (ValueError, AssertionError) as error:
+        raise BadInput(f"--dataset={name} is no name of a data set (NAME, NAME/CONFIG, NAME:VERSION or image_folder:PATH); {nearest(name, EMBEDDED)}") from error
+    try:
+        return tfds.core.read_only_builder.builder_from_files(str(parsed), data_dir=folder, **arguments), name
+    except (tfds.core.DatasetNotFoundError, FileNotFoundError):
+        pass  # not prepared there
+    known = tfds.list_builders(with_community_datasets=False)
+    if str(parsed) not in known:
+        close = nearest(str(parsed), [*EMBEDDED, *known])
+        short = close.partition(" Known:")[0] if "did you mean" in close else f"known: {', '.join(EMBEDDED)}, and TFDS's image data sets."
+        raise BadInput(f"--dataset={name} is unknown, and not prepared in {folder}; {short}")
+    tried = f"--dataset={name}: not prepared in {folder}, and it can't be downloaded:"
+    try:
+        builder = tfds.builder(name, data_dir=folder)
+    except Exception as error:  # whatever TFDS finds wrong with the configuration or the version
+        raise BadInput(f"--dataset={name}: {_first_line(error)}") from error
+    if not any(isinstance(feature, tfds.features.Image) for feature in (builder.info.features or {}).values()):
+        raise BadInput(f"--dataset={name} has no images; choose an image data set, for example digits.")
+    if not (folder / "downloads").exists():  # else what is there may be enough
+        _connect(tried)
+    log(f"Downloading {name} into {folder}.")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # the network, the disk, a missing package or manual step: as many kinds as data sets
+        raise BadInput(f"{tried} {_first_line(error)}") from error
+    return builder, name
+
+
+def _first_line(error):
+    """What TFDS says, without its own wrapping ("Failed to construct ...: ") and the lists that follow."""
+    return str(error).strip().splitlines()[0].rpartition('": ')[2] if str(error).strip() else type(error).__name__
+
+
+def _connect(tried):
+    """Finds out in seconds that there is no network; TFDS's own retries take minutes to."""
+    import requests
+    try:
+        requests.head(HOST, timeout=10)
+    except requests.RequestException as error:
+        raise BadInput(f"{tried} no connection to {HOST} ({type(error).__name__}); prepare it with tfds where there is one, "
+                       "and set --data_dir to that folder.") from error
