@@ -1,5 +1,6 @@
 """One tiny instance of every model, and input for it: what the contract and capability tests run over."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -7,12 +8,16 @@ import zoo
 
 CASES = {  # model -> arguments, all different from the defaults
     "vae": dict(shape=(4, 4, 1), levels=3, latent_size=2, network="conv", hidden=(4, 6), activation="relu"),
+    "pixel_cnn": dict(shape=(3, 4, 3), levels=4, channels=8, blocks=2, kernel_size=5, block_kernel_size=5, head_channels=9, classes=2),
+    "real_nvp": dict(shape=(2, 3, 1), levels=4, couplings=3, hidden=(5,), activation="tanh", alpha=0.1),
+    "gan": dict(shape=(2, 2, 1), bounded=True, latent_size=3, generator_hidden=(4,), discriminator_hidden=(5, 3), activation="tanh", objective="minimax"),
+    "ddpm": dict(shape=(4, 4, 1), levels=3, timesteps=8, schedule="cosine", variance="beta_tilde", channels=4, multipliers=(2,), blocks=1, attention=(4,)),
 }
 
 
 def make(name, **arguments):
     """Makes the tiny instance of a model, with reproducible weights."""
-    tf.keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(1)
     return zoo.create(name, **(CASES[name] | arguments))
 
 

@@ -11,7 +11,7 @@ from tests import cases
 from trainers import optimizers, strategies
 from trainers.config import default
 from trainers.engine import Engine
-from trainers.recipes import RECIPES
+from trainers.recipes import ANY, RECIPES
 from zoo import random
 from zoo.model import losses_and_gradients
 
@@ -156,6 +156,10 @@ def test_schedules():
         begin = sum(3**i for i in range(stage))
         for step in (begin + 1, begin + 3**stage):
             assert rate(dict(name="staged"), step) == pytest.approx(1e-3 * 10 ** (-stage / 7), rel=1e-5), (stage, step)
+
+
+def test_every_model_has_a_recipe_for_any_data_set():
+    assert {recipe.model for recipe in RECIPES if recipe.dataset == ANY} == set(zoo.MODELS)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.model}-{r.dataset}")

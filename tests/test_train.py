@@ -51,7 +51,7 @@ def trained(tmp_path_factory):
 def test_the_work_folder_holds_everything(trained):
     folder, _ = trained
     assert sorted(os.listdir(folder)) == [".lock", "checkpoints", "config.json", "export", "metrics.jsonl", "samples", "tensorboard"]
-    assert sorted(os.listdir(folder / "samples")) == ["step-00000006.png", "step-00000012.png"]
+    assert sorted(os.listdir(folder / "samples")) == ["curves.png", "step-00000006.png", "step-00000012.png"]
     assert os.listdir(folder / "export") == ["1"] and list(checkpoints.find(folder / "checkpoints")) == [4, 8, 12]
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["split"] == "train"] == [5, 10, 12]
@@ -179,7 +179,7 @@ def test_every_flag_is_read(tmp_path, monkeypatch):
     (["--config.data.binarization=dynamical"], "did you mean 'dynamic'?"),
     (["--config.data.validation=5000"], "validation"),
     (["--model=real_nvp", "--dataset=toy2d", "--config.model.levels=4"], "toy2d"),
-    (["--model=pixel_cnn", "--dataset=toy2d"], "toy2d"),
+    (["--model=pixel_cnn", "--dataset=toy2d"], "shape must be an image's"),
     (["--config.model.levels=300"], "levels"),
     (["--steps=0"], "--steps must be more than 0, found 0"),
     (["--steps=-5"], "--steps must be more than 0, found -5"),

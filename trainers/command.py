@@ -16,8 +16,8 @@ def execute(define, main, argv=None, prepare=None):
         argv: the command line, the program's name first; `sys.argv` if None.
         prepare: function (flag_values) that defines further flags from those parsed so far.
     """
-    argv = list(sys.argv if argv is None else argv)
-    options = flags.FlagValues()
+    options, own = flags.FlagValues(), sys.argv
+    argv = sys.argv = list(own if argv is None else argv)  # config_flags reads the overrides from sys.argv
     flags.DEFINE_boolean("help", False, "Print the flags and exit.", short_name="h", flag_values=options)
     define(options)
     try:
@@ -33,6 +33,8 @@ def execute(define, main, argv=None, prepare=None):
     except (BadInput, flags.Error) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    finally:
+        sys.argv = own
 
 
 def positive(options, name):

@@ -66,6 +66,8 @@ class Loop:
                 signal.signal(number, handler)
             self.reporter.close()
             self.checkpoints.close()
+            if self.chief and (picture := plots.curves(self.workdir.metrics)) is not None:
+                plots.write(self.workdir.samples / "curves.png", picture)
 
     @property
     def stopped_by(self):

@@ -47,7 +47,7 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers import config as configs
+    from trainers import config as configs, records
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
     from trainers.workdir import Workdir
@@ -74,10 +74,10 @@ def main(options):
     description = dict(
         model=options.model, dataset=options.dataset, data_dir=options.data_dir, seed=options.seed, shape=list(dataset.shape),
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
-        mixed_precision=options.mixed_precision, jit=options.jit, command=shlex.join(["zoo-train", *sys.argv[1:]]))
+        mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
     with workdir.locked(worker):
         if worker == 0:
-            workdir.claim(description, free=("config.steps", "config.evaluation", "data_dir", "strategy", "replicas", "command"))
+            workdir.claim(description, free=("config.steps", "config.evaluation", "data_dir", "strategy", "replicas", "hardware", "command"))
             print(f"{options.model} on {options.dataset}, {plain.count_params():,} weights, in {workdir.path}\n{config}", flush=True)
         data = types.SimpleNamespace(
             training=lambda start, index, num: training_batches(

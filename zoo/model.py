@@ -85,6 +85,13 @@ class Completing(Protocol):
         """Draws what is missing: keeps x where `mask` (bool, [batch, height, width]) is true."""
 
 
+def image_shape(shape):
+    """(height, width, channels) as a tuple. Raises ValueError for the shape of anything but an image."""
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"shape must be an image's, (height, width, channels), found {tuple(shape)}.")
+    return tuple(shape)
+
+
 def likelihood_kind(model):
     """`exact`, `lower_bound` or None, of a model or a model class."""
     if hasattr(model, "elbo"):

@@ -3,16 +3,15 @@
 D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114.
 """
 
+import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.distributions import pixels
 from zoo.latent.bounds import importance_weighted
-from zoo.model import Domain, GenerativeModel, Player
+from zoo.model import Domain, GenerativeModel, Player, image_shape
 from zoo.networks import autoencoding
-
-import keras
 
 tfd = tfp.distributions
 
@@ -29,7 +28,7 @@ class VAE(GenerativeModel):
         activation: of the hidden layers.
 
     Raises:
-        ValueError: if `network` is neither, `levels` is less than 2, or `latent_size` less than 1.
+        ValueError: if `shape` is not an image's, `network` is neither, `levels` is less than 2, or `latent_size` less than 1.
     """
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200), activation="tanh", **kwargs):
@@ -38,7 +37,7 @@ class VAE(GenerativeModel):
             raise ValueError(f"network must be 'dense' or 'conv', found {network!r}.")
         if levels < 2 or latent_size < 1:
             raise ValueError(f"levels must be at least 2 and latent_size at least 1, found {levels} and {latent_size}.")
-        self.shape, self.levels, self.latent_size = tuple(shape), levels, latent_size
+        self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
         self.network, self.hidden, self.activation = network, tuple(hidden), activation
         parameters = 1 if levels == 2 else levels
         if network == "dense":

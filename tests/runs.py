@@ -1,0 +1,30 @@
+"""Run folders made without training: random weights under a real description and a real checkpoint, for the tests of what reads a run."""
+
+import ml_collections
+import numpy as np
+import tensorflow as tf
+
+from trainers import checkpoints, config as configs
+from trainers.engine import Engine
+from trainers.workdir import Workdir
+
+IMAGE, POINT = (8, 8, 1), (2,)
+VAE = dict(latent_size=2, hidden=(6,))
+
+
+def make(folder, model, dataset="digits", shape=IMAGE, arguments=VAE, samples=40, step=7):
+    """Makes a run of `model` on `dataset` after `step` steps; returns its path."""
+    config = configs.default("vae", dataset)
+    config.players, config.ema = {}, 0.0
+    config = ml_collections.ConfigDict(config.to_dict() | dict(model=dict(arguments)))
+    config.evaluation.samples, config.evaluation.importance_samples = samples, 20
+    description = dict(model=model, dataset=dataset, data_dir=None, seed=5, shape=list(shape), config=configs.to_dict(config), command="zoo-train")
+    workdir = Workdir(folder)
+    workdir.path.mkdir(parents=True)
+    workdir.claim(description, free=())
+    rng = np.random.default_rng(3)
+    engine = Engine(lambda: configs.make_model(model, config, shape), config, tf.distribute.get_strategy(), 5)
+    engine.model.set_weights([rng.normal(0.0, 0.4, w.shape) for w in engine.model.weights])  # not those that start as zeros
+    engine.step.assign(step)
+    checkpoints.Checkpoints(workdir.checkpoints, engine.state() | {"seconds": [tf.Variable(90.0, dtype=tf.float64)]}).save(step)
+    return workdir.path

@@ -1,0 +1,266 @@
+"""Evaluation against direct computation: values, standard errors, labels of bounds, and the records that carry them."""
+
+import functools
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import runs
+from trainers import evaluate, records, run as run_module
+from trainers.errors import BadInput
+from trainers.data import evaluation_batches, open_dataset, toy2d
+from trainers.recipes import Published, Recipe
+from zoo import random
+
+CASES = {
+    "vae": dict(model="vae"),
+    "pixel_cnn": dict(model="pixel_cnn", arguments=dict(levels=4, channels=4, blocks=1, kernel_size=3, head_channels=4, classes=10)),
+    "real_nvp": dict(model="real_nvp", arguments=dict(levels=17, couplings=2, hidden=(4,))),
+    "ddpm": dict(model="ddpm", arguments=dict(levels=17, timesteps=4, channels=4, multipliers=(1,))),
+    "gan": dict(model="gan", dataset="toy2d/eight_gaussians", shape=runs.POINT, arguments=dict(generator_hidden=(4,), discriminator_hidden=(4,))),
+    "real_nvp_points": dict(model="real_nvp", dataset="toy2d/eight_gaussians", shape=runs.POINT, arguments=dict(couplings=2, hidden=(4,))),
+}
+NUM = 50  # examples; not a multiple of the batch of 16
+
+
+class Case:
+    """A run, its records by metric, and the examples on which they were measured."""
+
+    def __init__(self, folder, name):
+        self.path = runs.make(folder / name, **CASES[name])
+        assert evaluate.run(["zoo-evaluate", f"--workdir={self.path}", f"--num_examples={NUM}", "--batch_size=16", "--seed=3"]) == 0
+        self.records = {record["metric"]: record for record in json.loads((self.path / "results.json").read_text())}
+        self.run = run_module.load(self.path)
+        self.model = self.run.model
+        self.dataset = open_dataset(self.run.description["dataset"])
+        batch = next(iter(evaluation_batches(self.dataset, "test", self.model.domain, NUM, 3, self.run.config.data, limit=NUM)))
+        self.x, self.condition = batch if isinstance(batch, tuple) else (batch, None)
+
+    def rows(self, purpose):
+        return random.rows(random.fold_in(random.seed(3), purpose), NUM)
+
+    def check(self, metric, values, unit, kind, rtol=1e-5):
+        record, values = self.records[metric], np.asarray(values, np.float64)
+        np.testing.assert_allclose(record["value"], values.mean(), rtol=rtol)
+        np.testing.assert_allclose(record["stderr"], math.sqrt(((values - values.mean()) ** 2).sum() / (NUM - 1) / NUM), rtol=10 * rtol)
+        assert (record["unit"], record["kind"]) == (unit, kind)
+        assert record["protocol"]["num_examples"] == NUM and record["protocol"]["evaluation_seed"] == 3
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return functools.cache(lambda name: Case(folder, name))
+
+
+def test_exact_likelihood(case):
+    c = case("pixel_cnn")
+    nll = -c.model.log_prob(c.x, c.condition)
+    assert len(np.unique(c.condition)) > 5
+    c.check("negative_log_likelihood", nll, "nats", "exact")
+    c.check("bits_per_dimension", nll / (64 * math.log(2)), "bits/dim", "exact")
+    assert c.records["negative_log_likelihood"]["protocol"]["given"] == "class label"
+    assert "negative_elbo" not in c.records and c.records["bits_per_dimension"]["protocol"]["levels"] == 4
+
+
+def test_a_density_of_dequantized_images_bounds_their_bits(case):
+    c = case("real_nvp")
+    nll = -c.model.log_prob(c.x)
+    c.check("negative_log_likelihood", nll, "nats", "exact")
+    assert "density" in c.records["negative_log_likelihood"]["protocol"]["measure"]
+    c.check("bits_per_dimension", nll / (64 * math.log(2)) + math.log2(17), "bits/dim", "upper_bound")
+
+
+def test_bits_of_the_uniform_density_do_not_depend_on_the_range():
+    class Evaluation:  # images of 4 levels on [-1, 1]: the uniform density is 2^-D, and each level has probability 1/4
+        domain = evaluate_domain(range=(-1.0, 1.0))
+        dataset = type("DataSet", (), dict(levels=4))
+
+    values = np.full(5, -12 * math.log(2.0))
+    metric, estimate, unit, kind, _ = evaluate._bits(values, Evaluation, (None, None, None, "exact", {}))
+    assert (metric, unit, kind) == ("bits_per_dimension", "bits/dim", "upper_bound")
+    assert estimate.value == pytest.approx(2.0)
+
+
+def evaluate_domain(**arguments):
+    from zoo.model import Domain
+
+    return Domain("real", (2, 2, 3), 4, dequantized=True, **arguments)
+
+
+def test_a_density_of_points_has_no_bits(case):
+    c = case("real_nvp_points")
+    c.check("negative_log_likelihood", -c.model.log_prob(c.x), "nats", "exact")
+    assert "given" not in c.records["negative_log_likelihood"]["protocol"]
+    assert "bits_per_dimension" not in c.records and "measure" not in c.records["negative_log_likelihood"]["protocol"]
+
+
+def test_bounds_are_called_bounds(case):
+    c = case("vae")
+    c.check("negative_elbo", -c.model.elbo(c.x, c.rows(2)), "nats", "upper_bound")
+    weighted = -c.model.log_prob(c.x, c.rows(1), num_samples=20)
+    c.check("negative_log_likelihood", weighted, "nats", "upper_bound")
+    c.check("bits_per_dimension", weighted / (64 * math.log(2)), "bits/dim", "upper_bound")
+    assert [c.records[m]["protocol"].get("importance_samples") for m in ("negative_elbo", "negative_log_likelihood", "bits_per_dimension")] == [
+        None, 20, 20]
+    # The weighted bound is the tighter one, up to the noise of its samples.
+    assert c.records["negative_log_likelihood"]["value"] < c.records["negative_elbo"]["value"] + 3 * c.records["negative_elbo"]["stderr"]
+
+
+def test_a_model_with_an_elbo_alone_has_bits_from_it(case):
+    c = case("ddpm")
+    values = -c.model.elbo(c.x, c.rows(2))
+    c.check("negative_elbo", values, "nats", "upper_bound", rtol=1e-4)
+    c.check("bits_per_dimension", values / (64 * math.log(2)), "bits/dim", "upper_bound", rtol=1e-4)
+    assert "negative_log_likelihood" not in c.records
+
+
+def test_samples_against_test_examples(case):
+    c = case("gan")
+    seed = random.fold_in(random.seed(3), 3)
+    x, y = (np.asarray(a[:40], np.float64) for a in (c.model.sample(random.rows(seed, 40)), c.x))
+    assert set(c.records) == {"energy_distance", "modes_covered", "high_quality_fraction"}
+
+    def mean(a, b, same):
+        total = sum(np.linalg.norm(p - q) for i, p in enumerate(a) for j, q in enumerate(b) if not (same and i == j))
+        return total / (len(a) * (len(b) - same))
+
+    distance = c.records["energy_distance"]
+    assert distance["value"] == pytest.approx(2 * mean(x, y, False) - mean(x, x, True) - mean(y, y, True), rel=1e-5)
+    assert distance["kind"] == "estimate" and distance["stderr"] > 0
+    assert distance["protocol"]["generated_samples"] == distance["protocol"]["num_examples"] == 40
+    assert c.records["modes_covered"]["stderr"] is None and c.records["modes_covered"]["protocol"]["modes"] == 8
+
+
+def test_energy_distance_takes_images_on_the_unit_interval(case):
+    from zoo.metrics.divergences import energy_distance
+
+    c = case("pixel_cnn")
+    x = c.model.sample(random.rows(random.fold_in(random.seed(3), 3), 40), c.condition[:40])
+    expected = energy_distance(np.asarray(x) / 3.0, np.asarray(c.x[:40]) / 3.0)
+    assert c.records["energy_distance"]["value"] == pytest.approx(expected.value, abs=1e-6)
+    assert c.records["energy_distance"]["stderr"] == pytest.approx(expected.stderr, rel=1e-4)
+
+
+def test_modes_of_true_samples():
+    centres, std = evaluate.known_modes("toy2d/eight_gaussians")
+    x = toy2d.eight_gaussians(np.random.RandomState(0), 20_000)
+    nearest = np.linalg.norm(x[:, None] - centres, axis=-1)
+    assert (np.bincount(nearest.argmin(1)) > 2000).all() and np.sqrt((nearest.min(1) ** 2).mean() / 2) == pytest.approx(std, rel=0.02)
+    found = {metric: (estimate, kind) for metric, estimate, _, kind, _ in evaluate._modes(x, centres, std, dict(generated_samples=20_000))}
+    assert found["modes_covered"][0].value == 8
+    fraction, expected = found["high_quality_fraction"][0], 1 - math.exp(-9 / 2)
+    assert abs(fraction.value - expected) < 4 * fraction.stderr
+    assert fraction.stderr == pytest.approx(math.sqrt(expected * (1 - expected) / 20_000), rel=0.1)
+    assert evaluate.known_modes("toy2d/two_moons") is None
+
+
+def test_batch_size_does_not_change_a_number(case):
+    c = case("vae")
+    old = c.records
+    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", f"--num_examples={NUM}", "--batch_size=50", "--seed=3"]) == 0
+    for record in json.loads((c.path / "results.json").read_text()):
+        assert record["value"] == pytest.approx(old[record["metric"]]["value"], rel=1e-5)
+        assert record["command"].endswith("--batch_size=50 --num_examples=50 --seed=3 " + f"--workdir={c.path}")
+
+
+def test_a_record_is_complete(case):
+    c = case("vae")
+    record = c.records["negative_log_likelihood"]
+    assert tuple(record) == records.FIELDS
+    assert (record["model"], record["dataset"], record["split"], record["steps"], record["seed"], record["train_seconds"]) == (
+        "vae", "digits", "test", 7, 5, 90.0)
+    assert record["batch_size"] == c.run.config.batch_size and record["published"] is None
+    assert record["versions"] == records.versions() and record["versions"]["tensorflow"] == tf.__version__
+    assert record["hardware"]["evaluation"]["cores"] == len(os.sched_getaffinity(0)) and record["hardware"]["evaluation"]["cpu"]
+    assert record["command"].startswith("zoo-train && zoo-evaluate --batch_size=16")
+    assert record["protocol"]["binarization"] == "dynamic" and record["protocol"]["dataset"] == "digits"
+
+
+def test_published_numbers_match_by_metric_and_unit(case, monkeypatch):
+    run = case("vae").run
+    numbers = (Published("bits_per_dimension", 0.5, "bits/dim", "A"), Published("negative_log_likelihood", 30.0, "nats", "B"))
+    monkeypatch.setattr(records.recipes, "of_model", lambda model: [Recipe(model, "mnist", 1, 1, published=(Published("negative_elbo", 9.0, "nats", "C"),)),
+                                                                     Recipe(model, "digits", 1, 1, published=numbers)])
+    make = lambda metric, unit: records.make(run, "test", metric, 1.0, unit, "exact", math.nan, {}, "")
+    assert make("negative_log_likelihood", "nats")["published"] == dict(value=30.0, source="B")
+    assert make("bits_per_dimension", "bits/dim")["published"] == dict(value=0.5, source="A")
+    assert make("negative_log_likelihood", "bits/dim")["published"] is None and make("negative_elbo", "nats")["published"] is None
+    assert make("negative_elbo", "nats")["stderr"] is None  # NaN is no JSON
+    report = evaluate.report([make("negative_log_likelihood", "nats")])
+    assert report.splitlines()[1].split() == ["negative_log_likelihood", "1", "nats", "exact", "30"]
+
+
+def test_a_bound_is_printed_with_its_sign(case):
+    lines = evaluate.report(list(case("vae").records.values())).splitlines()
+    assert all("<= " in line and "upper bound" in line and "±" in line for line in lines[1:4])
+    assert "<=" not in evaluate.report(list(case("real_nvp_points").records.values()))
+    assert len({line.index("nats") for line in lines[1:3]}) == 1
+
+
+def test_publish_and_load(case, tmp_path, capsys):
+    c = case("gan")
+    folder = tmp_path / "results"
+    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", "--num_examples=20", f"--publish={folder}"]) == 0
+    assert sorted(os.listdir(folder)) == [f"gan-toy2d-eight_gaussians-{m}.json" for m in ("energy_distance", "high_quality_fraction", "modes_covered")]
+    loaded = records.load_results(folder)
+    assert loaded == sorted(json.loads((c.path / "results.json").read_text()), key=lambda r: r["metric"])
+    assert records.load_results(tmp_path / "none") == []
+    (folder / "gan-x-y.json").write_text(json.dumps({k: v for k, v in loaded[0].items() if k != "protocol"}))
+    with pytest.raises(BadInput, match="protocol"):
+        records.load_results(folder)
+    (folder / "gan-x-y.json").write_text(json.dumps(loaded[0] | dict(kind="likelihood")))
+    with pytest.raises(BadInput, match="likelihood"):
+        records.load_results(folder)
+    (folder / "gan-x-y.json").write_text("{")
+    with pytest.raises(BadInput, match="gan-x-y.json"):
+        records.load_results(folder)
+
+
+def test_results_are_written_whole_or_not_at_all(case, monkeypatch, capsys):
+    c = case("gan")
+    before = (c.path / "results.json").read_bytes()
+
+    def no_space(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", "--num_examples=10"]) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert (c.path / "results.json").read_bytes() == before and not list(c.path.glob(".*.part"))
+
+
+def test_the_commit_is_that_of_this_checkout(monkeypatch, tmp_path):
+    commit = records.commit()
+    assert commit is None or len(commit.removesuffix("-dirty")) == 40
+    monkeypatch.setattr(records, "__file__", str(tmp_path / "trainers" / "records.py"))
+    assert records.commit() is None
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ([], "--workdir"),
+    (["--workdir={missing}"], "no such folder"),
+    (["--workdir={vae}", "--split=tset"], "did you mean 'test'"),
+    (["--workdir={vae}", "--num_examples=0"], "--num_examples"),
+    (["--workdir={vae}", "--num_examples=2"], "--num_examples"),
+    (["--workdir={vae}", "--num_examples=361"], "360"),
+    (["--workdir={vae}", "--batch_size=-1"], "--batch_size"),
+    (["--workdir={vae}", "--importance_samples=0"], "--importance_samples"),
+    (["--workdir={vae}", "--importance_samples=many"], "importance_samples"),
+    (["--workdir={gan}", "--importance_samples=5"], "no importance-weighted bound"),
+    (["--workdir={vae}", "--publish={vae}/config.json"], "is a file"),
+    (["--workdir={vae}", "--publish={vae}/no/where"], "--publish"),
+    (["--workdir={vae}", "left"], "left"),
+])
+def test_bad_input(case, capsys, tmp_path, arguments, said):
+    folders = dict(vae=case("vae").path, gan=case("gan").path, missing=tmp_path / "missing")
+    before = {name: (folders[name] / "results.json").stat().st_mtime_ns for name in ("vae", "gan")}
+    capsys.readouterr()
+    assert evaluate.run(["zoo-evaluate", *(argument.format(**folders) for argument in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.strip().splitlines()) == 1 and "Traceback" not in error
+    assert before == {name: (folders[name] / "results.json").stat().st_mtime_ns for name in ("vae", "gan")}

@@ -1,0 +1,183 @@
+"""Lists the models of the zoo: python -m trainers.list prints each with its paper, what it can do, its recipes, published and our numbers.
+
+--json prints the same for programs; --markdown prints the tables of README.md, and --update_readme=README.md puts them there, between
+the lines `<!-- models -->` and `<!-- /models -->`, `<!-- results -->` and `<!-- /results -->`.
+"""
+
+import inspect
+import json
+import pathlib
+import re
+import sys
+from typing import NamedTuple
+
+from absl import flags
+
+from trainers import command
+
+RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
+# "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the title.
+_REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, arXiv:(?P<arxiv>[\w./-]*\w))?")
+
+
+class Paper(NamedTuple):
+    """A reference; `authors` are surnames, `arxiv` is None where the paper is not there."""
+
+    authors: tuple
+    title: str
+    year: int
+    arxiv: str | None
+
+    @property
+    def short(self):
+        """As it is cited in a line: Kingma and Welling 2013, or Ho et al. 2020."""
+        if len(self.authors) > 2:
+            return f"{self.authors[0]} et al. {self.year}"
+        return f"{' and '.join(self.authors)} {self.year}"
+
+
+def paper(docstring):
+    """The paper of a model, the first reference in its module's docstring; None where there is none."""
+    found = _REFERENCE.search(" ".join(docstring.split()))
+    if not found:
+        return None
+    authors = tuple(re.sub(r"^(?:[A-Z]\.[ -]?)+", "", author) for author in found["authors"].removesuffix(", ").split(", "))
+    return Paper(authors, found["title"], int(found["year"]), found["arxiv"])
+
+
+def models(results=()):
+    """One dict for each model, in the order of `MODELS`; `results` are records (`trainers.records.load_results`)."""
+    import zoo
+    from trainers import recipes
+    from zoo.model import capabilities, likelihood_kind
+
+    listed = []
+    for name, cls in zoo.MODELS.items():
+        module = inspect.getmodule(cls)
+        source = paper(module.__doc__)
+        listed.append(dict(
+            name=name, family=module.__name__.split(".")[-2], description=module.__doc__.split("\n\n")[0].split("\n")[0].split(":")[0],
+            paper=source and source._asdict(), cite=source and source.short,
+            likelihood=likelihood_kind(cls), capabilities=list(capabilities(cls)),
+            recipes=[recipe.dataset for recipe in recipes.of_model(name)],
+            published=[dict(dataset=recipe.dataset, **number._asdict()) for recipe in recipes.of_model(name) for number in recipe.published],
+            results=[record for record in results if record["model"] == name]))
+    return listed
+
+
+def text(listed):
+    """The models, a paragraph each, as a terminal shows them."""
+    from trainers import records
+
+    paragraphs = []
+    for model in listed:
+        lines = [f"{model['name']}  ({model['family']})  {model['description']}", f"  paper         {_citation(model)}",
+                 f"  can           {' '.join(model['capabilities'])}", f"  recipes       {' '.join(model['recipes'])}"]
+        lines += [f"  published     {p['dataset']}: {p['metric']} {p['value']:g} {p['unit']} ({p['source']})" for p in model["published"]]
+        lines += [f"  ours          {r['dataset']}: {r['metric']} {records.text(r)} {r['unit']} ({_steps(r)})" for r in model["results"]]
+        paragraphs.append("\n".join(lines))
+    return "\n\n".join(paragraphs)
+
+
+def models_table(listed):
+    """The models as a Markdown table."""
+    likelihoods = {"exact": "exact", "lower_bound": "lower bound", None: "none"}
+    rows = [(f"`{m['name']}`", m["family"], m["description"], _citation(m, link=True), likelihoods[m["likelihood"]],
+             ", ".join(m["capabilities"]), ", ".join("any" if d == "*" else d for d in m["recipes"])) for m in listed]
+    return _markdown(rows, ("model", "family", "what it is", "paper", "likelihood", "can", "recipes"))
+
+
+def results_table(listed):
+    """Our numbers and the published ones as a Markdown table."""
+    from trainers import records
+
+    rows = []
+    for record in (record for model in listed for record in model["results"]):
+        published = record["published"]
+        rows.append((f"`{record['model']}`", record["dataset"], record["metric"].replace("_", " "), f"{records.text(record)} {record['unit']}",
+                     record["kind"].replace("_", " "), f"{published['value']:g} ({published['source']})" if published else "", _steps(record)))
+    return _markdown(rows, ("model", "data set", "metric", "ours", "kind", "published", "training"))
+
+
+def update_readme(path, listed):
+    """Puts the tables between their markers. Raises BadInput where the file or a marker is missing."""
+    from trainers.errors import BadInput
+    from trainers.workdir import write
+
+    try:
+        old = pathlib.Path(path).read_text()
+        new = with_tables(old, listed)
+        if new != old:
+            write(path, new)
+    except OSError as error:
+        raise BadInput(f"--update_readme={path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise BadInput(f"--update_readme={path}: {error}") from error
+
+
+def with_tables(readme, listed):
+    """The text of README.md with both tables made anew. Raises ValueError where a marker is missing."""
+    for name, table in (("models", models_table(listed)), ("results", results_table(listed))):
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, found, rest = readme.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise ValueError(f"has no {begin if not found else end} after which to put the table.")
+        readme = f"{before}{begin}\n{table}\n{end}{after}"
+    return readme
+
+
+def _citation(model, link=False):
+    if not model["paper"]:
+        return "-"
+    arxiv = model["paper"]["arxiv"]
+    if link:
+        return f"[{model['cite']}](https://arxiv.org/abs/{arxiv})" if arxiv else model["cite"]
+    return f"{model['cite']}, {model['paper']['title']}" + (f", arXiv:{arxiv}" if arxiv else "")
+
+
+def _steps(record):
+    minutes = record["train_seconds"] / 60
+    return f"{record['steps']:,} steps of {record['batch_size']}, {minutes:.0f} min" if minutes >= 1 else (
+        f"{record['steps']:,} steps of {record['batch_size']}, {record['train_seconds']:.0f} s")
+
+
+def _markdown(rows, header):
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in (header, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def define(options):
+    flags.DEFINE_boolean("json", False, "Print JSON.", flag_values=options)
+    flags.DEFINE_boolean("markdown", False, "Print the tables of README.md.", flag_values=options)
+    flags.DEFINE_string("update_readme", None, "Put the tables into this file, between their markers.", flag_values=options)
+    flags.DEFINE_string("results", None, "Folder of our numbers; the checkout's results/ if not given.", flag_values=options)
+
+
+def main(options):
+    from trainers import records
+    from trainers.errors import BadInput
+
+    if options.results and not pathlib.Path(options.results).is_dir():
+        raise BadInput(f"--results={options.results}: no such folder.")
+    if sum(bool(options[name].value) for name in ("json", "markdown", "update_readme")) > 1:
+        raise BadInput("--json, --markdown and --update_readme: one of them at a time.")
+    listed = models(records.load_results(options.results or RESULTS))
+    if options.update_readme:
+        update_readme(options.update_readme, listed)
+        print(options.update_readme)
+    elif options.json:
+        print(json.dumps(listed, indent=1, ensure_ascii=False))
+    elif options.markdown:
+        print(f"{models_table(listed)}\n\n{results_table(listed)}")
+    else:
+        print(text(listed))
+
+
+def run(argv=None):
+    """The program; returns its exit code."""
+    return command.execute(define, main, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,132 @@
+"""Records: a number with all that it takes to trust and to make it again.
+
+A record is a JSON object with the keys of `FIELDS`. A run's `results.json` is a list of them; a folder of published results
+(`results/`) holds one file each, `MODEL-DATASET-METRIC.json`, from which the tables of README.md are made.
+"""
+
+import json
+import math
+import os
+import pathlib
+import platform
+import shlex
+import subprocess
+
+from trainers import recipes
+from trainers.errors import BadInput
+from trainers.workdir import storage_errors, write_json
+
+# value in `unit`, per example; kind: `exact`, `upper_bound`, `lower_bound` or `estimate`, of the metric itself (the mean over test
+# examples always has the standard error `stderr`, null where there is none); published: {value, source} or null; hardware: where it was
+# evaluated, and trained; train_seconds: of the whole run; seed, steps, batch_size: of the training; commit: null outside a checkout.
+FIELDS = ("model", "dataset", "split", "metric", "value", "unit", "kind", "stderr", "protocol", "published", "seed", "steps", "batch_size",
+          "train_seconds", "hardware", "versions", "commit", "command")
+KINDS = ("exact", "upper_bound", "lower_bound", "estimate")
+RELATIONS = {"exact": "", "upper_bound": "<= ", "lower_bound": ">= ", "estimate": ""}  # of what is estimated to the value
+
+
+def make(run, split, metric, value, unit, kind, stderr, protocol, command):
+    """The record of one number of a run."""
+    description = run.description
+    name, dataset = description["model"], description["dataset"]
+    published = next((p for recipe in recipes.of_model(name) if recipe.dataset in (dataset, dataset.split("/")[0])
+                      for p in recipe.published if (p.metric, p.unit) == (metric, unit)), None)
+    return dict(
+        model=name, dataset=dataset, split=split, metric=metric, value=float(value), unit=unit, kind=kind,
+        stderr=None if stderr is None or math.isnan(stderr) else float(stderr),
+        protocol=protocol, published=published and dict(value=published.value, source=published.source),
+        seed=description["seed"], steps=run.step, batch_size=run.config.batch_size, train_seconds=round(run.seconds, 1),
+        hardware=dict(evaluation=hardware(), training=description.get("hardware")), versions=versions(), commit=commit(), command=command)
+
+
+def hardware():
+    """The processors of this machine: {cpu, cores, gpus}."""
+    import tensorflow as tf
+
+    model = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in tf.config.list_physical_devices("GPU")]
+    return dict(cpu=model, cores=cores, gpus=gpus)
+
+
+def versions():
+    """The versions of what computes."""
+    import keras
+    import tensorflow as tf
+    import tensorflow_probability as tfp
+
+    return dict(python=platform.python_version(), tensorflow=tf.__version__, keras=keras.__version__, tensorflow_probability=tfp.__version__)
+
+
+def commit():
+    """The git commit of the checkout that this package sits in, with `-dirty` where tracked files differ from it; None outside one."""
+    root = pathlib.Path(__file__).resolve().parent.parent
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if pathlib.Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed somewhere below another project
+            return None
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def command_line(program, options):
+    """The command that gives a program the options that were given to it."""
+    return shlex.join([program, *(options[name].serialize() for name in sorted(options) if options[name].present)])
+
+
+def write_results(path, records):
+    """Writes a run's records; a reader finds the old file or the new one, whole."""
+    with storage_errors(pathlib.Path(path).parent):
+        write_json(path, records)
+
+
+def publish(records, folder):
+    """Writes each record to its own file of `folder`, in the place of an older one; returns the paths."""
+    folder, paths = pathlib.Path(folder), []
+    try:
+        folder.mkdir(exist_ok=True)
+        for record in records:
+            dataset = record["dataset"].replace("/", "-").replace(":", "-")
+            paths.append(folder / f"{record['model']}-{dataset}-{record['metric']}.json")
+            write_json(paths[-1], record)
+    except OSError as error:
+        raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
+    return paths
+
+
+def load_results(folder):
+    """The records of a folder, by model, data set and metric. Raises BadInput for a file that is none; a missing folder has none."""
+    records = []
+    for path in sorted(pathlib.Path(folder).glob("*.json")):
+        try:
+            record = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path}: cannot be read as JSON: {error}.") from None
+        missing = [field for field in FIELDS if field not in record] if isinstance(record, dict) else FIELDS
+        if missing:
+            raise BadInput(f"{path}: is not a record: {missing[0]!r} is missing.")
+        if record["kind"] not in KINDS:
+            raise BadInput(f"{path}: kind must be one of {', '.join(KINDS)}, found {record['kind']!r}.")
+        records.append(record)
+    return sorted(records, key=lambda r: (r["model"], r["dataset"], r["metric"]))
+
+
+def text(record):
+    """A record's number as it is printed: a bound with its sign, the standard error where there is one."""
+    value = f"{record['value']:.4g}" if record["unit"] in ("count", "fraction") or abs(record["value"]) < 10 else f"{record['value']:.2f}"
+    error = f" ± {record['stderr']:.2g}" if record["stderr"] is not None else ""
+    return f"{RELATIONS[record['kind']]}{value}{error}"
+
+
+def table(rows, header):
+    """Rows of strings as lines with aligned columns."""
+    rows = [header, *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

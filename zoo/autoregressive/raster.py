@@ -1,0 +1,124 @@
+"""Drawing images in raster order, each layer's activations remembered, in one loop in the graph.
+
+A causal network at one pixel is a column of small matrix products, if what its convolutions read at earlier pixels is at hand. Layers that
+read the same neighbours share a `Memory`: what the earlier pixels contribute to all of them is one gather, through a table of the neighbours
+that the mask lets through, and one product. A kernel looks only a few columns to the right in the rows above, so that pixel (i, j) can be
+drawn as soon as (i - 1, j + lag - 1) is: step t of the loop draws all pixels with j + lag * i = t, at most ceil(width / lag) of them.
+The distribution, and with the same noise the image, is that of one pixel at a time.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.distributions import pixels
+
+
+class Memory(NamedTuple):
+    """What is remembered of each pixel for some layers that read the same neighbours.
+
+    offsets: T (row, column) offsets, all before (0, 0) in raster order.
+    layers: their number, L.
+    features: that each of them reads of a pixel, C.
+    """
+
+    offsets: Sequence
+    layers: int
+    features: int
+
+
+class Schedule:
+    """Which pixels each step draws: row i in slot i % slots, column j in step j + lag * i."""
+
+    def __init__(self, height, width, offsets):
+        self.lag = 1 + max([v // -u for u, v in offsets if u < 0], default=width - 1)
+        self.steps, self.slots = width + self.lag * (height - 1), -(-width // self.lag)
+        self.height, self.width = height, width
+        row, column = np.mgrid[:height, :width]
+        self.position = (self.slots * (column + self.lag * row) + row % self.slots).ravel()  # [pixels], of a pixel in [steps, slots]
+        self.pixel = np.zeros([self.steps * self.slots], np.int32)  # an idle slot draws pixel 0 once more, and nobody looks
+        self.pixel[self.position] = np.arange(height * width)
+        self.pixel = self.pixel.reshape(self.steps, self.slots)
+
+    def ring(self, offsets):
+        """How many steps back the offsets reach: what a memory must hold."""
+        return max(-(v + self.lag * u) for u, v in offsets)
+
+    def table(self, offsets):
+        """A memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last entry, zeros, is for those outside of the image."""
+        ring = self.ring(offsets)
+        up, right = np.array(offsets).T[..., None]  # [T, 1] each
+        row, column = self.pixel[:, None] // self.width + up, self.pixel[:, None] % self.width + right  # [steps, T, slots]
+        inside = (row >= 0) & (column >= 0) & (column < self.width)
+        entry = (column + self.lag * row) % ring * self.slots + row % self.slots
+        return np.where(inside, entry, ring * self.slots).astype(np.int32).reshape(self.steps, -1)
+
+
+def by_pixel(t):
+    """[batch, height, width, ...] -> [height * width, batch, ...]."""
+    t = tf.reshape(t, [-1, t.shape[1] * t.shape[2], *t.shape[3:]])
+    return tf.transpose(t, [1, 0, *range(2, t.shape.rank)])
+
+
+def generate(column, memories, shape, levels, noise, context=None, x=None, known=None):
+    """Draws images [batch, height, width, channels], each pixel given those before it.
+
+    Args:
+        column: (neighbours, pixel, context) -> (logits, features): the network at N pixels. neighbours: for each memory, L tensors [N, T * C] of what
+            was remembered; pixel: [N, channels], centred, of which channel c may see those before c. Logits are [N, channels] or
+            [N, channels, levels]; features, what to remember: L tensors [N, C] for each memory but the first.
+        memories: the first one, with L = 1 and C = channels, remembers the centred image.
+        shape: (height, width, channels).
+        levels: values of a pixel.
+        noise: of `pixels.noise_rows`.
+        context: [batch, n], what else the network reads, the same at all pixels (for the column [N, n]); None if there is nothing.
+        x, known: an image, and bool [batch, height, width]: where true, the image's pixels stand.
+    """
+    height, width, channels = shape
+    schedule = Schedule(height, width, [o for m in memories for o in m.offsets])
+    slots, batch = schedule.slots, tf.shape(noise)[0]
+    noise, drawn_at = by_pixel(noise), tf.constant(schedule.pixel)
+    context = None if context is None else tf.tile(context, [slots, 1])
+    if known is not None:
+        x, known = by_pixel(x), by_pixel(known[..., None])
+    rings = [schedule.ring(m.offsets) for m in memories]
+    tables = [tf.constant(schedule.table(m.offsets)) for m in memories]
+
+    def at(t, step):
+        """The rows of [pixels, batch, ...] that a step draws, [slots * batch, ...]."""
+        return tf.reshape(tf.gather(t, drawn_at[step]), [-1, *t.shape[2:]])
+
+    def store(memory, ring):
+        shape = [memory.layers, None, memory.features]
+        entries = tf.TensorArray(tf.float32, ring * slots + 1, clear_after_read=False, element_shape=shape)
+        return entries.write(ring * slots, tf.zeros([memory.layers, batch, memory.features]))
+
+    def recall(memory, entries, table):
+        """For each layer, its neighbours' features side by side, [slots * batch, T * C]."""
+        taps = len(memory.offsets)
+        seen = tf.reshape(entries.gather(table), [taps, slots, memory.layers, -1, memory.features])
+        seen = tf.concat(tf.unstack(seen), axis=-1)  # several times faster than a transpose of such small pieces
+        return [tf.reshape(s, [-1, taps * memory.features]) for s in tf.unstack(seen, axis=1)]
+
+    def remember(entries, ring, step, features):
+        features = [tf.reshape(f, [slots, -1, f.shape[-1]]) for f in features]
+        return entries.scatter(step % ring * slots + tf.range(slots), tf.stack(features, axis=1))  # [slots, L, batch, C]
+
+    def body(step, image, stores):
+        seen = [recall(m, s, t[step]) for m, s, t in zip(memories, stores, tables)]
+        pixel = tf.zeros([slots * batch, channels], image.dtype)
+        for channel in range(channels):
+            logits, features = column(seen, pixels.centre(pixel, levels), context)
+            drawn = pixels.from_noise(logits, at(noise, step), levels)
+            drawn = drawn if known is None else tf.where(at(known, step), at(x, step), drawn)
+            pixel = tf.where(tf.range(channels) == channel, drawn, pixel) if channels > 1 else drawn
+        features = [[pixels.centre(pixel, levels)], *features]
+        return step + 1, image.write(step, pixel), [remember(s, r, step, f) for s, r, f in zip(stores, rings, features)]
+
+    image = tf.TensorArray(tf.float32 if levels == 2 else tf.int32, schedule.steps, element_shape=[None, channels])
+    stores = [store(m, r) for m, r in zip(memories, rings)]
+    _, image, _ = tf.while_loop(lambda step, *_: step < schedule.steps, body, (0, image, stores))
+    image = tf.gather(tf.reshape(image.stack(), [schedule.steps * slots, -1, channels]), schedule.position)  # [pixels, batch, channels]
+    return tf.reshape(tf.transpose(image, [1, 0, 2]), [-1, *shape])
