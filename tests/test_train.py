@@ -167,7 +167,7 @@ def test_every_flag_is_read(tmp_path, monkeypatch):
     (["--strategy=mirored"], "did you mean 'mirrored'?"),
     (["--strategy=mirrored"], "--virtual_devices"),
     (["--strategy=multi_worker"], "TF_CONFIG"),
-    (["--config.model.latent_sise=3"], "latent_siz"),
+    (["--config.model.latent_sise=3"], "did you mean 'latent_size'?"),
     (["--config.model.latent_size=many"], "latent_size"),
     (["--config.model.latent_size=0"], "latent_size at least 1"),
     (["--config.model.network=convolution"], "'dense' or 'conv'"),

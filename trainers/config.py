@@ -51,6 +51,17 @@ def _kind(parameter):
     return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple)) if name in annotation), int)
 
 
+def check_key(config, key):
+    """Raises BadInput, with the nearest right name, for a dotted key that the configuration does not have."""
+    path = key.split(".")
+    for depth, name in enumerate(path):
+        if not isinstance(config, ml_collections.ConfigDict):
+            raise BadInput(f"--config.{key}: {'.'.join(path[:depth])} is one value and has no entry {name!r}.")
+        if name not in config:
+            raise BadInput(f"--config.{key}: the recipe has no entry {name!r} there; {zoo.nearest(name, config)}")
+        config = config[name]
+
+
 def make_model(name, config, shape):
     """Makes the run's model for examples of `shape`. Raises BadInput with the model's own sentence where an argument is bad."""
     arguments = {key: value for key, value in config.model.items()}

@@ -43,7 +43,11 @@ def _define_config(options):
     from trainers import config
 
     config.model_class(options.model)
-    config_flags.DEFINE_config_dict("config", config.default(options.model, options.dataset), flag_values=options)
+    recipe = config.default(options.model, options.dataset)
+    for argument in sys.argv[1:]:
+        if argument.startswith("--config."):
+            config.check_key(recipe, argument.removeprefix("--config.").split("=")[0])
+    config_flags.DEFINE_config_dict("config", recipe, flag_values=options)
 
 
 def main(options):
