@@ -88,6 +88,16 @@ def test_fit_shows_every_term_and_moves_every_weight(name, optimizer):
     assert evaluated.keys() == history.keys() and evaluated == model.evaluate(batches, verbose=0, return_dict=True)
 
 
+def test_fit_ends_with_the_averages_of_the_weights(name):
+    model = cases.make(name)
+    optimizers = {player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()}
+    model.compile(optimizers)
+    model.fit(tf.data.Dataset.from_tensor_slices(cases.batch(model, 16)).batch(4), verbose=0)
+    for player in model.players():
+        for weight, average in zip(player.weights, optimizers[player.name]._model_variables_moving_average, strict=True):
+            np.testing.assert_array_equal(weight, average)
+
+
 def test_compile_refuses_optimizers_of_other_players(name):
     with pytest.raises(ValueError, match="each player"):
         cases.make(name).compile(optimizer={"nobody": keras.optimizers.SGD()})

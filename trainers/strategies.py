@@ -32,7 +32,7 @@ def make(name, virtual_devices=0):
         raise BadInput(f"--strategy: unknown strategy {name!r}; {zoo.nearest(name, STRATEGIES)}")
     if virtual_devices:
         use_virtual_devices(virtual_devices)
-    gpus = tf.config.list_logical_devices("GPU")
+    gpus = tf.config.list_physical_devices("GPU")  # asking for logical ones would start the runtime, too early for several workers
     if name == "one_device":
         return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
     if name == "mirrored":

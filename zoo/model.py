@@ -168,7 +168,8 @@ class GenerativeModel(keras.Model, abc.ABC):
             raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, found {sorted(optimizer)}.")
         for player in players:
             optimizer[player.name].build(list(player.weights))
-        super().compile(optimizer=optimizer[players[0].name], jit_compile=jit_compile, **kwargs)
+        # Keras knows one optimizer, of all weights: with several players it is told of none, and `fit` does for each what Keras would.
+        super().compile(optimizer=optimizer[players[0].name] if len(players) == 1 else None, jit_compile=jit_compile, **kwargs)
         # Keras wants every metric to exist before it traces the step: the terms' names come from a trace of the losses.
         specs = self.domain.batch_spec(), tf.TensorSpec([2], tf.int32)
         means = {}
@@ -176,6 +177,14 @@ class GenerativeModel(keras.Model, abc.ABC):
             terms = tf.function(player.loss).get_concrete_function(*specs).structured_outputs
             means |= {name: keras.metrics.Mean(name) for name in term_means(players, player, {k: tf.zeros([1]) for k in terms})}
         self._fit = types.SimpleNamespace(optimizers=optimizer, seed=random.seed(seed), means=means)
+
+    def fit(self, *args, **kwargs):
+        """Keras's `fit`; at its end the weights take the values of their moving averages, where an optimizer has them (`use_ema`)."""
+        history = super().fit(*args, **kwargs)
+        players = self.players()
+        for player in players if len(players) > 1 else ():
+            self._fit.optimizers[player.name].finalize_variable_values(list(player.weights))
+        return history
 
     @property
     def metrics(self):
