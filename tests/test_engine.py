@@ -1,5 +1,7 @@
 """The compiled step: clipping after the all-reduce, one replica equals two, noise per replica, averages of weights, losses that are not finite."""
 
+import functools
+
 import keras
 import ml_collections
 import numpy as np
@@ -27,10 +29,15 @@ def config(**entries):
     return made
 
 
+@functools.cache
+def strategy(replicas):
+    """One of each for the whole process: two mirrored strategies would number their collectives alike."""
+    return strategies.make("mirrored", replicas) if replicas > 1 else strategies.make("one_device")
+
+
 def engine(name, replicas=1, settings=None, **arguments):
     keras.utils.set_random_seed(3)
-    strategy = strategies.make("mirrored", replicas) if replicas > 1 else strategies.make("one_device")
-    return Engine(lambda: zoo.create(name, **(cases.CASES[name] | arguments)), settings or config(), strategy, seed=11)
+    return Engine(lambda: zoo.create(name, **(cases.CASES[name] | arguments)), settings or config(), strategy(replicas), seed=11)
 
 
 def batches(model, size=8, num=4):
@@ -126,7 +133,7 @@ def test_a_loss_that_is_not_finite_names_step_and_term():
 def test_jit_computes_the_same():
     plain = engine("real_nvp")
     keras.utils.set_random_seed(3)
-    jitted = Engine(lambda: zoo.create("real_nvp", **cases.CASES["real_nvp"]), config(), strategies.make("one_device"), seed=11, jit=True)
+    jitted = Engine(lambda: zoo.create("real_nvp", **cases.CASES["real_nvp"]), config(), strategy(1), seed=11, jit=True)
     a, b = plain.advance(batches(plain.model), 3)[0], jitted.advance(batches(jitted.model), 3)[0]
     for name in a:
         np.testing.assert_allclose(a[name], b[name], rtol=1e-4)

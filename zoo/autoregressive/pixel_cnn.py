@@ -42,7 +42,7 @@ class PixelCNN(GenerativeModel):
         classes: number of class labels to condition on, each with a bias of its own in every block; None: unconditional.
 
     Raises:
-        ValueError: if `shape` is not an image's, a number is too small, `channels` is odd, a kernel size is even or below 3, or there are fewer features than image channels.
+        ValueError: if `shape` is not an image's, a number is too small, `channels` is odd, a kernel size is even or below 3, or an image channel gets no feature.
     """
 
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=15, kernel_size=7, block_kernel_size=3, head_channels=32,

@@ -47,7 +47,7 @@ class Schedule:
         return max(-(v + self.lag * u) for u, v in offsets)
 
     def table(self, offsets):
-        """A memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last entry, zeros, is for those outside of the image."""
+        """A memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last entry, zeros, is for those outside."""
         ring = self.ring(offsets)
         up, right = np.array(offsets).T[..., None]  # [T, 1] each
         row, column = self.pixel[:, None] // self.width + up, self.pixel[:, None] % self.width + right  # [steps, T, slots]

@@ -67,6 +67,6 @@ class MaskedConv2D(keras.layers.Layer):
         return square[:square.index((0, 0))]
 
     def matrices(self):
-        """The layer at one pixel: (kernel, bias) in float32, the kernel [(T + 1) * inputs, filters] for the earlier pixels' features, then its own."""
+        """The layer at one pixel: kernel [(T + 1) * inputs, filters], for the earlier pixels' features, then its own, and bias."""
         flat = tf.reshape(self.masked_kernel(), [-1, *self.kernel.shape[2:]])[:len(self.offsets) + 1]
         return tf.reshape(flat, [-1, self.filters]), tf.convert_to_tensor(self.bias)
