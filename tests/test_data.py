@@ -1,15 +1,13 @@
-"""Data sets: what each holds, the user's own folder, and every bad input that concerns data."""
+"""Data sets: what each holds, and every bad input that concerns them; the user's own folder is test_image_folder.py's."""
 
-import os
 import pathlib
 import threading
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from trainers import data
-from trainers.data import sizes, toy2d
+from trainers.data import toy2d
 from trainers.errors import BadInput
 from zoo.model import Domain
 
@@ -35,23 +33,6 @@ def digits(built):
 @pytest.fixture(scope="module")
 def points(built):
     return data.open_dataset("toy2d", built, log=quiet)
-
-
-def write_images(folder, num=20, size=(6, 5), channels=3, suffix="png", seed=0):
-    rng = np.random.default_rng(seed)
-    images = {}
-    for i in range(num):
-        height, width = size(i) if callable(size) else size
-        images[f"{i:03d}.{suffix}"] = image = rng.integers(0, 256, (height, width, channels), np.uint8)
-        path = pathlib.Path(folder) / f"{i:03d}.{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        encode = {"png": tf.io.encode_png, "jpg": tf.io.encode_jpeg}[suffix]
-        path.write_bytes(encode(image).numpy())
-    return images
-
-
-def open_folder(path, **arguments):
-    return data.open_dataset(f"image_folder:{path}", log=quiet, **arguments)
 
 
 # What is there.
@@ -143,56 +124,6 @@ def test_validation_holds_out_the_last_training_examples(built, digits, points):
     np.testing.assert_array_equal(held.decoded("validation")[1], labels[1400:])
 
 
-# The user's folder.
-
-def test_folder_of_one_size(tmp_path):
-    images = write_images(tmp_path, 30)
-    dataset = open_folder(tmp_path, validation=3)
-    assert dataset.shape == (6, 5, 3) and dataset.classes is None and sum(dataset.sizes.values()) == 30 and dataset.sizes["validation"] == 3
-    found = np.concatenate([dataset.decoded(split)[0] for split in dataset.sizes])
-    assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in images.values())
-    again = open_folder(tmp_path, validation=3)
-    np.testing.assert_array_equal(again.decoded("test")[0], dataset.decoded("test")[0])
-    assert again.version == dataset.version
-
-
-def test_folder_split_stays_when_images_are_added(tmp_path):
-    write_images(tmp_path, 60)
-    test = {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
-    write_images(tmp_path / "more", 40, seed=1)
-    assert test <= {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
-
-
-def test_folder_labels_and_grey(tmp_path):
-    write_images(tmp_path / "b", 12, channels=1)
-    write_images(tmp_path / "a", 8, channels=1, seed=1)
-    dataset = open_folder(tmp_path)
-    assert dataset.shape == (6, 5, 1) and dataset.classes == 2
-    labels = np.concatenate([dataset.decoded(split)[1] for split in dataset.sizes])
-    assert np.bincount(labels).tolist() == [8, 12]
-    write_images(tmp_path / "c", 3, channels=4, seed=2)  # one with colour (and alpha) among grey ones
-    assert open_folder(tmp_path).shape == (6, 5, 3)
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_folder_of_any_size_is_resized_and_cropped(tmp_path, suffix):
-    write_images(tmp_path, 12, size=lambda i: (20 + i, 41 - i), suffix=suffix)
-    dataset = open_folder(tmp_path, image_size="8x10")
-    assert dataset.shape == (8, 10, 3)
-    streamed = list(map(dataset.source.decode, dataset.source.records("train")))
-    np.testing.assert_array_equal(np.stack([x for x, _ in streamed]), dataset.decoded("train")[0])
-
-
-def test_resize_keeps_the_aspect_and_the_centre():
-    image = np.zeros((40, 80, 1), np.uint8)
-    image[:, 20:60] = 200  # the central square
-    assert (sizes.resize_and_crop(image, (20, 20)).numpy()[:, 1:-1] == 200).all()
-    upscaled = sizes.resize_and_crop(np.full((3, 5, 1), 7, np.uint8), (9, 12)).numpy()
-    assert upscaled.shape == (9, 12, 1) and (upscaled == 7).all()
-    stripes = np.tile(np.array([0, 255], np.uint8)[None, :, None], (64, 32, 1))
-    assert np.abs(sizes.resize_and_crop(stripes, (16, 16)).numpy().astype(int) - 127)[:, 1:-1].max() <= 8  # antialiased, not picked
-
-
 # Bad input.
 
 def sentence(function, *words):
@@ -230,41 +161,6 @@ def test_arguments_that_do_not_fit(built, arguments, words):
 def test_points_take_no_size_and_no_second_validation(built):
     sentence(lambda: data.open_dataset("toy2d", built, image_size=8, log=quiet), "--image_size=8x8", "points")
     sentence(lambda: data.open_dataset("toy2d", built, validation=5, log=quiet), "--validation=5", "2000")
-
-
-def test_folders_that_can_not_be_read(tmp_path):
-    sentence(lambda: open_folder(tmp_path / "none"), "none", "missing")
-    (tmp_path / "file").write_text("x")
-    sentence(lambda: open_folder(tmp_path / "file"), "no folder")
-    (tmp_path / "empty").mkdir()
-    sentence(lambda: open_folder(tmp_path / "empty"), "0 images among 0 files", ".png")
-    write_images(tmp_path / "few", 9)
-    sentence(lambda: open_folder(tmp_path / "few"), "9 images", "10")
-    write_images(tmp_path / "mixed", 12, size=lambda i: (6 + i % 2, 5))
-    sentence(lambda: open_folder(tmp_path / "mixed"), "2 sizes", "6x5", "7x5", "--image_size=5")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_folder_without_permission(tmp_path):
-    write_images(tmp_path / "locked", 12)
-    (tmp_path / "locked").chmod(0)
-    sentence(lambda: open_folder(tmp_path), "locked", "Permission denied")
-
-
-def test_a_folder_that_fails_while_it_is_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))
-    sentence(lambda: open_folder(tmp_path), str(tmp_path), "Permission denied")
-
-
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_corrupt_images_are_named(tmp_path, suffix):
-    write_images(tmp_path, 20, size=(30, 30), suffix=suffix)
-    whole = (tmp_path / f"001.{suffix}").read_bytes()
-    (tmp_path / f"001.{suffix}").write_bytes(whole[:len(whole) // 2])
-    sentence(lambda: open_folder(tmp_path), "1 of 20", f"001.{suffix}")
-    for i in range(2, 9):
-        (tmp_path / f"00{i}.{suffix}").write_bytes(b"" if i % 2 else b"no image")
-    sentence(lambda: open_folder(tmp_path), "8 of 20", f"005.{suffix}", "and 3 more")
 
 
 def test_truncated_tfrecord(tmp_path):

@@ -1,20 +1,17 @@
 """Diffusion against Gaussian algebra: for Gaussian data the best denoiser, the sampler's output and the bound are known in closed form."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tests import cases
+from tests.diffusions import exact_bound, exact_denoiser, gains, perturbed, steps
 from zoo import random
 from zoo.diffusion import gaussian, samplers
 from zoo.diffusion.ddpm import DDPM
 from zoo.diffusion.schedules import at, cosine, linear
 from zoo.distributions.quantized import quantized_normal
-from zoo.layers.timestep import sinusoids
-from zoo.model import losses_and_gradients
-from zoo.networks.unet import SelfAttention, UNet
 
 tfd = tfp.distributions
 both = pytest.mark.parametrize("variance", ["beta", "beta_tilde"])
@@ -24,45 +21,8 @@ def seeds(num, value=0):
     return random.rows(random.seed(value), num)
 
 
-def steps(num, t):
-    return tf.fill([num], t)
-
-
-def exact_denoiser(schedule, mean, scale):
-    """E[eps | x_t] for x_0 ~ N(mean, scale^2)."""
-    def denoise(x_t, t):
-        ab = schedule.alpha_bar
-        gain = at(np.sqrt(1 - ab) / (ab * scale**2 + 1 - ab), t, x_t)
-        return gain * (x_t - at(np.sqrt(ab), t, x_t) * mean)
-    return denoise
-
-
-def gains(schedule, scale):
-    """g with E[x_0 | x_t] = mean + g (x_t - sqrt(alpha_bar) mean) for the same data, [T + 1]."""
-    ab = schedule.alpha_bar
-    return np.sqrt(ab) * scale**2 / (ab * scale**2 + 1 - ab)
-
-
-def exact_bound(schedule, sigma2, x_0, mean, scale):
-    """The expected bound on -log p(x_0) of scalar data under the exact denoiser: (prior, diffusion, reconstruction)."""
-    ab, c, g = schedule.alpha_bar, schedule.posterior_x_0, gains(schedule, scale)
-    error = (x_0 - mean) ** 2 * (1 - g * np.sqrt(ab)) ** 2 + g**2 * (1 - ab)  # E (x_0 - E[x_0|x_t])^2 over x_t given x_0
-    t = slice(2, None)
-    ratio = schedule.beta_tilde[t] / sigma2[t]
-    prior = 0.5 * (ab[-1] * x_0**2 - ab[-1] - np.log(1 - ab[-1]))
-    diffusion = np.sum(0.5 * (ratio - 1 - np.log(ratio) + c[t] ** 2 * error[t] / sigma2[t]))
-    return prior, diffusion, 0.5 * (np.log(2 * np.pi * sigma2[1]) + error[1] / sigma2[1])
-
-
 def bound(denoise, schedule, x_0, s, **kwargs):
     return tf.function(lambda: gaussian.bound_terms(denoise, lambda p: p.log_prob(x_0), schedule, x_0, s, **kwargs))()
-
-
-def perturbed(model, scale=0.2):
-    """A model whose every weight is random, the small last layers included."""
-    rng = np.random.default_rng(0)
-    model.set_weights([w + scale * rng.normal(size=w.shape) for w in model.get_weights()])
-    return model
 
 
 # The forward process.
@@ -259,7 +219,7 @@ def test_discretized_gaussian_is_a_distribution_over_the_levels(levels):
         np.testing.assert_allclose(np.exp(log_p), upper - lower, atol=1e-4)
 
 
-# Training, and the networks.
+# Training.
 
 def test_objective_with_exact_denoiser_is_the_posterior_variance_of_eps():
     """E mse = mean over t = 1..T of Var(eps|x_t): a t that is left out, or one too many, shows."""
@@ -270,55 +230,6 @@ def test_objective_with_exact_denoiser_is_the_posterior_variance_of_eps():
     mse = model.objective(scale * tf.random.stateless_normal([num, 2], [0, 4]), random.seed(1))["mse"].numpy()
     assert mse.shape == (num,)
     np.testing.assert_allclose(mse.mean(), variance.mean(), atol=4 * mse.std() * num**-0.5)
-
-
-@pytest.mark.parametrize("network", ["unet", "dense"])
-@pytest.mark.parametrize("trained", [False, True])
-def test_every_weight_gets_a_gradient(network, trained):
-    model = cases.make("ddpm", network=network, multipliers=(1, 3), attention=(2,) if network == "unet" else ())
-    model = perturbed(model) if trained else model
-    _, gradients = losses_and_gradients(model.players()[0], cases.batch(model, 8), random.seed(0))
-    for weight, gradient in zip(model.trainable_weights, gradients):
-        assert gradient is not None and np.any(gradient != 0) and np.all(np.isfinite(gradient)), weight.path
-
-
-@pytest.mark.parametrize("shape, multipliers, attention", [((8, 8, 1), (1, 2), (4,)), ((7, 5, 2), (1, 1, 2), (2,)), ((28, 28, 1), (1, 1, 1, 1), (7,))])
-def test_unet_keeps_the_shape_and_reads_time_and_distant_pixels(shape, multipliers, attention):
-    model = perturbed(DDPM(shape, 5, 10, channels=4, multipliers=multipliers, attention=attention), 0.1)
-    x = tf.random.stateless_normal([2, *shape], [0, 5])
-    y = model.denoise(x, steps(2, 3))
-    assert y.shape == x.shape
-    assert np.max(np.abs(y - model.denoise(x, steps(2, 4)))) > 1e-4
-    far = tf.tensor_scatter_nd_add(x, [[0, shape[0] - 1, shape[1] - 1, 0]], [3.0])
-    change = np.abs(model.denoise(far, steps(2, 3)) - y)
-    assert change[0, 0, 0].max() > 1e-6 and change[1].max() < 1e-5
-
-
-def test_self_attention_equals_a_loop():
-    layer = SelfAttention()
-    layer.build((None, 2, 3, 4))
-    layer.set_weights([np.random.default_rng(i).normal(size=w.shape) for i, w in enumerate(layer.get_weights())])
-    x = tf.random.stateless_normal([1, 2, 3, 4], [0, 6])
-    y, rows = layer(x).numpy().reshape(6, 4), x.numpy().reshape(6, 4)
-    q, k, v = np.split(layer.norm(x).numpy().reshape(6, 4) @ layer.qkv.kernel.numpy(), 3, -1)
-    for i in range(6):
-        w = np.exp([q[i] @ k[j] / 2 for j in range(6)])
-        np.testing.assert_allclose(y[i], rows[i] + (w @ v / w.sum()) @ layer.out.kernel.numpy() + layer.out.bias.numpy(), rtol=1e-3, atol=1e-4)
-
-
-def test_sinusoids():
-    time = tf.constant([0.0, 3.5])
-    w = np.array([1, 1e-2, 1e-4])
-    np.testing.assert_allclose(sinusoids(time, 6)[1], np.concatenate([np.sin(3.5 * w), np.cos(3.5 * w)]), rtol=1e-5)
-
-
-def test_time_keeps_its_bits_under_mixed_precision():
-    """In bfloat16 the times 997 and 998 would be equal."""
-    with_policy = keras.DTypePolicy("mixed_bfloat16")
-    net = UNet(1, 4, (1,), dtype=with_policy)
-    net(tf.zeros([1, 4, 4, 1]), tf.zeros([1]))
-    a, b = net.time(tf.constant([997.0])), net.time(tf.constant([998.0]))
-    assert np.max(np.abs(tf.cast(a, tf.float32) - tf.cast(b, tf.float32))) > 1e-3
 
 
 @pytest.mark.parametrize("arguments, word", [

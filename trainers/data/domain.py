@@ -68,6 +68,9 @@ def check(dataset, domain, data_config):
     if domain.kind == "levels" and domain.levels > dataset.levels:
         raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model has levels={domain.levels}; "
                        f"at most levels={dataset.levels} is possible.")
+    if domain.dequantized and domain.levels != dataset.levels:
+        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model dequantizes levels={domain.levels}; "
+                       f"make it with levels={dataset.levels}.")
     if domain.classes and domain.classes != dataset.classes:
         has = f"{dataset.classes} classes" if dataset.classes else "no labels"
         raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on classes={domain.classes}; "

@@ -63,7 +63,7 @@ class VAE(GenerativeModel):
 
     def posterior(self, x):
         """q(z|x), a diagonal Gaussian with batch shape [batch]."""
-        features = self.trunk(pixels.centre(x, self.levels))
+        features = self.trunk(pixels.unit(x, self.levels))
         loc, log_variance = tf.split(autoencoding.float32(self.head(features)), 2, axis=-1)
         return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * log_variance)), 1)
 
