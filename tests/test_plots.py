@@ -20,7 +20,7 @@ def test_grid_puts_every_pixel_in_its_place(num, columns, scale):
     images = np.random.default_rng(0).integers(0, 256, (num, 2, 3, 3), np.uint8)
     picture = plots.grid(images, columns, scale)
     columns, scale = columns or {4: 2, 1: 1, 7: 3}[num], scale or 19  # 56 / 3, rounded
-    gap, lines = (1 if scale == 1 else 2), -(-num // columns)
+    gap, lines = scale, -(-num // columns)
     expected = np.full((lines * (2 * scale + gap) + gap, columns * (3 * scale + gap) + gap, 3), plots.SEPARATOR, np.uint8)
     for n in range(num):
         for i in range(2 * scale):

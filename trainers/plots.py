@@ -67,7 +67,7 @@ def to_uint8(x, domain):
 
 
 def grid(images, columns=None, scale=None):
-    """Images uint8 [num, height, width, channels] beside and below one another, row by row, with thin separators.
+    """Images uint8 [num, height, width, channels] beside and below one another, row by row, a pixel apart.
 
     Args:
         columns: images in a row; None makes the grid as square as it can be.
@@ -77,7 +77,7 @@ def grid(images, columns=None, scale=None):
     columns = columns or math.ceil(math.sqrt(num))
     lines = math.ceil(num / columns)
     scale = scale or max(1, min(round(_CELL / max(height, width)), _SIDE // max(lines * height, columns * width)))
-    gap = 1 if scale == 1 else 2
+    gap = scale  # as wide as a pixel: digits that fill their cell would run into one another
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)
     cell_height, cell_width = height * scale + gap, width * scale + gap
     canvas = np.full((lines * cell_height + gap, columns * cell_width + gap, channels), SEPARATOR, np.uint8)
