@@ -42,6 +42,29 @@ MUTATIONS = {
         "zoo/latent/vae.py", "tf.exp(0.5 * log_variance)", "tf.exp(log_variance)", "tests/test_vae.py"),
     "importance weights without the posterior": Mutation(
         "zoo/latent/vae.py", " + prior.log_prob(z) - posterior.log_prob(z)", " + prior.log_prob(z)", "tests/test_vae.py"),
+    "a mask off by one": Mutation(
+        "zoo/layers/masked_convolution.py", "mask[half, half + 1:] = 0.0", "mask[half, half + 2:] = 0.0", "tests/test_pixel_cnn.py"),
+    "mask A that sees its own pixel": Mutation(
+        "zoo/layers/masked_convolution.py", 'source[:, None] < target if kind == "A"', 'source[:, None] <= target if kind == "A"',
+        "tests/test_pixel_cnn.py"),
+    "a sampler that draws a row too early": Mutation(
+        "zoo/autoregressive/raster.py", "self.lag = 1 + max(", "self.lag = max(", "tests/test_pixel_cnn.py"),
+    "a coupling without its log-determinant": Mutation(
+        "zoo/flow/coupling.py", "-tf.reduce_sum(s, axis=-1)", "-0.0 * tf.reduce_sum(s, axis=-1)", "tests/test_real_nvp.py"),
+    "a flow without the logit's log-determinant": Mutation(
+        "zoo/flow/real_nvp.py", "self.pixels().inverse_log_det_jacobian(x, event_ndims=1)", "tf.zeros_like(x[:, 0])", "tests/test_real_nvp.py"),
+    "the sign of the generator's loss": Mutation(
+        "zoo/gan/losses.py", '{"fake": tf.nn.softplus(-fake_logits)}', '{"fake": -tf.nn.softplus(-fake_logits)}', "tests/test_gan.py"),
+    "the same noise in every reverse step": Mutation(
+        "zoo/diffusion/samplers.py", "random.fold_in_rows(seeds, t)", "random.fold_in_rows(seeds, 0 * t)", "tests/test_ddpm.py"),
+    "rows that share their noise": Mutation(
+        "zoo/random.py", "lambda s: tf.random.stateless_normal(shape, s), seeds", "lambda s: tf.random.stateless_normal(shape, seeds[0]), seeds",
+        "tests/test_contract.py"),
+    "a checkpoint that is restored without a look at its checksums": Mutation(
+        "trainers/checkpoints.py", "        reader.get_tensor(name)\n", "        pass\n", "tests/test_checkpoints.py"),
+    "a resumed run that starts with the first batch": Mutation(
+        "trainers/loop.py", "self.data.training(step * self.engine.moves,", "self.data.training(0 * step,",
+        "tests/test_train.py::test_a_longer_run_of_a_constant_rate_continues_the_same_run"),
     "one sample too many in the bound": Mutation(
         "zoo/latent/bounds.py", "math.log(num_samples)", "math.log(num_samples + 1)", "tests/test_vae.py"),
 }

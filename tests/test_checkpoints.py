@@ -77,13 +77,17 @@ def test_checkpoint_of_another_model_is_an_error(tmp_path):
 def test_other_workers_write_nothing_into_the_folder(tmp_path):
     manager = checkpoints.Checkpoints(tmp_path, state(), worker=1)
     manager.save(1)
-    throw_away = manager._throw_away
-    assert os.listdir(tmp_path) == [] and os.listdir(throw_away)
+    assert os.listdir(tmp_path) == [".worker-1"] and checkpoints.find(tmp_path) == {}
     manager.close()
-    assert not os.path.exists(throw_away)
+    assert os.listdir(tmp_path) == []
 
 
 def test_leftovers_of_a_killed_save_are_swept(tmp_path):
     (tmp_path / "ckpt-7_temp").mkdir()
-    checkpoints.Checkpoints(tmp_path, state())
-    assert not (tmp_path / "ckpt-7_temp").exists()
+    (tmp_path / "checkpoint.tmp0a1b").write_text("")
+    (tmp_path / ".worker-1").mkdir()
+    readers = [checkpoints.Checkpoints(tmp_path, state(), worker) for worker in (0, 1)]
+    assert len(os.listdir(tmp_path)) == 3  # a reader leaves alone what a trainer may be writing
+    for trainer in readers:
+        trainer.sweep()
+    assert os.listdir(tmp_path) == []

@@ -13,7 +13,7 @@ from zoo.model import Domain
 
 TFDS = pathlib.Path(__file__).resolve().parents[2] / "shared/data/tfds"
 BINARY8 = Domain("binary", (8, 8, 1), 2)
-REAL8 = Domain("real", (8, 8, 1), None, (-1.0, 1.0), True)
+REAL8 = Domain("real", (8, 8, 1), 17, (-1.0, 1.0), True)
 
 
 def quiet(_):

@@ -1,8 +1,10 @@
 """The trainer as a program: the work folder it leaves, exact resumption after a kill, and every bad input."""
 
+import errno
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -13,10 +15,12 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from trainers import checkpoints, command, train
+import zoo.export
+from trainers import checkpoints, command, plots, train
+from trainers.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
-TINY = ["--config.model.hidden=(16,)", "--config.model.latent_size=2", "--batch_size=16", "--log_every=5", "--sample_every=0", "--noexport"]
+TINY = ["--config.model.network=dense", "--config.model.levels=2", "--config.model.hidden=(16,)", "--config.model.latent_size=2", "--batch_size=16", "--log_every=5", "--sample_every=0", "--noexport"]
 
 
 def run(workdir, *arguments):
@@ -126,7 +130,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, strategy):
     assert steps == sorted(set(steps)) and steps[-1] == 60
 
 
-@pytest.mark.parametrize("strategy", ["one_device", "multi_worker"])
+@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow), pytest.param("multi_worker", marks=pytest.mark.slow)])
 def test_sigterm_saves_and_exits(tmp_path, strategy):
     running = start(tmp_path / "run", strategy)
     for line in running[0].stdout:
@@ -186,6 +190,11 @@ def test_every_flag_is_read(tmp_path, monkeypatch):
     (["--steps=ten"], "--steps"),
     (["--batch_size=0"], "--batch_size must be more than 0"),
     (["--batch_size=15", "--strategy=mirrored", "--virtual_devices=2"], "--batch_size=15 does not divide among 2 replicas; 14 does"),
+    (["--virtual_devices=2"], "only --strategy=mirrored"),
+    (["--config.optimizer.learning_rate=nan"], "learning_rate must be more than 0"),
+    (["--config.optimizer.beta_1=1.5"], "beta_1 must be"),
+    (["--config.optimizer.name=sgd", "--config.optimizer.beta_1=0.5"], "'sgd' does not have it"),
+    (["--config.schedule.name=constant", "--config.schedule.end=0.5"], "only the schedules cosine, linear have it"),
     (["--log_every=0"], "--log_every must be more than 0"),
     (["--eval_every=-1"], "--eval_every must be 0 or more"),
     (["--eval_every=10"], "no validation split"),
@@ -204,8 +213,9 @@ def test_bad_input_is_one_sentence_and_nothing_written(tmp_path, capfd, argument
 def test_another_run_in_the_folder_is_refused(trained, capfd):
     folder, arguments = trained
     before = final_state(folder)
-    for change, sentence in ((["--model=pixel_cnn"], "holds a run of model 'vae', not 'pixel_cnn'"), (["--seed=4"], "holds a run with seed 0, not 4")):
-        assert train.run(["zoo-train", f"--workdir={folder}", *(arguments if "seed" in change[0] else []), *change]) == 2
+    for change, sentence in (("--model=pixel_cnn", "holds a run of model 'vae', not 'pixel_cnn'"), ("--seed=4", "holds a run with seed 0, not 4"),
+                             ("--jit", "holds a run with jit False, not True"), ("--mixed_precision", "mixed_precision False, not True")):
+        assert train.run(["zoo-train", f"--workdir={folder}", *(arguments if "model" not in change else []), change]) == 2
         assert sentence in capfd.readouterr().err
     assert same(before, final_state(folder))
 
@@ -214,19 +224,33 @@ def test_nan_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(tmp_pat
     arguments = [*TINY, "--steps=200", "--checkpoint_every=1", "--config.optimizer.learning_rate=1e18", "--config.optimizer.name=sgd",
                  "--config.ema=0.0", "--config.schedule.name=constant"]
     assert run(tmp_path / "run", *arguments) == 2
-    error = capfd.readouterr().err
-    assert "is not finite" in error and "step" in error
-    state = final_state(tmp_path / "run") if checkpoints.find(tmp_path / "run" / "checkpoints") else {}
-    assert all(np.all(np.isfinite(value)) for value in state.values())
+    found = re.search(r"error: step (\d+): (reconstruction|kl|loss) is not finite; the checkpoint of step (\d+) is good: resume", capfd.readouterr().err)
+    assert found and int(found[3]) <= int(found[1])
+    before = final_state(tmp_path / "run")
+    assert all(np.all(np.isfinite(value)) for value in before.values())
+    # It goes on from there, with what the message advises: the weights are as they were, the rate is not.
+    assert run(tmp_path / "run", *arguments, "--config.optimizer.learning_rate=1e-30", f"--steps={int(found[3]) + 2}") == 2  # weights of 1e17 stay lost
+    assert "changed: config.optimizer.learning_rate was 1e+18, is 1e-30" in capfd.readouterr().out
 
 
-def test_a_full_disk_is_one_sentence(tmp_path, capfd, monkeypatch):
+@pytest.mark.parametrize("module, function", [(tf.train.CheckpointManager, "save"), (plots, "write"), (zoo.export, "export")])
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"),
+                                     tf.errors.ResourceExhaustedError(None, None, "No space left on device")], ids=lambda f: type(f).__name__)
+def test_a_full_disk_is_one_sentence(tmp_path, capfd, monkeypatch, module, function, failure):
     def refuse(*args, **kwargs):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+        raise failure
 
-    monkeypatch.setattr(tf.train.CheckpointManager, "save", refuse)
-    assert run(tmp_path / "run", *TINY, "--steps=2") == 2
-    assert "the checkpoint of step 2 cannot be written: No space left on device" in capfd.readouterr().err
+    if module is plots and not isinstance(failure, OSError):
+        pytest.skip("pictures are not written by TensorFlow")
+    monkeypatch.setattr(module, function, refuse)
+    assert run(tmp_path / "run", *TINY, "--steps=2", "--sample_every=2", "--export") == 2
+    assert re.search(r"^error: .*cannot (be )?writ.*No space left on device", capfd.readouterr().err, re.MULTILINE)
+
+
+def test_a_folder_in_use_is_refused(tmp_path, capfd):
+    with Workdir(tmp_path / "run").locked():
+        assert run(tmp_path / "run", *TINY, "--steps=2") == 2
+    assert "in use by another trainer" in capfd.readouterr().err
 
 
 def test_truncated_checkpoint_falls_back(tmp_path, capfd):

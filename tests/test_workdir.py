@@ -62,7 +62,8 @@ def test_another_run_is_refused(tmp_path, change, message):
 def test_the_same_run_may_be_longer(tmp_path):
     work = workdir.Workdir(tmp_path)
     work.claim(RUN, free=("config.steps",))
-    work.claim(RUN | dict(config=dict(steps=20, optimizer=dict(learning_rate=1e-3))), free=("config.steps",))
+    changed = work.claim(RUN | dict(config=dict(steps=20, optimizer=dict(learning_rate=1e-3))), free=("config.steps",))
+    assert changed == {"config.steps": (10, 20)}
     assert work.read_config()["config"]["steps"] == 20
 
 

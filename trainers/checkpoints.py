@@ -3,7 +3,6 @@
 import pathlib
 import re
 import shutil
-import tempfile
 
 import tensorflow as tf
 
@@ -44,12 +43,19 @@ class Checkpoints:
 
     def __init__(self, folder, state, worker=0, keep=3, log=print):
         self._folder, self._log = folder, log
-        self._throw_away = tempfile.mkdtemp(prefix="zoo-worker-") if worker else None
+        self._throw_away = pathlib.Path(folder) / f".worker-{worker}" if worker else None
         self._checkpoint = tf.train.Checkpoint(**state)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, self._throw_away or str(folder), keep, checkpoint_name=_NAME)
-        if not worker:  # what a kill left of a save
-            for part in pathlib.Path(folder).glob(f"{_NAME}-*_temp"):
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(self._throw_away or folder), keep, checkpoint_name=_NAME)
+
+    def sweep(self):
+        """Removes what a killed trainer left: for the trainer that holds the folder, since a reader would take a save from under it."""
+        if self._throw_away:
+            shutil.rmtree(self._throw_away, ignore_errors=True)
+        else:
+            for part in pathlib.Path(self._folder).glob(f"{_NAME}-*_temp"):
                 shutil.rmtree(part, ignore_errors=True)
+            for part in pathlib.Path(self._folder).glob("checkpoint.tmp*"):
+                part.unlink(missing_ok=True)
 
     def save(self, step):
         """Writes the state as the checkpoint of `step`. Raises BadInput when the disk refuses; the one before stays good."""

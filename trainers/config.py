@@ -30,13 +30,13 @@ def default(model, dataset):
             continue
         value = recipe.arguments.get(name, parameter.default)
         arguments[name] = config_dict.placeholder(_kind(parameter)) if value is None else value
-    player = {key: value for key, value in (recipe_form.OPTIMIZER | recipe.optimizer).items() if key != "name"}
+    inherited = {key: config_dict.placeholder(type(value)) for key, value in recipe_form.OPTIMIZER.items()}  # None: as in `optimizer`
     return ml_collections.ConfigDict(dict(
         model=arguments,
         steps=recipe.steps,
         batch_size=recipe.batch_size,
         optimizer=recipe_form.OPTIMIZER | recipe.optimizer,
-        players={name: player | entries for name, entries in recipe.players.items()},
+        players={name: inherited | entries for name, entries in recipe.players.items()},
         schedule=recipe_form.SCHEDULE | recipe.schedule,
         ema=float(recipe.ema),
         clip_norm=float(recipe.clip_norm),
@@ -91,6 +91,18 @@ def check(config, players):
         if config.data[key] < 0:
             raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
     optimizers.check(config, players)
+
+
+def as_flags(config):
+    """The configuration as the flags that would set it, a line each."""
+    def lines(section, prefix):
+        for key, value in section.items():
+            if isinstance(value, ml_collections.ConfigDict):
+                yield from lines(value, f"{prefix}.{key}")
+            elif value is not None:
+                yield f"  {prefix}.{key}={value}"
+
+    return "\n".join(lines(config, "--config"))
 
 
 def to_dict(config):

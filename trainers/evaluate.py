@@ -196,7 +196,7 @@ def _modes(generated, centres, std, protocol):
     from zoo.metrics.likelihood import Estimate
 
     found = modes.modes(generated, centres, std)
-    protocol = dict(generated_samples=protocol["generated_samples"], modes=len(centres), near="within 3 standard deviations")
+    protocol = dict(generated_samples=protocol["generated_samples"], num_examples=0, modes=len(centres), near="within 3 standard deviations")
     fraction, num = found.high_quality, len(generated)
     return [("modes_covered", Estimate(found.covered, math.nan), "count", "estimate", protocol),
             ("high_quality_fraction", Estimate(fraction, math.sqrt(fraction * (1 - fraction) / num)), "fraction", "estimate", protocol)]
@@ -218,6 +218,8 @@ def main(options):
         raise BadInput(f"--publish={options.publish}: is a file, not a folder.")
     if options.publish and not os.path.isdir(os.path.dirname(os.path.abspath(options.publish))):
         raise BadInput(f"--publish={options.publish}: no such folder as {os.path.dirname(options.publish)}.")
+    if options.publish and (options.num_examples or options.split != "test"):
+        raise BadInput("--publish: takes numbers on the whole test split, without --num_examples or another --split.")
     run = load(options.workdir)
     weighted = isinstance(run.model, ImportanceWeighted)
     if options.importance_samples and not weighted:
@@ -232,7 +234,7 @@ def main(options):
     evaluation = Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
                             options.importance_samples or run.config.evaluation.importance_samples)
     line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(" && ")
-    found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr, evaluation.protocol | protocol, line)
+    found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr, evaluation.protocol | protocol, line, num == available)
              for metric, estimate, unit, kind, protocol in likelihoods(evaluation) + sample_metrics(evaluation)]
     records.write_results(run.workdir.results, found)
     print(f"\n{run.description['model']} on {run.description['dataset']}, {options.split} split, step {run.step}\n{report(found)}\n{run.workdir.results}")

@@ -4,6 +4,7 @@ The next free version folder below DIR/export is written; --check loads a versio
 TensorFlow's Python and without the zoo, through the loader and session that TensorFlow Serving uses, and runs every signature.
 """
 
+import contextlib
 import json
 import pathlib
 import sys
@@ -14,9 +15,12 @@ from trainers import command
 from trainers.errors import BadInput
 
 
+_SAMPLES = 100
+
+
 def define(options):
     flags.DEFINE_string("workdir", None, "Folder of the run to export.", flag_values=options)
-    flags.DEFINE_integer("importance_samples", 100, "Importance samples of the exported log_prob, where the model has such a bound.",
+    flags.DEFINE_integer("importance_samples", None, f"Importance samples of the exported log_prob, where it is such a bound; {_SAMPLES} if not given.",
                          flag_values=options)
     flags.DEFINE_string("check", None, "Check this exported folder (a version, or the newest version below it) and write nothing.",
                         flag_values=options)
@@ -31,10 +35,12 @@ def versions(folder):
 def exported_step(folder):
     """The step of the newest version below `folder`, or None."""
     made = versions(folder)
-    return json.loads((made[-1] / "assets.extra" / "card.json").read_text())["protocol"].get("step") if made else None
+    with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # none yet, or somebody else's
+        return json.loads((made[-1] / "assets.extra" / "card.json").read_text())["protocol"]["step"]
+    return None
 
 
-def export_run(model, workdir, description, step, importance_samples=100, log=print):
+def export_run(model, workdir, description, step, importance_samples=_SAMPLES, log=print):
     """Exports the model of a run as the next version; returns its folder."""
     from zoo.export import export
 
@@ -45,15 +51,23 @@ def export_run(model, workdir, description, step, importance_samples=100, log=pr
 def main(options):
     if bool(options.check) == bool(options.workdir):
         raise BadInput("--workdir=DIR or --check=DIR: one of the two is needed.")
+    if options.importance_samples is not None:
+        command.positive(options, "importance_samples")
     if options.check:
+        if options.importance_samples:
+            raise BadInput("--importance_samples: --check takes an export as it is.")
         return check(options.check)
-    command.positive(options, "importance_samples")
+    import tensorflow as tf
+
     from trainers import run as runs
     from trainers.workdir import storage_errors
+    from zoo.model import ImportanceWeighted
 
     run = runs.load(options.workdir)
-    with storage_errors(options.workdir):
-        print(export_run(run.model, run.workdir, run.description, run.step, options.importance_samples))
+    if options.importance_samples and not isinstance(run.model, ImportanceWeighted):
+        raise BadInput(f"--importance_samples: model {run.description['model']!r} has no importance-weighted bound.")
+    with storage_errors(options.workdir, tf.errors.OpError):
+        print(export_run(run.model, run.workdir, run.description, run.step, options.importance_samples or _SAMPLES))
 
 
 def check(folder):

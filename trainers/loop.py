@@ -50,7 +50,9 @@ class Loop:
 
     def train(self):
         """Trains to the last step; returns it, or the step at which a signal stopped the run (see `stopped_by`)."""
+        self.checkpoints.sweep()
         step = self.checkpoints.restore() or 0
+        self._same_everywhere(step)
         if step:
             self.log(f"resumed from the checkpoint of step {step}")
         total = self.config.steps
@@ -82,10 +84,7 @@ class Loop:
             called = time.monotonic()
             means, bad = self.engine.advance(iterator, num)
             if bad:
-                last = max(checkpoints.find(self.workdir.checkpoints), default=None)
-                good = f"the checkpoint of step {last} is good" if last is not None else "no checkpoint was written yet"
-                raise Diverged(f"step {bad[0]}: {bad[1]} is not finite; {good}: resume with a lower --config.optimizer.learning_rate in a new "
-                               "folder, or with --config.clip_norm.")
+                raise Diverged(f"step {bad[0]}: {bad[1]} is not finite; {self._last_good()}")
             pace = (time.monotonic() - called) / num if pace is not None or num > 1 else 0.0  # the first call traces the graph
             step += num
             self.reporter.add(step, means)
@@ -126,15 +125,30 @@ class Loop:
         number = int(self._signal or 0)
         if self.workers == 1:
             return number
-        gathered = self.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce(
-            tf.distribute.ReduceOp.SUM, tf.constant(float(number) / self.engine.per_worker)))
-        total = float(self.strategy.experimental_local_results(gathered)[0])
-        return number or (int(signal.SIGTERM) if total > 0 else 0)
+        return int(signal.SIGTERM) if self._sum(number) > 0 and not number else number
+
+    def _same_everywhere(self, step):
+        """Raises BadInput unless every worker restored the same step: they must share the folder."""
+        if self.workers > 1 and abs(self._sum(step) - step * self.workers) > 0.5:
+            raise BadInput(f"--workdir={self.workdir.path}: worker {self.worker} found the checkpoint of step {step} and another worker a different "
+                           "one; all workers need the same folder, on storage that they share.")
+
+    def _sum(self, number):
+        """The sum of a number over the workers."""
+        share = tf.constant(float(number) / self.engine.per_worker)
+        summed = self.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, share))
+        return float(self.strategy.experimental_local_results(summed)[0])
 
     def _save(self, step):
         if not self.engine.finite():
-            raise Diverged(f"step {step}: a weight is not finite after the update; the checkpoint before is good.")
+            raise Diverged(f"step {step}: a weight is not finite after the update; {self._last_good()}")
         self.checkpoints.save(step)
+
+    def _last_good(self):
+        last = max(checkpoints.find(self.workdir.checkpoints), default=None)
+        if last is None:
+            return "no checkpoint was written yet: lower --config.optimizer.learning_rate or set --config.clip_norm."
+        return f"the checkpoint of step {last} is good: resume with a lower --config.optimizer.learning_rate or with --config.clip_norm."
 
     def _validate(self, step):
         """Mean loss and terms of every player over the validation split, with the averaged weights."""

@@ -1,10 +1,12 @@
 """Optimizers and learning-rate schedules from a recipe's entries. All of them are Keras's; clipping is the loop's, after the all-reduce."""
 
 import inspect
+import math
 
 import keras
 
 from trainers.errors import BadInput
+from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from zoo import nearest
 
 OPTIMIZERS = {
@@ -71,12 +73,12 @@ def make_schedule(rate, schedule, steps):
 
 def make(config, player):
     """The optimizer of a player, with the moving average of the weights that it moves where the recipe asks for one."""
-    entries = dict(config.optimizer) | dict(config.players.get(player, {}))
+    own = {key: value for key, value in config.players.get(player, {}).items() if value is not None}
+    entries = dict(config.optimizer) | own
     cls = OPTIMIZERS[entries["name"]]
     known = inspect.signature(cls.__init__).parameters
     arguments = {key: entries[key] for key in _SPECIFIC if key in known}
-    if entries["weight_decay"]:
-        arguments["weight_decay"] = entries["weight_decay"]
+    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if cls is keras.optimizers.AdamW else None)  # AdamW's own default is not 0
     if config.ema:
         arguments |= dict(use_ema=True, ema_momentum=config.ema)
     return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, config.steps), **arguments)
@@ -86,17 +88,28 @@ def check(config, players):
     """Raises BadInput where the recipe's optimizer, players or schedule cannot be."""
     sections = {"optimizer": config.optimizer} | {f"players.{name}": entries for name, entries in config.players.items()}
     for where, entries in sections.items():
-        name = entries.get("name", config.optimizer["name"])
+        name = entries.get("name") or config.optimizer["name"]
         if name not in OPTIMIZERS:
             raise BadInput(f"--config.{where}.name: unknown optimizer {name!r}; {nearest(name, OPTIMIZERS)}")
-        for key in ("learning_rate", "epsilon"):
-            if entries.get(key, 1.0) <= 0:
-                raise BadInput(f"--config.{where}.{key} must be more than 0, found {entries[key]}.")
+        known = inspect.signature(OPTIMIZERS[name].__init__).parameters
+        for key, value in entries.items():
+            if key == "name" or value is None:
+                continue
+            if key in ("learning_rate", "epsilon") and not 0 < value < math.inf:
+                raise BadInput(f"--config.{where}.{key} must be more than 0, found {value}.")
+            if key in ("beta_1", "beta_2") and not 0 <= value < 1:
+                raise BadInput(f"--config.{where}.{key} must be at least 0 and less than 1, found {value}.")
+            if key == "weight_decay" and not 0 <= value < math.inf:
+                raise BadInput(f"--config.{where}.{key} must be 0 (none) or more, found {value}.")
+            if key in _SPECIFIC and key not in known and value != OPTIMIZER[key]:
+                raise BadInput(f"--config.{where}.{key}={value}: optimizer {name!r} does not have it.")
     for name in config.players:
         if name not in players:
             raise BadInput(f"--config.players.{name}: the model has no such player; {nearest(name, players)}")
     if config.schedule["name"] not in SCHEDULES:
         raise BadInput(f"--config.schedule.name: unknown schedule {config.schedule['name']!r}; {nearest(config.schedule['name'], SCHEDULES)}")
-    for key in ("warmup_steps", "end", "decay"):
-        if config.schedule[key] < 0:
-            raise BadInput(f"--config.schedule.{key} must not be negative, found {config.schedule[key]}.")
+    for key, readers in (("warmup_steps", SCHEDULES), ("end", ("cosine", "linear")), ("decay", ("exponential",))):
+        if not 0 <= config.schedule[key] < math.inf:
+            raise BadInput(f"--config.schedule.{key} must be 0 or more, found {config.schedule[key]}.")
+        if config.schedule["name"] not in readers and config.schedule[key] != SCHEDULE[key]:
+            raise BadInput(f"--config.schedule.{key}={config.schedule[key]}: only the schedules {', '.join(readers)} have it.")

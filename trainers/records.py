@@ -25,18 +25,30 @@ KINDS = ("exact", "upper_bound", "lower_bound", "estimate")
 RELATIONS = {"exact": "", "upper_bound": "<= ", "lower_bound": ">= ", "estimate": ""}  # of what is estimated to the value
 
 
-def make(run, split, metric, value, unit, kind, stderr, protocol, command):
-    """The record of one number of a run."""
+def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole=True):
+    """The record of one number of a run; `whole`: made on the whole split, as a published number is."""
     description = run.description
     name, dataset = description["model"], description["dataset"]
-    published = next((p for recipe in recipes.of_model(name) if recipe.dataset in (dataset, dataset.split("/")[0])
-                      for p in recipe.published if (p.metric, p.unit) == (metric, unit)), None)
+    published = _published(run, metric, unit) if whole and split == "test" else None
     return dict(
         model=name, dataset=dataset, split=split, metric=metric, value=float(value), unit=unit, kind=kind,
         stderr=None if stderr is None or math.isnan(stderr) else float(stderr),
         protocol=protocol, published=published and dict(value=published.value, source=published.source),
         seed=description["seed"], steps=run.step, batch_size=run.config.batch_size, train_seconds=round(run.seconds, 1),
-        hardware=dict(evaluation=hardware(), training=description.get("hardware")), versions=versions(), commit=commit(), command=command)
+        hardware=dict(evaluation=hardware(), training=description.get("hardware")), 
+        versions=dict(evaluation=versions(), training=description.get("versions")),
+        commit=dict(evaluation=commit(), training=description.get("commit")), command=command)
+
+
+def _published(run, metric, unit):
+    """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled alike."""
+    from trainers import config as configs
+
+    name, dataset = run.description["model"], run.description["dataset"]
+    ours, recipes_own = run.config, configs.default(name, dataset)
+    alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in ("levels", "classes"))
+    return next((p for recipe in recipes.of_model(name) if alike and recipe.dataset in (dataset, dataset.split("/")[0])
+                 for p in recipe.published if (p.metric, p.unit) == (metric, unit)), None)
 
 
 def hardware():

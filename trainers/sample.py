@@ -84,7 +84,7 @@ def examples(run, num, seed, data_dir=None):
     from zoo.model import split_batch
 
     dataset = dataset_of(run, data_dir)
-    if num > dataset.sizes["test"]:
+    if num > dataset.require("test"):
         raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {dataset.sizes['test']}.")
     batches = evaluation_batches(dataset, "test", run.model.domain, min(num, _ROWS), seed, run.config.data, limit=num)
     x, condition = zip(*(split_batch(batch) for batch in batches))

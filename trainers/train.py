@@ -15,6 +15,11 @@ from absl import flags
 from trainers import command, strategies
 
 
+# What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good checkpoint.
+_FREE = ("config.steps", "config.evaluation", "config.schedule", "config.clip_norm", "config.optimizer.learning_rate", "config.players",
+         "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
+
+
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
     flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., a TFDS name, or image_folder:PATH.",
@@ -68,7 +73,10 @@ def main(options):
     if config.batch_size % replicas:
         raise BadInput(f"--batch_size={config.batch_size} does not divide among {replicas} replicas; "
                        f"{config.batch_size // replicas * replicas or replicas} does.")
-    dataset = open_dataset(options.dataset, options.data_dir, config.data.image_size or None, config.data.validation)
+    if options.virtual_devices and options.strategy != "mirrored":
+        raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
+    data_dir = options.data_dir and os.path.abspath(options.data_dir)
+    dataset = open_dataset(_absolute(options.dataset), data_dir, config.data.image_size or None, config.data.validation)
     plain = _check(options, config, dataset, configs, check)
     if options.eval_every and not dataset.sizes.get("validation"):
         raise BadInput(f"--eval_every={options.eval_every}: {options.dataset} has no validation split; --config.data.validation=N holds "
@@ -76,18 +84,27 @@ def main(options):
 
     workdir = Workdir(options.workdir or os.path.join("runs", f"{options.model}-{options.dataset.replace('/', '-').replace(':', '-')}"))
     description = dict(
-        model=options.model, dataset=options.dataset, data_dir=options.data_dir, seed=options.seed, shape=list(dataset.shape),
+        model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
-        mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
+        mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(), versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
     with workdir.locked(worker):
         if worker == 0:
-            workdir.claim(description, free=("config.steps", "config.evaluation", "data_dir", "strategy", "replicas", "hardware", "command"))
-            print(f"{options.model} on {options.dataset}, {plain.count_params():,} weights, in {workdir.path}\n{config}", flush=True)
+            changed = workdir.claim(description, free=_FREE)
+            print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in {workdir.path}\n{configs.as_flags(config)}", flush=True)
+            for key, (before, now) in changed.items():
+                if key.startswith("config.") and before is not None:
+                    print(f"changed: {key} was {before}, is {now}", flush=True)
         data = types.SimpleNamespace(
             training=lambda start, index, num: training_batches(
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
             validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data))
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
+
+
+def _absolute(dataset):
+    """The data set's name, an image folder's path made absolute, so that a run can be evaluated from anywhere."""
+    kind, _, path = dataset.partition(":")
+    return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind == "image_folder" else dataset
 
 
 def _check(options, config, dataset, configs, check):
@@ -105,9 +122,11 @@ def _check(options, config, dataset, configs, check):
 
 def _train(options, config, dataset, plain, data, strategy, workdir, description):
     import keras
+    import tensorflow as tf
 
     from trainers import config as configs
     from trainers.loop import Loop
+    from trainers.workdir import storage_errors
 
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -115,7 +134,8 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
         keras.utils.set_random_seed(options.seed % 2**32)
         loop = Loop(lambda: configs.make_model(options.model, config, dataset.shape), plain, data, config, options.seed, strategy, workdir, options)
         began = time.monotonic()
-        step = loop.train()
+        with storage_errors(workdir.path):
+            step = loop.train()
     finally:
         keras.config.set_dtype_policy("float32")
     loop.log(f"step {step} after {time.monotonic() - began:.0f} s")
@@ -128,7 +148,8 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
         if exported_step(workdir.export) == step:  # the run had ended before
             return 0
         plain.set_weights(loop.engine.weights())
-        path = export_run(plain, workdir, description, step)
+        with storage_errors(workdir.path, tf.errors.OpError):
+            path = export_run(plain, workdir, description, step)
         loop.log(f"exported to {path}")
     return 0
 

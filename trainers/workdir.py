@@ -34,12 +34,13 @@ def write_json(path, value):
 
 
 @contextlib.contextmanager
-def storage_errors(folder):
-    """Turns a full, read-only or forbidden disk into one sentence."""
+def storage_errors(folder, *others):
+    """Turns a full, read-only or forbidden disk into one sentence; `others`: what else may be raised for one."""
     try:
         yield
-    except OSError as error:
-        raise BadInput(f"--workdir={folder}: cannot write there: {error.strerror or error}.") from error
+    except (OSError, *others) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise BadInput(f"--workdir={folder}: cannot write there: {reason}.") from error
 
 
 class Workdir:
@@ -73,7 +74,7 @@ class Workdir:
         with storage_errors(self.path):
             if self.path.exists() and not self.path.is_dir():
                 raise BadInput(f"--workdir={self.path}: is a file, not a folder.")
-            new = not self.path.exists()
+            new = worker == 0 and not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             file = open(name, "w")
         try:
@@ -103,27 +104,32 @@ class Workdir:
         Args:
             description: JSON values that make the run what it is.
             free: dotted keys of `description` that a resumed run may change, with all below them.
+
+        Returns:
+            {dotted key: (before, now)} of the free keys that the command changes.
         """
         with storage_errors(self.path):
+            changed = {}
             if self.config.exists():
-                self._compare(self.read_config(), description, free)
+                changed = self._compare(self.read_config(), description, free)
             elif any(self.checkpoints.glob("*")):
                 raise BadInput(f"--workdir={self.path}: holds checkpoints but no config.json; choose another folder.")
             for folder in (self.checkpoints, self.samples, self.tensorboard):
                 folder.mkdir(parents=True, exist_ok=True)
             write_json(self.config, description)
+            return changed
 
     def _compare(self, old, new, free):
         for key in ("model", "dataset"):
             if old.get(key) != new[key]:
                 raise BadInput(f"--workdir={self.path}: holds a run of {key} {old.get(key)!r}, not {new[key]!r}; choose another folder.")
         before, after = _flat(old), _flat(new)
-        changed = [key for key in sorted(before.keys() | after.keys())
-                   if before.get(key) != after.get(key) and not any(f"{key}.".startswith(f"{name}.") for name in free)]
-        if changed:
-            key = changed[0]
+        changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+        allowed = [key for key in changed if any(f"{key}.".startswith(f"{name}.") for name in free)]
+        if key := next((key for key in changed if key not in allowed), None):
             raise BadInput(f"--workdir={self.path}: holds a run with {key} {before.get(key)!r}, not {after.get(key)!r}; "
                            "the same command resumes it, another needs another folder.")
+        return {key: (before.get(key), after.get(key)) for key in allowed}
 
     def truncate_metrics(self, step):
         """Drops the lines of metrics.jsonl that are newer than the checkpoint from which the run resumes."""

@@ -21,7 +21,7 @@ class Recipe:
 
     arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set).
     batch_size: global, over all replicas. steps: optimizer steps of each player.
-    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}.
+    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
     schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none.
     data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored).
