@@ -9,7 +9,7 @@ from trainers.engine import Engine
 from trainers.workdir import Workdir
 
 IMAGE, POINT = (8, 8, 1), (2,)
-VAE = dict(latent_size=2, hidden=(6,))
+VAE = dict(levels=2, latent_size=2, hidden=(6,))
 
 
 def make(folder, model, dataset="digits", shape=IMAGE, arguments=VAE, samples=40, step=7):

@@ -1,14 +1,18 @@
 """Data sets: what each holds, and every bad input that concerns them; the user's own folder is test_image_folder.py's."""
 
+import dataclasses
 import pathlib
+import re
 import threading
 
 import numpy as np
 import pytest
+from absl import flags
 
-from trainers import data
+from trainers import data, train
 from trainers.data import toy2d
 from trainers.errors import BadInput
+from trainers.recipes import recipe
 from zoo.model import Domain
 
 TFDS = pathlib.Path(__file__).resolve().parents[2] / "shared/data/tfds"
@@ -87,7 +91,7 @@ def test_tfds_sets_are_read_where_they_are(name, shape, levels, train):
     domain = Domain("binary" if levels == 2 else "levels", shape, levels)
     record = data.protocol(dataset, domain, {})
     assert record["binarization"] == ("stored" if levels == 2 else None) and record["held_out"]["test"] == 10000
-    x = np.concatenate(list(data.evaluation_batches(dataset, "test", domain, 100, 0, {"cache_bytes": 0}, limit=250).as_numpy_iterator()))
+    x = np.concatenate(list(data.evaluation_batches(dataset, "test", domain, 100, 0, {}, limit=250, cache_bytes=0).as_numpy_iterator()))
     assert x.shape == (250, *shape) and x.min() == 0 and x.max() == levels - 1
     import tensorflow_datasets as tfds
     stored = next(iter(tfds.load(name, data_dir=TFDS, split="test", download=False).batch(250)))["image"].numpy()
@@ -113,6 +117,18 @@ def test_a_read_only_data_folder_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(home))
     assert data.open_dataset("digits", locked, log=quiet).sizes["test"] == 360
     assert not list(locked.iterdir()) and (home / "digits").exists()
+
+
+def test_a_split_is_kept_once(built):
+    """The arrays are views of the tensors that batches are cut from; one that is asked for again is the same."""
+    x, labels = data.open_dataset("toy2d", built, log=quiet).decoded("train")
+    dataset = data.open_dataset("toy2d", built, log=quiet)
+    next(iter(data.training_batches(dataset, Domain("real", (2,)), 4, 0, {})))
+    tensors = dataset.tensors("train")
+    assert all(again is tensor for again, tensor in zip(dataset.tensors("train"), tensors))
+    for array, tensor, same in zip(dataset.decoded("train"), tensors, (x, labels)):
+        assert np.shares_memory(array, np.asarray(tensor)) and not array.flags.writeable
+        np.testing.assert_array_equal(array, same)
 
 
 def test_validation_holds_out_the_last_training_examples(built, digits, points):
@@ -152,15 +168,16 @@ def test_no_network_is_found_out_at_once(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (dict(image_size=16), ["--image_size=16x16", "17 levels"]), (dict(image_size="x"), ["--image_size=x"]), (dict(image_size=0), ["--image_size=0"]),
-    (dict(image_size=(4, 4, 1)), ["--image_size"]), (dict(validation=1437), ["--validation=1437", "1436"]), (dict(validation=-1), ["--validation=-1"])])
+    (dict(image_size=16), ["--config.data.image_size=16: ", "17 levels"]), (dict(image_size="8x8"), ["--config.data.image_size=8x8", "for example 64"]),
+    (dict(image_size=-1), ["--config.data.image_size=-1"]), (dict(image_size=(4, 4, 1)), ["--config.data.image_size=(4, 4, 1)"]),
+    (dict(validation=1437), ["--config.data.validation=1437", "1436"]), (dict(validation=-1), ["--config.data.validation=-1"])])
 def test_arguments_that_do_not_fit(built, arguments, words):
     sentence(lambda: data.open_dataset("digits", built, log=quiet, **arguments), *words)
 
 
 def test_points_take_no_size_and_no_second_validation(built):
-    sentence(lambda: data.open_dataset("toy2d", built, image_size=8, log=quiet), "--image_size=8x8", "points")
-    sentence(lambda: data.open_dataset("toy2d", built, validation=5, log=quiet), "--validation=5", "2000")
+    sentence(lambda: data.open_dataset("toy2d", built, image_size=8, log=quiet), "--config.data.image_size=8: ", "points")
+    sentence(lambda: data.open_dataset("toy2d", built, validation=5, log=quiet), "--config.data.validation=5", "2000")
 
 
 def test_truncated_tfrecord(tmp_path):
@@ -171,22 +188,39 @@ def test_truncated_tfrecord(tmp_path):
 
 
 @pytest.mark.parametrize("domain, config, words", [
-    (Domain("binary", (28, 28, 1), 2), {}, ["(8, 8, 1)", "(28, 28, 1)", "shape="]),
+    (Domain("binary", (28, 28, 1), 2), {}, ["(8, 8, 1)", "(28, 28, 1)", "one of the model's shape"]),
     (Domain("real", (2,)), {}, ["--dataset=digits", "points", "toy2d"]),
     (Domain("tokens", (10,), 50), {}, ["tokens"]),
     (Domain("waveform", (100,)), {}, ["waveforms"]),
-    (Domain("levels", (8, 8, 1), 256), {}, ["17 levels", "levels=256", "levels=17"]),
-    (Domain("levels", (8, 8, 1), 17, classes=3), {}, ["10 classes", "classes=3"]),
-    (BINARY8, {"binarization": "dynamyc"}, ["dynamyc", "'dynamic'"]),
-    (BINARY8, {"binarization": "stored"}, ["17 levels", "'dynamic'"]),
-    (REAL8, {"binarization": "dynamic"}, ["binarization", "real images"])])
+    (Domain("levels", (8, 8, 1), 256), {}, ["17 levels", "256", "--config.model.levels=17, or less"]),
+    (Domain("real", (8, 8, 1), 256, (0.0, 1.0), True), {}, ["17 levels", "256", "--config.model.levels=17."]),
+    (Domain("levels", (8, 8, 1), 17, classes=3), {}, ["10 classes", "3", "--config.model.classes=10"]),
+    (BINARY8, {"binarization": "dynamyc"}, ["--config.data.binarization=dynamyc", "'dynamic'"]),
+    (BINARY8, {"binarization": "stored"}, ["--config.data.binarization=stored", "17 levels", "'dynamic'"]),
+    (REAL8, {"binarization": "dynamic"}, ["--config.data.binarization=dynamic", "real images"])])
 def test_models_that_can_not_take_digits(digits, domain, config, words):
     sentence(lambda: data.check(digits, domain, config), *words)
     sentence(lambda: data.training_batches(digits, domain, 4, 0, config), *words)
 
 
+def test_a_size_is_advised_where_it_helps(digits):
+    photos = dataclasses.replace(digits, name="photos", shape=(9, 8, 3), levels=256)
+    sentence(lambda: data.check(photos, Domain("levels", (16, 16, 3), 256), {}), "(9, 8, 3)", "(16, 16, 3)", "set --config.data.image_size=16.")
+    for shape in (16, 12, 3), (16, 16, 1):  # not to be had by a flag
+        sentence(lambda: data.check(photos, Domain("levels", shape, 256), {}), "train a model on this data set")
+
+
+@pytest.mark.parametrize("path", sorted(pathlib.Path(data.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_messages_name_flags_that_there_are(path):
+    known = flags.FlagValues()
+    train.define(known)
+    entries = [f"config.data.{key}" for key in recipe.DATA] + [f"config.model.{key}" for key in ("levels", "classes")]
+    for name in re.findall(r"--([a-z_]+(?:\.[a-z_]+)*)", path.read_text()):
+        assert name in known or name in entries, name
+
+
 def test_points_for_image_models_and_wrong_splits(points, digits):
     sentence(lambda: data.check(points, BINARY8, {}), "toy2d/eight_gaussians", "binary images", "choose a data set of images")
-    sentence(lambda: data.check(points, Domain("real", (2,), classes=8), {}), "no labels")
+    sentence(lambda: data.check(points, Domain("real", (2,), classes=8), {}), "no labels", "leave --config.model.classes out")
     sentence(lambda: data.evaluation_batches(digits, "tests", BINARY8, 4, 0, {}), "'tests'", "'test'")
     sentence(lambda: data.training_batches(digits, BINARY8, 10, 0, {}, workers=4), "--batch_size=10", "4 workers", "8")

@@ -175,7 +175,8 @@ def test_a_record_is_complete(case):
     assert (record["model"], record["dataset"], record["split"], record["steps"], record["seed"], record["train_seconds"]) == (
         "vae", "digits", "test", 7, 5, 90.0)
     assert record["batch_size"] == c.run.config.batch_size and record["published"] is None
-    assert record["versions"] == records.versions() and record["versions"]["tensorflow"] == tf.__version__
+    assert record["versions"] == dict(evaluation=records.versions(), training=None)  # `training`: what config.json says
+    assert records.versions()["tensorflow"] == tf.__version__ and record["commit"] == dict(evaluation=records.commit(), training=None)
     assert record["hardware"]["evaluation"]["cores"] == len(os.sched_getaffinity(0)) and record["hardware"]["evaluation"]["cpu"]
     assert record["command"].startswith("zoo-train && zoo-evaluate --batch_size=16")
     assert record["protocol"]["binarization"] == "dynamic" and record["protocol"]["dataset"] == "digits"
@@ -191,6 +192,13 @@ def test_published_numbers_match_by_metric_and_unit(case, monkeypatch):
     assert make("bits_per_dimension", "bits/dim")["published"] == dict(value=0.5, source="A")
     assert make("negative_log_likelihood", "bits/dim")["published"] is None and make("negative_elbo", "nats")["published"] is None
     assert make("negative_elbo", "nats")["stderr"] is None  # NaN is no JSON
+    part = records.make(run, "test", "negative_log_likelihood", 1.0, "nats", "exact", math.nan, {}, "", whole=False)
+    assert part["published"] is None and records.make(run, "train", "negative_log_likelihood", 1.0, "nats", "exact", 0, {}, "")["published"] is None
+    run.config.data.binarization = "threshold"  # another protocol: the published number does not stand beside it
+    try:
+        assert make("negative_log_likelihood", "nats")["published"] is None
+    finally:
+        run.config.data.binarization = "auto"
     report = evaluate.report([make("negative_log_likelihood", "nats")])
     assert report.splitlines()[1].split() == ["negative_log_likelihood", "1", "nats", "exact", "30"]
 
@@ -205,10 +213,14 @@ def test_a_bound_is_printed_with_its_sign(case):
 def test_publish_and_load(case, tmp_path, capsys):
     c = case("gan")
     folder = tmp_path / "results"
-    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", "--num_examples=20", f"--publish={folder}"]) == 0
+    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", "--data_dir=/elsewhere", f"--publish={folder}"]) == 0
     assert sorted(os.listdir(folder)) == [f"gan-toy2d-eight_gaussians-{m}.json" for m in ("energy_distance", "high_quality_fraction", "modes_covered")]
     loaded = records.load_results(folder)
-    assert loaded == sorted(json.loads((c.path / "results.json").read_text()), key=lambda r: r["metric"])
+    ours = sorted(json.loads((c.path / "results.json").read_text()), key=lambda r: r["metric"])
+    assert [r | dict(command="") for r in loaded] == [r | dict(command="") for r in ours]
+    assert all("/elsewhere" in r["command"] for r in ours) and all("--data_dir=DIR" in r["command"] for r in loaded)
+    for partial in ("--num_examples=20", "--split=validation"):
+        assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", partial, f"--publish={folder}"]) == 2
     assert records.load_results(tmp_path / "none") == []
     (folder / "gan-x-y.json").write_text(json.dumps({k: v for k, v in loaded[0].items() if k != "protocol"}))
     with pytest.raises(BadInput, match="protocol"):

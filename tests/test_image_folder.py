@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests.test_data import quiet, sentence
 from trainers import data
-from trainers.data import sizes
+from trainers.data import folder, sizes
 
 
 def write_images(folder, num=20, size=(6, 5), channels=3, suffix="png", seed=0):
@@ -47,6 +47,25 @@ def test_folder_split_stays_when_images_are_added(tmp_path):
     assert test <= {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
 
 
+@pytest.mark.parametrize("num", [10, 12, 25, 300])
+def test_a_small_folder_holds_out_three_images_at_least(tmp_path, num):
+    image = tf.io.encode_png(np.zeros((1, 1, 1), np.uint8)).numpy()
+    for i in range(num):
+        (tmp_path / f"{i}.png").write_bytes(image)
+    sizes = open_folder(tmp_path).sizes
+    assert sizes["train"] + sizes["test"] == num and max(3, num // 20) <= sizes["test"] <= max(6, num // 5)
+
+
+def test_few_images_change_their_split_when_a_small_folder_grows():
+    paths = [f"{i}.png" for i in range(1000)]
+    held = {num: folder._held_out(paths[:num]) for num in range(10, 1001, 30)}
+    for num, test in held.items():
+        gone = sum(now and not later for now, later in zip(test, held[1000]))
+        come = sum(later and not now for now, later in zip(test, held[1000]))
+        assert sum(test) >= 3 and gone <= 3 and come == 0
+    assert 70 <= sum(held[1000]) <= 130
+
+
 def test_folder_labels_and_grey(tmp_path):
     write_images(tmp_path / "b", 12, channels=1)
     write_images(tmp_path / "a", 8, channels=1, seed=1)
@@ -61,7 +80,7 @@ def test_folder_labels_and_grey(tmp_path):
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 def test_folder_of_any_size_is_resized_and_cropped(tmp_path, suffix):
     write_images(tmp_path, 12, size=lambda i: (20 + i, 41 - i), suffix=suffix)
-    dataset = open_folder(tmp_path, image_size="8x10")
+    dataset = open_folder(tmp_path, image_size=(8, 10))
     assert dataset.shape == (8, 10, 3)
     streamed = list(map(dataset.source.decode, dataset.source.records("train")))
     np.testing.assert_array_equal(np.stack([x for x, _ in streamed]), dataset.decoded("train")[0])
@@ -88,7 +107,7 @@ def test_folders_that_can_not_be_read(tmp_path):
     write_images(tmp_path / "few", 9)
     sentence(lambda: open_folder(tmp_path / "few"), "9 images", "10")
     write_images(tmp_path / "mixed", 12, size=lambda i: (6 + i % 2, 5))
-    sentence(lambda: open_folder(tmp_path / "mixed"), "2 sizes", "6x5", "7x5", "--image_size=5")
+    sentence(lambda: open_folder(tmp_path / "mixed"), "2 sizes", "6x5", "7x5", "--config.data.image_size=5")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 
 from trainers import data
-from trainers.data import pipeline
+from trainers.data import domain as domains, pipeline
 from trainers.data.dataset import DataSet
 from zoo.model import Domain
 
 BINARY = Domain("binary", (8, 8, 1), 2)
-DOMAINS = {"binary": BINARY, "levels": Domain("levels", (8, 8, 1), 4, classes=10), "real": Domain("real", (8, 8, 1), None, (-1.0, 1.0), True)}
-KEPT, STREAMED = {}, {"cache_bytes": 100}
+DOMAINS = {"binary": BINARY, "levels": Domain("levels", (8, 8, 1), 4, classes=10), "real": Domain("real", (8, 8, 1), 17, (-1.0, 1.0), True)}
+KEPT, STREAMED = {}, dict(cache_bytes=100)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def numbered(num):
                    {split: (x, np.zeros(num, np.int32)) for split in ("train", "test")})
 
 
-def batches(dataset, domain, config=KEPT, batch_size=12, seed=3, steps=5, **arguments):
+def batches(dataset, domain, config={}, batch_size=12, seed=3, steps=5, **arguments):
     found = list(data.training_batches(dataset, domain, batch_size, seed, config, steps=steps, **arguments).as_numpy_iterator())
     return [batch if domain.classes else (batch,) for batch in found]
 
@@ -53,27 +53,27 @@ def assert_equal(one, two):
             np.testing.assert_array_equal(part, other)
 
 
-@pytest.mark.parametrize("kind, config", [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED), ("levels", STREAMED)],
+@pytest.mark.parametrize("kind, how", [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED), ("levels", STREAMED)],
                          ids=["binary", "levels", "real", "binary-streamed", "levels-streamed"])
-def test_a_batch_is_a_function_of_seed_and_number(digits, kind, config):
+def test_a_batch_is_a_function_of_seed_and_number(digits, kind, how):
     domain = DOMAINS[kind]
     start = 1437 // 12 - 2  # over the end of an epoch
-    whole = batches(digits, domain, config, steps=start + 5)
-    assert_equal(batches(digits, domain, config, steps=5, start=start), whole[start:])
+    whole = batches(digits, domain, steps=start + 5, **how)
+    assert_equal(batches(digits, domain, steps=5, start=start, **how), whole[start:])
     tf.random.set_seed(5)  # the global seed is no part of it
-    assert_equal(batches(digits, domain, config, steps=2), whole[:2])
-    assert np.any(batches(digits, domain, config, steps=1, seed=4)[0][0] != whole[0][0])
+    assert_equal(batches(digits, domain, steps=2, **how), whole[:2])
+    assert np.any(batches(digits, domain, steps=1, seed=4, **how)[0][0] != whole[0][0])
     spec = domain.batch_spec(12)
     for part, wanted in zip(whole[0], tf.nest.flatten(spec)):
         assert part.shape == wanted.shape and part.dtype == wanted.dtype
-    assert data.training_batches(digits, domain, 12, 0, config).element_spec == spec
+    assert data.training_batches(digits, domain, 12, 0, {}, **how).element_spec == spec
 
 
-@pytest.mark.parametrize("kind, config", [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED), ("levels", STREAMED)],
+@pytest.mark.parametrize("kind, how", [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED), ("levels", STREAMED)],
                          ids=["binary", "levels", "real", "binary-streamed", "levels-streamed"])
-def test_workers_slices_make_up_the_batch(digits, kind, config):
-    whole = batches(digits, DOMAINS[kind], config, start=118, steps=3)
-    parts = [batches(digits, DOMAINS[kind], config, start=118, steps=3, worker=worker, workers=3) for worker in range(3)]
+def test_workers_slices_make_up_the_batch(digits, kind, how):
+    whole = batches(digits, DOMAINS[kind], start=118, steps=3, **how)
+    parts = [batches(digits, DOMAINS[kind], start=118, steps=3, worker=worker, workers=3, **how) for worker in range(3)]
     assert_equal([tuple(map(np.concatenate, zip(*pieces))) for pieces in zip(*parts)], whole)
 
 
@@ -102,7 +102,7 @@ def test_permutations_are_random():
 def test_a_streamed_epoch_is_a_permutation(which, digits, folder):
     dataset = {"digits": digits, "folder": folder}[which]
     num, domain = dataset.sizes["train"], Domain("levels", dataset.shape, dataset.levels)
-    x = np.concatenate([b[0] for b in batches(dataset, domain, {"cache_bytes": 0}, batch_size=num, steps=2)])
+    x = np.concatenate([b[0] for b in batches(dataset, domain, batch_size=num, steps=2, cache_bytes=0)])
     stored = sorted(image.tobytes() for image in dataset.decoded("train")[0])
     epochs = [[image.astype(np.uint8).tobytes() for image in x[part]] for part in (slice(num), slice(num, None))]
     assert sorted(epochs[0]) == sorted(epochs[1]) == stored and epochs[0] != epochs[1]
@@ -113,8 +113,8 @@ def test_streamed_blocks(digits, monkeypatch):
     from trainers.data import stored
     monkeypatch.setattr(stored, "BLOCK", 100)
     domain = Domain("levels", (8, 8, 1), 17)
-    whole = batches(digits, domain, STREAMED, batch_size=479, steps=6)
-    assert_equal(batches(digits, domain, STREAMED, batch_size=479, start=4, steps=2), whole[4:])
+    whole = batches(digits, domain, batch_size=479, steps=6, **STREAMED)
+    assert_equal(batches(digits, domain, batch_size=479, start=4, steps=2, **STREAMED), whole[4:])
     x = np.concatenate([b[0] for b in whole]).astype(np.uint8)
     for epoch in (x[:1437], x[1437:]):
         assert sorted(image.tobytes() for image in epoch) == sorted(image.tobytes() for image in digits.decoded("train")[0])
@@ -135,11 +135,22 @@ def test_dynamic_binarization_has_the_right_mean_and_is_drawn_anew():
     np.testing.assert_array_equal(fixed[0].ravel(), p >= 0.5)
 
 
+@pytest.mark.parametrize("levels", [3, 17, 129, 256])
+def test_each_level_is_binarized_as_a_table_would(levels):
+    """Float arithmetic against the rounded probability of every level, over every value of the noise."""
+    x, bits = np.arange(levels, dtype=np.uint8)[:, None], np.arange(domains.UNIT, dtype=np.uint16)
+    dataset = DataSet("all", "1", "image", (1, 1, 1), levels, None, {"train": levels}, None)
+    dynamic = domains.encoding(dataset, Domain("binary", (1, 1, 1), 2), {})
+    np.testing.assert_array_equal(dynamic.finish(x, bits), bits < np.round(x * (domains.UNIT / (levels - 1))))
+    threshold = domains.encoding(dataset, Domain("binary", (1, 1, 1), 2), {"binarization": "threshold"})
+    np.testing.assert_array_equal(threshold.finish(x, None), 2 * x.astype(int) >= levels - 1)
+
+
 @pytest.mark.parametrize("low, high, levels", [(0.0, 1.0, 256), (-1.0, 1.0, 256), (0.0, 1.0, 17)])
 def test_dequantization_stays_inside_its_level(low, high, levels):
     stored = np.repeat(np.arange(levels, dtype=np.uint8), 64).reshape(1, levels, 64, 1)
     dataset = DataSet("all", "1", "image", stored.shape[1:], levels, None, {"train": 1}, None, {"train": (stored, np.zeros(1, np.int32))})
-    x = batches(dataset, Domain("real", stored.shape[1:], None, (low, high), True), batch_size=200, steps=1)[0][0]
+    x = batches(dataset, Domain("real", stored.shape[1:], levels, (low, high), True), batch_size=200, steps=1)[0][0]
     assert x.dtype == np.float32 and x.min() > low and x.max() < high
     u = (x.astype(np.float64) - low) / (high - low) * levels
     np.testing.assert_array_equal(np.floor(u), np.broadcast_to(stored[0], u.shape))
@@ -161,14 +172,14 @@ def test_requantization(digits):
 
 @pytest.mark.parametrize("kind", DOMAINS)
 def test_evaluation_is_in_order_and_does_not_depend_on_the_batch(digits, kind):
-    def run(batch_size, config=KEPT, limit=None):
-        found = list(data.evaluation_batches(digits, "test", DOMAINS[kind], batch_size, 1, config, limit).as_numpy_iterator())
+    def run(batch_size, limit=None, **how):
+        found = list(data.evaluation_batches(digits, "test", DOMAINS[kind], batch_size, 1, {}, limit, **how).as_numpy_iterator())
         return [np.concatenate(part) for part in zip(*(b if isinstance(b, tuple) else (b,) for b in found))]
 
     whole = run(360)
     assert len(whole[0]) == 360
     assert_equal([run(7)], [whole])
-    assert_equal([run(50, STREAMED)], [whole])
+    assert_equal([run(50, **STREAMED)], [whole])
     assert_equal([run(7, limit=31)], [[part[:31] for part in whole]])
     if kind == "levels":
         np.testing.assert_array_equal(whole[0], digits.decoded("test")[0].astype(int) * 4 // 17)

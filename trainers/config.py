@@ -7,10 +7,10 @@ from ml_collections import config_dict
 
 import zoo
 from trainers import optimizers, recipes
+from trainers.data.domain import BINARIZATIONS
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
 
-BINARIZATIONS = ("auto", "dynamic", "threshold", "stored")
 
 
 def model_class(name):

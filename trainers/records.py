@@ -9,6 +9,7 @@ import math
 import os
 import pathlib
 import platform
+import re
 import shlex
 import subprocess
 
@@ -100,14 +101,17 @@ def write_results(path, records):
 
 
 def publish(records, folder):
-    """Writes each record to its own file of `folder`, in the place of an older one; returns the paths."""
+    """Writes each record to its own file of `folder`, in the place of an older one; returns the paths.
+
+    Where the publisher keeps prepared data is left out of the command: it is no part of how the number is made.
+    """
     folder, paths = pathlib.Path(folder), []
     try:
         folder.mkdir(exist_ok=True)
         for record in records:
             dataset = record["dataset"].replace("/", "-").replace(":", "-")
             paths.append(folder / f"{record['model']}-{dataset}-{record['metric']}.json")
-            write_json(paths[-1], record)
+            write_json(paths[-1], record | dict(command=re.sub(r"--data_dir[= ](\S+)", "--data_dir=DIR", record["command"])))
     except OSError as error:
         raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
     return paths

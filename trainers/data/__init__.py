@@ -19,7 +19,7 @@ def open_dataset(name, data_dir=None, image_size=None, validation=0, log=print):
     Args:
         name: of the data set.
         data_dir: TFDS's folder; a set that is prepared there is read, any other one is built or downloaded into it. None: TFDS's default.
-        image_size: height, (height, width) or "HxW" to which images are resized and centre-cropped. None: as they are stored.
+        image_size: side of a square, or (height, width), to which images are resized and centre-cropped. None: as they are stored.
         validation: number of training examples, the last ones, held out as the split `validation` of a set that has none.
         log: called with a line of text where something takes time.
 
@@ -32,7 +32,7 @@ def open_dataset(name, data_dir=None, image_size=None, validation=0, log=print):
     from trainers.data import folder, sizes, stored  # late: TFDS comes with `stored` alone
     size = sizes.parse(image_size)
     if isinstance(validation, bool) or not isinstance(validation, int) or validation < 0:
-        raise sizes.BadInput(f"--validation={validation}: a number of examples, 0 or more, is needed.")
+        raise sizes.BadInput(f"--config.data.validation={validation}: a number of examples, 0 or more, is needed.")
     if name.startswith("image_folder:"):
         return folder.open_folder(name, size, validation, log)
     return stored.open_stored(name, data_dir, size, validation, log)

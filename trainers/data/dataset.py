@@ -42,7 +42,7 @@ class DataSet:
     classes: int | None
     sizes: dict
     source: Source = dataclasses.field(repr=False)
-    cache: dict = dataclasses.field(default_factory=dict, repr=False)  # split -> (x, labels)
+    cache: dict = dataclasses.field(default_factory=dict, repr=False)  # split -> (x, labels) as stored, arrays or tensors
 
     @property
     def dtype(self):
@@ -58,24 +58,35 @@ class DataSet:
         """Bytes of a split's decoded examples."""
         return self.sizes[split] * math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
-    def decoded(self, split):
-        """All examples of a split: (x [n, *shape], labels int32 [n]) as stored, NumPy arrays, decoded in parallel the first time."""
+    def tensors(self, split):
+        """All examples of a split: (x [n, *shape], labels int32 [n]) as stored, tensors in the CPU's memory, decoded in parallel the first time."""
         if split not in self.cache:
-            num = self.require(split)
-            x, labels = np.empty((num, *self.shape), self.dtype), np.empty(num, np.int32)
-            done, signature = 0, (tf.TensorSpec(self.shape, x.dtype), tf.TensorSpec([], tf.int32))
-            batches = self.source.records(split).batch(256).map(
-                lambda records: tf.map_fn(self.source.decode, records, fn_output_signature=signature), num_parallel_calls=tf.data.AUTOTUNE)
+            self.cache[split] = self._read(split)
+        with tf.device("CPU:0"):  # an eager tensor would otherwise go to the accelerator, and back for every batch
+            self.cache[split] = tuple(map(tf.convert_to_tensor, self.cache[split]))
+        return self.cache[split]
+
+    def decoded(self, split):
+        """The same as NumPy arrays that share the tensors' memory and can't be written to."""
+        return tuple(map(np.asarray, self.tensors(split)))
+
+    def _read(self, split):
+        num, done = self.require(split), 0
+        signature = tf.TensorSpec(self.shape, self.dtype), tf.TensorSpec([], tf.int32)
+        batches = self.source.records(split).batch(256).map(
+            lambda records: tf.map_fn(self.source.decode, records, fn_output_signature=signature), num_parallel_calls=tf.data.AUTOTUNE)
+        with tf.device("CPU:0"):
+            parts = [(tf.zeros((0, *self.shape), self.dtype), tf.zeros([0], tf.int32))]
             try:
-                for some, some_labels in batches:
-                    rows = slice(done, done + len(some_labels))
-                    x[rows], labels[rows], done = some, some_labels, rows.stop
+                for part in batches:
+                    parts.append(part)
+                    done += len(part[1])
             except tf.errors.OpError as error:
                 raise BadInput(f"--dataset={self.name}: split {split!r} can't be read after {done} of {num} examples: "
                                f"{str(error.message).splitlines()[0]}") from error
             if done != num:
                 raise BadInput(f"--dataset={self.name}: split {split!r} has {done} examples, {num} were announced; prepare the data again.")
-            if self.levels and x.max(initial=0) >= self.levels:
-                raise BadInput(f"--dataset={self.name}: split {split!r} has a pixel of {x.max()}, allowed are 0 to {self.levels - 1}.")
-            self.cache[split] = x, labels
-        return self.cache[split]
+            x, labels = (tf.concat(part, 0) for part in zip(*parts))
+        if self.levels and np.asarray(x).max(initial=0) >= self.levels:
+            raise BadInput(f"--dataset={self.name}: split {split!r} has a pixel of {np.asarray(x).max()}, allowed are 0 to {self.levels - 1}.")
+        return x, labels

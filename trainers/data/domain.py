@@ -1,14 +1,12 @@
 """From stored examples to a model's domain: binarization, levels, dequantization and scaling, with the checks and the record of what was done.
 
-Every one is a table over the stored levels, applied once to what is kept in memory, then a little arithmetic on each batch. Noise is
-15 bits an entry: a Bernoulli's probability is exact to 2^-16, and level + u (u the middle of its 2^-15 step) is exact in float32 and never rounds up to
-the next level.
+Every one is a little arithmetic on a batch of stored examples, so that what is kept in memory is what is stored. Noise is 15 bits an entry: a
+Bernoulli's probability is exact to 2^-16, and level + u (u the middle of its 2^-15 step) is exact in float32 and never rounds up to the next level.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from trainers.errors import BadInput
@@ -19,32 +17,28 @@ UNIT = 1 << 15
 
 
 class Encoding(NamedTuple):
-    """table: what each stored level becomes, None if it stays; noisy: whether `finish(x, bits)` needs bits (uint16 in 0..2^15-1, x's shape)."""
+    """finish: the function (x, bits) from a batch as stored to the model's; noisy: whether it needs bits (uint16 in 0..2^15-1, x's shape)."""
 
-    table: np.ndarray | None
     noisy: bool
     finish: Callable
-
-    def prepare(self, x):
-        """Applies the table to one stored example in the graph."""
-        return x if self.table is None else tf.gather(self.table, tf.cast(x, tf.int32))
 
 
 def binarization(dataset, domain, data_config):
     """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not fit."""
     asked = data_config.get("binarization", "auto")
     if asked not in BINARIZATIONS:
-        raise BadInput(f"data.binarization={asked!r} is unknown; {nearest(asked, BINARIZATIONS)}")
+        raise BadInput(f"--config.data.binarization={asked} is unknown; {nearest(asked, BINARIZATIONS)}")
     if domain.kind != "binary":
         if asked != "auto":
-            raise BadInput(f"data.binarization={asked!r}: the model reads {_reads(domain)}, which nothing binarizes; leave it 'auto'.")
+            raise BadInput(f"--config.data.binarization={asked}: the model reads {_reads(domain)}, which nothing binarizes; leave it 'auto'.")
         return None
     if dataset.levels == 2:
         if asked in ("dynamic", "threshold"):
-            raise BadInput(f"data.binarization={asked!r}: --dataset={dataset.name} is stored binary; allowed are 'auto' and 'stored'.")
+            raise BadInput(f"--config.data.binarization={asked}: --dataset={dataset.name} is stored binary; allowed are 'auto' and 'stored'.")
         return "stored"
     if asked == "stored":
-        raise BadInput(f"data.binarization='stored': --dataset={dataset.name} has {dataset.levels} levels a pixel; allowed are 'dynamic' and 'threshold'.")
+        raise BadInput(f"--config.data.binarization=stored: --dataset={dataset.name} has {dataset.levels} levels a pixel; "
+                       "allowed are 'dynamic' and 'threshold'.")
     return "dynamic" if asked == "auto" else asked
 
 
@@ -62,19 +56,20 @@ def check(dataset, domain, data_config):
                        + ("choose a data set of images." if wanted == "image" else "choose a data set of points, for example toy2d/eight_gaussians."
                           if wanted else "choose another model."))
     if tuple(domain.shape) != tuple(dataset.shape):
-        sized = dataset.kind == "image" and dataset.levels == 256 and len(domain.shape) == 3 and domain.shape[2] == dataset.shape[2]
+        height, width, channels = tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
+        sized = height == width and channels == dataset.shape[-1] and dataset.levels == 256
         raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes {tuple(domain.shape)}; "
-                       f"make the model with shape={dataset.shape}" + (f" or set --image_size={domain.shape[0]}x{domain.shape[1]}." if sized else "."))
+                       + (f"set --config.data.image_size={height}." if sized else "train a model on this data set, or choose one of the model's shape."))
     if domain.kind == "levels" and domain.levels > dataset.levels:
-        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model has levels={domain.levels}; "
-                       f"at most levels={dataset.levels} is possible.")
+        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model has {domain.levels}; "
+                       f"set --config.model.levels={dataset.levels}, or less.")
     if domain.dequantized and domain.levels != dataset.levels:
-        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model dequantizes levels={domain.levels}; "
-                       f"make it with levels={dataset.levels}.")
+        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model dequantizes {domain.levels}; "
+                       f"set --config.model.levels={dataset.levels}.")
     if domain.classes and domain.classes != dataset.classes:
         has = f"{dataset.classes} classes" if dataset.classes else "no labels"
-        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on classes={domain.classes}; "
-                       f"make it with classes={dataset.classes}.")
+        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {domain.classes}; "
+                       + (f"set --config.model.classes={dataset.classes}." if dataset.classes else "leave --config.model.classes out."))
     binarization(dataset, domain, data_config)
 
 
@@ -91,20 +86,19 @@ def protocol(dataset, domain, data_config):
 def encoding(dataset, domain, data_config):
     """How stored examples of `dataset` become those of `domain`, an `Encoding`."""
     levels, mode = dataset.levels, binarization(dataset, domain, data_config)
-    level = np.arange(levels or 0)
-    if mode == "dynamic":  # x ~ Bernoulli(level / (levels - 1))
-        thresholds = np.round(level * (UNIT / (levels - 1))).astype(np.uint16)
-        return Encoding(thresholds, True, lambda x, bits: tf.cast(bits < x, tf.float32))
-    if mode == "threshold":
-        return Encoding((2 * level >= levels - 1).astype(np.uint8), False, lambda x, bits: tf.cast(x, tf.float32))
+    if mode == "dynamic":  # x ~ Bernoulli(level / (levels - 1)): bits + 1/2 < level UNIT / (levels - 1), multiplied out to be exact in float32
+        top = levels - 1.0
+        return Encoding(True, lambda x, bits: tf.cast(tf.cast(bits, tf.float32) * top < tf.cast(x, tf.float32) * UNIT - 0.5 * top, tf.float32))
+    if mode == "threshold":  # level / (levels - 1) >= 1/2
+        return Encoding(False, lambda x, bits: tf.cast(x >= levels // 2, tf.float32))
     if domain.kind == "levels":
-        table = None if domain.levels == levels else (level * domain.levels // levels).astype(np.uint8)
-        return Encoding(table, False, lambda x, bits: tf.cast(x, tf.int32))
+        same = domain.levels == levels
+        return Encoding(False, lambda x, bits: tf.cast(x, tf.int32) if same else tf.cast(x, tf.int32) * domain.levels // levels)
     if mode == "stored" or dataset.kind == "points":
-        return Encoding(None, False, lambda x, bits: tf.cast(x, tf.float32))
+        return Encoding(False, lambda x, bits: tf.cast(x, tf.float32))
     low, high = domain.range
     if domain.dequantized:  # low + (high - low) (level + u) / levels
         scale = (high - low) / levels
-        return Encoding(None, True, lambda x, bits: low + scale * (tf.cast(x, tf.float32) + (tf.cast(bits, tf.float32) + 0.5) * (1.0 / UNIT)))
+        return Encoding(True, lambda x, bits: low + scale * (tf.cast(x, tf.float32) + (tf.cast(bits, tf.float32) + 0.5) * (1.0 / UNIT)))
     scale = (high - low) / (levels - 1)
-    return Encoding(None, False, lambda x, bits: low + scale * tf.cast(x, tf.float32))
+    return Encoding(False, lambda x, bits: low + scale * tf.cast(x, tf.float32))

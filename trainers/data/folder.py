@@ -1,7 +1,7 @@
 """`image_folder:PATH`: the user's own PNG, JPEG, BMP or GIF images, in any sub-folders.
 
-The test split is the tenth of the images whose path hashes to it, so an image stays in its split when others come or go. If every image lies in a
-sub-folder, the first folder's name is its label.
+An image's path hashes to a number on [0, 1); the test split is the images below a tenth, but the three lowest at least. So an image stays in its
+split when others come or go, but for those that a small folder lends. If every image lies in a sub-folder, the first folder's name is its label.
 """
 
 import concurrent.futures
@@ -19,7 +19,7 @@ from trainers.data.pipeline import CACHE_BYTES, visits
 from trainers.errors import BadInput
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
-FEWEST = 10
+FEWEST, FEWEST_TO_TEST = 10, 3
 
 
 class FolderSource:
@@ -58,10 +58,7 @@ def open_folder(name, size, validation, log):
     size, channels, kept = _read_all(name, root, files, size)
     shape = (*size, channels)
     relative = [file.relative_to(root).as_posix() for file in files]
-    hashes = [int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big") for path in relative]
-    test = [value % 10 == 0 for value in hashes]
-    if not any(test):  # a small folder
-        test[int(np.argmin(hashes))] = True
+    test = _held_out(relative)
     names = sorted({path.split("/")[0] for path in relative}) if all("/" in path for path in relative) else None
     labels = np.array([names.index(path.split("/")[0]) if names else 0 for path in relative], np.int32)
     indices = {"train": [i for i, held in enumerate(test) if not held], "test": [i for i, held in enumerate(test) if held]}
@@ -77,6 +74,13 @@ def open_folder(name, size, validation, log):
         for split, rows in indices.items():
             dataset.cache[split] = np.stack([np.broadcast_to(kept[i], shape) for i in rows]), labels[rows]
     return dataset
+
+
+def _held_out(paths):
+    """Whether each path is in the test split."""
+    hashes = [int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big") / 2**64 for path in paths]
+    lent = sorted(hashes)[FEWEST_TO_TEST - 1]
+    return [value < 0.1 or value <= lent for value in hashes]
 
 
 def _find(name, root):
@@ -131,5 +135,5 @@ def _read_all(name, root, files, size):
     if size is None and len(shapes) > 1:
         (one, a), (two, b) = list(shapes.items())[:2]
         raise BadInput(f"--dataset={name}: images of {len(shapes)} sizes, such as {a.name} of {one[0]}x{one[1]} and {b.name} of {two[0]}x{two[1]}; "
-                       f"set --image_size, for example --image_size={min(min(shape) for shape in shapes)}.")
+                       f"set --config.data.image_size, for example --config.data.image_size={min(min(shape) for shape in shapes)}.")
     return size or next(iter(shapes)), channels, kept

@@ -52,16 +52,17 @@ def visits(size, position, key):
     return epochs.map(lambda epoch: permutation(size, key, epoch)[tf.where(epoch == first, done, 0):]).prefetch(1)
 
 
-def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None):
+def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None, cache_bytes=CACHE_BYTES):
     """This worker's batches number start, start + 1, ... of the run `seed`, a `tf.data.Dataset` of x or (x, condition).
 
     Args:
         dataset, domain: what is stored, and what the model reads.
         batch_size: of the global batch; each of the `workers` gets as many of its rows, worker 0 the first ones.
         seed: integer.
-        data_config: mapping with `binarization` (`auto`, `dynamic`, `threshold`, `stored`) and `cache_bytes` (what decoded examples may take of memory).
+        data_config: mapping with `binarization` (`auto`, `dynamic`, `threshold`, `stored`; `auto` if missing).
         start: number of the first batch.
         steps: how many batches; None for no end.
+        cache_bytes: what a split's decoded examples may take of memory; a larger split is read as a stream.
 
     Raises:
         BadInput: if the model can't read the data set, or `batch_size` is not a positive multiple of `workers`.
@@ -79,8 +80,8 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
         bits = noise(noise_key, number, first, rows, dataset.shape) if how.noisy else None
         return _element(domain, how.finish(tf.ensure_shape(x, (rows, *dataset.shape)), bits), tf.ensure_shape(labels, [rows]))
 
-    if _fits(dataset, "train", data_config):
-        x, labels = _in_memory(dataset, "train", how)
+    if dataset.nbytes("train") <= cache_bytes:
+        x, labels = dataset.tensors("train")
 
         def batch(number, index):
             index = index[first:first + rows]
@@ -91,12 +92,12 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
     else:
         records = dataset.source.stream("train", start * batch_size, order)
         mine = records.enumerate().filter(lambda i, _: (i % batch_size >= first) & (i % batch_size < first + rows))
-        examples = mine.map(lambda _, record: _prepared(dataset, how, record), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        examples = mine.map(lambda _, record: _decoded(dataset, record), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         batches = tf.data.Dataset.zip(numbers, examples.batch(rows, drop_remainder=True)).map(lambda number, example: finish(number, *example))
     return batches.with_options(_options()).prefetch(2)
 
 
-def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, limit=None):
+def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, limit=None, cache_bytes=CACHE_BYTES):
     """Once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its index).
 
     Args: as of `training_batches`; `limit`: how many examples at most, None for all.
@@ -107,13 +108,13 @@ def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, li
     size, how = dataset.require(split), encoding(dataset, domain, data_config)
     size = size if limit is None else min(size, limit)
     noise_key = key(seed, f"evaluation {split}")
-    if _fits(dataset, split, data_config):
-        x, labels = _in_memory(dataset, split, how)
+    if dataset.nbytes(split) <= cache_bytes:
+        x, labels = dataset.tensors(split)
         batches = tf.data.Dataset.range(0, size, batch_size).map(
             lambda first: (x[first:tf.minimum(first + batch_size, size)], labels[first:tf.minimum(first + batch_size, size)]))
     else:
         records = dataset.source.records(split).take(size)
-        batches = records.map(lambda record: _prepared(dataset, how, record), num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+        batches = records.map(lambda record: _decoded(dataset, record), num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
 
     def finish(number, example):
         x, labels = example
@@ -123,19 +124,9 @@ def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, li
     return batches.enumerate().map(finish).with_options(_options()).prefetch(2)
 
 
-def _fits(dataset, split, data_config):
-    return dataset.nbytes(split) <= data_config.get("cache_bytes", CACHE_BYTES)
-
-
-def _in_memory(dataset, split, how):
-    x, labels = dataset.decoded(split)
-    with tf.device("CPU:0"):  # an eager constant would otherwise go to the accelerator, and back for every batch
-        return tf.constant(x if how.table is None else how.table[x]), tf.constant(labels)
-
-
-def _prepared(dataset, how, record):
+def _decoded(dataset, record):
     x, label = dataset.source.decode(record)
-    return how.prepare(tf.ensure_shape(x, dataset.shape)), label
+    return tf.ensure_shape(x, dataset.shape), label
 
 
 def _element(domain, x, labels):

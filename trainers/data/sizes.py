@@ -1,22 +1,23 @@
 """Sizes of images and of splits: read from flags, and brought about."""
 
-import re
-
 import tensorflow as tf
 
 from trainers.errors import BadInput
 
 
 def parse(image_size):
-    """(height, width) of a height, a pair, "H" or "HxW"; None stays None. Raises BadInput for anything else."""
-    if image_size is None or image_size == "":
+    """(height, width) of one side of a square or a pair; None stays None. Raises BadInput for anything else."""
+    if image_size is None:
         return None
-    if isinstance(image_size, str) and re.fullmatch(r"\d+(x\d+)?", image_size):
-        image_size = [int(side) for side in image_size.split("x")]
-    sides = [image_size] if isinstance(image_size, int) else image_size
-    if not isinstance(sides, (list, tuple)) or len(sides) not in (1, 2) or not all(type(side) is int and side > 0 for side in sides):
-        raise BadInput(f"--image_size={image_size}: a height, or height and width as HxW, in pixels of at least 1 is needed, for example 64 or 64x48.")
-    return (sides[0], sides[-1])
+    sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        raise BadInput(f"--config.data.image_size={image_size}: a side in pixels, at least 1, is needed, for example 64 (0: as stored).")
+    return sides
+
+
+def flag(size):
+    """The flag that asks for (height, width), as a message names it."""
+    return f"--config.data.image_size={size[0] if size[0] == size[1] else size}"
 
 
 def resize_and_crop(image, size):
@@ -35,8 +36,8 @@ def hold_out(name, sizes, validation):
     if not validation:
         return dict(sizes)
     if "validation" in sizes:
-        raise BadInput(f"--validation={validation}: --dataset={name} has a validation split of {sizes['validation']} examples already; leave it 0.")
+        raise BadInput(f"--config.data.validation={validation}: --dataset={name} has a validation split of {sizes['validation']} examples already; leave it 0.")
     if validation >= sizes["train"]:
-        raise BadInput(f"--validation={validation}: --dataset={name} has {sizes['train']} training examples; "
+        raise BadInput(f"--config.data.validation={validation}: --dataset={name} has {sizes['train']} training examples; "
                        f"at most {sizes['train'] - 1} can be held out.")
     return sizes | {"train": sizes["train"] - validation, "validation": validation}

@@ -86,17 +86,17 @@ def open_stored(name, data_dir, size, validation, log):
     stored = tuple(features[key].shape)
     if key == "point":
         if size:
-            raise BadInput(f"--image_size={size[0]}x{size[1]}: --dataset={name} has points; leave it out.")
+            raise BadInput(f"{sizes.flag(size)}: --dataset={name} has points; leave it out.")
         source = StoredSource(builder, key, label, ranges, stored)
         return DataSet(name, str(info.version), "points", stored, None, classes, split_sizes, source)
     if features[key].np_dtype != np.uint8 or stored[2] is None:
         raise BadInput(f"--dataset={name}: its images are {features[key]}; 8 bits a pixel and a fixed number of channels are needed.")
     if size is None and None in stored:
-        raise BadInput(f"--dataset={name}: its images differ in size; set --image_size, for example --image_size=64.")
+        raise BadInput(f"--dataset={name}: its images differ in size; set their size, for example --config.data.image_size=64.")
     shape = (*(size or stored[:2]), stored[2])
     levels = _levels(name, builder, key, label)
     if shape != stored and levels != 256:
-        raise BadInput(f"--image_size={size[0]}x{size[1]}: --dataset={name} has {levels} levels a pixel, which resizing would mix; leave it out.")
+        raise BadInput(f"{sizes.flag(size)}: --dataset={name} has {levels} levels a pixel, which resizing would mix; leave it out.")
     return DataSet(name, str(info.version), "image", shape, levels, classes, split_sizes, StoredSource(builder, key, label, ranges, shape))
 
 

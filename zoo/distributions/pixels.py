@@ -41,10 +41,10 @@ def from_noise(logits, noise, levels):
 
 
 def centre(x, levels):
-    """Levels 0..levels-1 as float32 on [-1, 1], for a convolutional network to read: 0, its padding, is neither black nor white."""
+    """Levels 0..levels-1 as float32 on [-1, 1], for a masked or denoising convolution: 0, its padding, is neither black nor white."""
     return tf.cast(x, tf.float32) * (2.0 / (levels - 1)) - 1.0
 
 
 def unit(x, levels):
-    """Levels 0..levels-1 as float32 on [0, 1], for a dense network to read: a black background is silent."""
+    """Levels 0..levels-1 as float32 on [0, 1], for an encoder to read: a black background is silent."""
     return tf.cast(x, tf.float32) * (1.0 / (levels - 1))
