@@ -12,7 +12,6 @@ from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
 
 
-
 def model_class(name):
     """The class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
     if name not in zoo.MODELS:
