@@ -75,7 +75,7 @@ def versions():
 
 
 def commit():
-    """The git commit of the checkout that this package sits in, with `-dirty` where tracked files differ from it; None outside one."""
+    """The git commit of the checkout that this package sits in, with `-dirty` where the code differs from it; None outside one."""
     root = pathlib.Path(__file__).resolve().parent.parent
 
     def git(*arguments):
@@ -84,7 +84,7 @@ def commit():
     try:
         if pathlib.Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed somewhere below another project
             return None
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "trainers") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
