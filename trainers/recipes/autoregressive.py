@@ -9,7 +9,7 @@ RECIPES = [
            arguments=dict(levels=17, channels=64, blocks=4, kernel_size=5, head_channels=64),
            schedule=dict(name="cosine", warmup_steps=100), ema=0.995),
     # Fifteen blocks of 32 features between and 16 within; what two CPU cores do in half an hour, in small batches since it is
-    # updates that count: as many images in batches of 64 end 1.5 nats higher. The published number took 457 epochs.
+    # updates that count: 256,000 images in batches of 64 reached 90.5 nats, 144,000 in batches of 16 reach 89.7. The published number took 457 epochs.
     Recipe("pixel_cnn", "binarized_mnist", steps=9000, batch_size=16, schedule=dict(name="cosine", warmup_steps=100), ema=0.995,
            published=(Published("negative_log_likelihood", 81.30, "nats", f"{_PAPER}, PixelCNN, as quoted by pytorch-generative"),)),
     # The paper's network: fifteen blocks of h = 128 with Categorical pixels of 256 levels, for GPUs.
