@@ -179,6 +179,7 @@ def test_modes_follow_from_what_the_model_can_do(case):
     (["--workdir={pixel_cnn}", "--mean"], "--mean"),
     (["--workdir={vae}", "--mode=reconstruct", "--mean"], "--mean"),
     (["--workdir={vae}", "--path=linear"], "--mode=interpolate"),
+    (["--workdir={vae}", "--data_dir=x"], "reads no data"),
     (["--workdir={vae}", "--out={tmp}"], "is a folder"),
     (["--workdir={vae}", "--out={tmp}/x.pngg"], "did you mean '.png'"),
     (["--workdir={vae}", "--out={tmp}/x"], "unknown ending ''"),

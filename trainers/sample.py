@@ -211,7 +211,7 @@ def _check_out(out):
 
 def main(options):
     from trainers.errors import BadInput
-    from trainers.workdir import Workdir
+    from trainers.workdir import Workdir, storage_errors
 
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
@@ -220,11 +220,14 @@ def main(options):
     for name, mode in (("mean", "sample"), ("path", "interpolate")):
         if options[name].present and options.mode != mode:
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
+    if options.data_dir and options.mode in ("sample", "manifold"):
+        raise BadInput(f"--data_dir: --mode={options.mode} reads no data.")
     num = MODES[options.mode] if options.num_samples is None else command.positive(options, "num_samples")
     workdir = Workdir(options.workdir)
     workdir.read_config()
     if options.out is None:
-        workdir.samples.mkdir(exist_ok=True)
+        with storage_errors(workdir.path):
+            workdir.samples.mkdir(exist_ok=True)
         options.out = str(workdir.samples / f"{options.mode}.png")
     _check_out(options.out)
     print(_write(options, num), flush=True)
