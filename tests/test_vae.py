@@ -140,6 +140,13 @@ def test_samples_follow_the_decoder(levels):
     assert float(tf.reduce_mean(tf.abs(tf.cast(x, tf.float32) - mean))) > 0.01 * scale
 
 
+def test_many_levels_take_smaller_chunks(monkeypatch):
+    model = vae(levels=5)
+    x, seeds = cases.batch(model, 3), random.rows(random.seed(1), 3)
+    monkeypatch.setattr("zoo.latent.vae._LOGITS", 7 * 4 * 5)  # seven samples' logits of a 2x2 image of 5 levels
+    np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=20), model.log_prob(x, seeds, num_samples=20, chunk=7), rtol=1e-6)
+
+
 def test_decode_is_the_mean_of_the_likelihood():
     z = tf.random.stateless_normal([3, 2], [1, 2])
     model = vae()

@@ -86,7 +86,8 @@ def main(options):
     description = dict(
         model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
-        mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(), versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
+        mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
+        versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
     with workdir.locked(worker):
         if worker == 0:
             changed = workdir.claim(description, free=_FREE)

@@ -47,7 +47,7 @@ class Workdir:
     """One run's folder.
 
     Args:
-        path: the folder; `create` makes it.
+        path: the folder; `locked` makes it.
     """
 
     def __init__(self, path):

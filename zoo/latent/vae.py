@@ -3,6 +3,8 @@
 D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114.
 """
 
+import math
+
 import keras
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -14,6 +16,9 @@ from zoo.model import Domain, GenerativeModel, Player, image_shape
 from zoo.networks import autoencoding
 
 tfd = tfp.distributions
+
+
+_CHUNK, _LOGITS = 50, 1 << 22  # importance samples in memory at once, and their logits, of an image
 
 
 class VAE(GenerativeModel):
@@ -95,8 +100,13 @@ class VAE(GenerativeModel):
         """log p(x|z) - KL(q(z|x) || p(z)) with one z ~ q(z|x), in nats, [batch]."""
         return -tf.add_n(list(self.terms(x, random.normal_rows(seeds, [self.latent_size])).values()))
 
-    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=50):
-        """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), in nats, [batch]: a lower bound of log p(x), tighter as k grows."""
+    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
+        """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), in nats, [batch]: a lower bound of log p(x), tighter as k grows.
+
+        `chunk` samples of an image are in memory at once; None takes fewer for images with more logits, and 50 at most.
+        """
+        logits = math.prod(self.shape) * (1 if self.levels == 2 else self.levels)
+        chunk = chunk or max(1, min(_CHUNK, _LOGITS // logits))
         posterior, prior = self.posterior(x), self.prior()
 
         def log_weights(index, num):
