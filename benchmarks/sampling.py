@@ -13,25 +13,8 @@ import time
 import tensorflow as tf
 
 import zoo
+from benchmarks.naive import naive_sample
 from zoo import random
-from zoo.distributions import pixels
-
-
-@tf.function(reduce_retracing=True)
-def naive_sample(model, noise, condition=None, x=None, known=None):
-    """What `sample` draws from this noise (or `complete`, where x is known), by a full forward pass for every pixel and channel."""
-    height, width, channels = model.shape
-    size = height * width * channels
-    order = tf.reshape(tf.range(size), [height, width, channels])
-    start = tf.zeros(tf.concat([tf.shape(noise)[:1], model.shape], 0), model.domain.dtype)
-
-    def step(i, image):
-        drawn = pixels.from_noise(model.logits(image, condition), noise, model.levels)
-        drawn = drawn if known is None else tf.where(known[..., None], x, drawn)
-        return i + 1, tf.where(order == i, drawn, image)
-
-    shape = tf.TensorShape([None, *model.shape])
-    return tf.while_loop(lambda i, _: i < size, step, (0, start), shape_invariants=(tf.TensorShape([]), shape))[1]
 
 
 def seconds(function):
@@ -53,7 +36,7 @@ def main():
     seeds = random.rows(random.seed(0), arguments.rows)
     sample = tf.function(model.sample)
     # Noise is part of both.
-    naive = tf.function(lambda seeds: naive_sample(model, pixels.noise_rows(seeds, model.shape, model.levels)))
+    naive = tf.function(lambda seeds: naive_sample(model, model.noise(seeds)))
     differing = int(tf.math.count_nonzero(sample(seeds) != naive(seeds)))
     cached, slow = [], []
     for _ in range(arguments.repeats):  # in turns: what else the machine does meets both

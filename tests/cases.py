@@ -31,4 +31,6 @@ def batch(model, num, seed=0):
     else:
         x = rng.normal(size=(num, *domain.shape))
     x = tf.constant(x, domain.dtype)
+    if domain.features:
+        return x, tf.constant(rng.normal(size=(num, *domain.features)), tf.float32)
     return (x, tf.constant(rng.integers(0, domain.classes, num), tf.int32)) if domain.classes else x

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks.sampling import naive_sample
+from benchmarks.naive import naive_sample
 from zoo import random
 from zoo.autoregressive.pixel_cnn import PixelCNN
 from zoo.autoregressive.raster import Schedule
@@ -34,7 +34,7 @@ def make(**arguments):
     for weight in model.weights:
         weight.assign(rng.normal(size=weight.shape, scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
     x = tf.cast(rng.integers(0, model.levels, (64, *model.shape)), model.domain.dtype)
-    logits = model.logits(x, labels(model, 64)).numpy()
+    logits = model.parameters(x, labels(model, 64)).numpy()
     kernel, bias = model.head[-1].weights
     bias.assign((bias - logits.reshape(-1, bias.shape[0]).mean(0)) * 1.5 / logits.std())
     kernel.assign(kernel * 1.5 / logits.std())
@@ -69,7 +69,7 @@ def test_logits_depend_on_exactly_the_earlier_entries(channels):
         x = tf.cast(random.uniform_rows(random.rows(random.seed(seed), 1), model.shape) < 0.5, tf.float32)
         with tf.GradientTape() as tape:
             tape.watch(x)
-            logits = tf.reshape(model.logits(x), [size])
+            logits = tf.reshape(model.parameters(x), [size])
         depends += np.abs(tf.reshape(tape.jacobian(logits, x), [size, size]))
     np.testing.assert_array_equal(depends > 0, np.tri(size, k=-1) > 0)
 
@@ -82,7 +82,7 @@ def test_a_changed_entry_leaves_all_logits_up_to_its_own(kind):
     changed = np.where(np.eye(size, dtype=bool), (x + 1) % levels, x)  # row k differs in entry k
     both = tf.reshape(tf.cast(np.concatenate([x[None], changed]), model.domain.dtype), [-1, *model.shape])
     condition = tf.zeros([size + 1], tf.int32) if model.classes else None
-    logits = tf.reshape(model.logits(both, condition), [size + 1, size, -1]).numpy()
+    logits = tf.reshape(model.parameters(both, condition), [size + 1, size, -1]).numpy()
     difference = np.abs(logits[1:] - logits[:1]).max(-1)  # [changed entry, logits' entry]
     assert difference[np.tri(size) > 0].max() < 1e-5
     assert (difference.max(0)[1:] > 1e-3).all()  # all but the first depend on something
@@ -110,7 +110,7 @@ def test_cached_sampler_equals_naive(kind):
     seeds = random.rows(random.seed(3), 6)
     samples = model.sample(seeds, labels(model, 6))
     assert samples.dtype == model.domain.dtype and samples.shape == (6, *model.shape)
-    naive = naive_sample(model, pixels.noise_rows(seeds, model.shape, model.levels), labels(model, 6))
+    naive = naive_sample(model, model.noise(seeds), labels(model, 6))
     np.testing.assert_array_equal(samples, naive)
     assert len(np.unique(samples)) > 1
 
@@ -152,23 +152,10 @@ def test_complete_keeps_the_known_and_draws_the_rest_as_the_naive_sampler_does(k
     completed = model.complete(x, mask, seeds, condition).numpy()
     np.testing.assert_array_equal(completed[mask], x[mask])
     np.testing.assert_array_equal(completed[0], model.sample(seeds, condition)[0])
-    naive = naive_sample(model, pixels.noise_rows(seeds, model.shape, model.levels), condition, x, mask)
+    naive = naive_sample(model, model.noise(seeds), condition, x, mask)
     np.testing.assert_array_equal(completed, naive)
     hidden = tf.where(mask[..., None], x, 1 - x)  # what is not known plays no part
     np.testing.assert_array_equal(completed, model.complete(hidden, mask, seeds, condition))
-
-
-def test_complete_refuses_a_mask_that_is_no_raster_prefix():
-    model = make(shape=(3, 3, 1))
-    seeds, x = random.rows(random.seed(0), 2), tf.ones([2, 3, 3, 1])
-    mask = np.zeros([2, 3, 3], bool)
-    mask[1, 1, 1] = True
-    for kind in (np.asarray, tf.constant):
-        with pytest.raises(ValueError, match="raster order"):
-            model.complete(x, kind(mask), seeds)
-    in_graph = tf.function(model.complete)(x, tf.constant(mask), seeds).numpy()
-    np.testing.assert_array_equal(in_graph[mask], x[mask])
-    np.testing.assert_array_equal(in_graph[0], model.sample(seeds)[0])
 
 
 def test_one_graph_serves_every_batch_size():

@@ -24,6 +24,7 @@ class Domain(NamedTuple):
     range: (low, high) to which the values of `real` image data are scaled; None leaves tables and points as they are.
     dequantized: whether `real` image data get uniform noise of one level's width (a density model of real values needs it).
     classes: number of class labels if the model is conditional on one; its batch is then a pair (x, condition int32 [batch]).
+    features: shape of a real-valued condition, an embedding or a local feature in time; the batch is then (x, condition float32 [batch, *features]).
     """
 
     kind: str
@@ -32,6 +33,7 @@ class Domain(NamedTuple):
     range: tuple | None = None
     dequantized: bool = False
     classes: int | None = None
+    features: tuple | None = None
 
     @property
     def dtype(self):
@@ -40,7 +42,28 @@ class Domain(NamedTuple):
     def batch_spec(self, batch_size=None):
         """The `tf.TensorSpec` of one batch: x, or (x, condition)."""
         x = tf.TensorSpec((batch_size, *self.shape), self.dtype)
-        return (x, tf.TensorSpec((batch_size,), tf.int32)) if self.classes else x
+        return (x, self.condition_spec(batch_size)) if self.conditional else x
+
+    def condition_spec(self, batch_size=None):
+        """The `tf.TensorSpec` of a batch's condition, or None."""
+        if self.features:
+            return tf.TensorSpec((batch_size, *self.features), tf.float32)
+        return tf.TensorSpec((batch_size,), tf.int32) if self.classes else None
+
+    @property
+    def conditional(self):
+        return bool(self.classes or self.features)
+
+    @property
+    def places(self):
+        """The shape of a mask that says what of an example is known: a pixel's channels are known together."""
+        return tuple(self.shape[:-1] if len(self.shape) == 3 else self.shape)
+
+    def require(self, condition):
+        """Raises ValueError if the condition is missing, or has no use."""
+        if (condition is None) == self.conditional:
+            needed = f"features of shape {tuple(self.features)} per row are needed" if self.features else "a class label per row is needed"
+            raise ValueError(f"condition: {needed if self.conditional else 'this model takes none'}.")
 
 
 class Player(NamedTuple):
@@ -82,7 +105,10 @@ class Autoencoding(Protocol):
 @runtime_checkable
 class Completing(Protocol):
     def complete(self, x, mask, seeds, condition=None):
-        """Draws what is missing: keeps x where `mask` (bool, [batch, height, width]) is true."""
+        """Draws what is missing: keeps x where `mask` (bool, [batch, *domain.places]) is true."""
+
+    def missing_log_prob(self, x, mask, seeds, condition=None):
+        """log p(x where `mask` is false | x where it is true) in nats, [batch]."""
 
 
 def image_shape(shape):

@@ -42,7 +42,11 @@ def signatures(model, importance_samples):
     can, domain = capabilities(model), model.domain
     x, mean = _example(domain, "an example"), _mean(domain)
     seed = Field(tf.int32, (None, 2), "the row's own seed: the same seed draws the same noise", "none")
-    labels = {"condition": Field(tf.int32, (None,), "class label", "class", (0, domain.classes - 1))} if domain.classes else {}
+    labels = {}
+    if domain.features:
+        labels = {"condition": Field(tf.float32, (None, *domain.features), "features that the example is given", "as in the data")}
+    elif domain.classes:
+        labels = {"condition": Field(tf.int32, (None,), "class label", "class", (0, domain.classes - 1))}
     found = {}
 
     def add(name, meaning, inputs, outputs, function):
@@ -58,10 +62,10 @@ def signatures(model, importance_samples):
     found["sample_n"] = Signature(
         "draws num_samples examples from one seed; row i is what `sample` draws with the seed fold_in(seed, i) of zoo.random.rows",
         {"num_samples": Field(tf.int32, (), "how many", "examples", (0, None)), "seed": Field(tf.int32, (2,), "one seed for all rows", "none"),
-         **({"condition": labels["condition"]._replace(shape=(), meaning="one class label for all rows")} if labels else {})},
+         **({"condition": labels["condition"]._replace(shape=labels["condition"].shape[1:], meaning="the same for all rows")} if labels else {})},
         {"sample": x},
         lambda num_samples, seed, condition=None: {"sample": draw(
-            random.rows(seed, num_samples), condition=None if condition is None else tf.fill([num_samples], condition))},
+            random.rows(seed, num_samples), condition=None if condition is None else tf.repeat(condition[None], num_samples, axis=0))},
         batchable=False)
     if "sample_mean" in can:
         add("sample_mean", "draws as `sample` does, without the observation's own noise", {"seed": seed}, {"mean": mean},
@@ -93,8 +97,9 @@ def signatures(model, importance_samples):
             {"x0": x, "x1": x, "weight": weight}, {"x": mean},
             lambda x0, x1, weight, condition: operations.between(model, x0, x1, weight, condition=condition))
     if "complete" in can:
-        mask = Field(tf.bool, (None, *domain.shape[:2]), "true where x is given; what is given comes before what is missing, row by row", "none")
-        add("complete", "draws what is missing of an example", {"x": x, "mask": mask, "seed": seed}, {"x": x._replace(meaning="x, completed")},
+        mask = Field(tf.bool, (None, *domain.places), "true where x is given; what is elsewhere is not read", "none")
+        given = {"x": x, "mask": mask, "seed": seed}
+        add("complete", "draws what is missing of an example", given, {"x": x._replace(meaning="x, completed")},
             lambda x, mask, seed, condition: model.complete(x, mask, seed, condition=condition))
     return {"sample": found["sample"], "serving_default": found["sample"], **found}
 
@@ -124,13 +129,14 @@ def example_inputs(model, found, num=3, seed=0):
             return (np.arange(size) < np.array(given)[:, None]).reshape(shape)
         if name == "z":
             codes = {"x": value("x", found["encode"].inputs["x"])}
-            return model.encode(codes["x"], condition=None if not domain.classes else tf.zeros([num], tf.int32)).numpy()
+            spec = domain.condition_spec(num)
+            return model.encode(codes["x"], condition=None if spec is None else tf.zeros(spec.shape, spec.dtype)).numpy()
         if name == "weight":
             return rng.uniform(0.1, 0.9, shape).astype(np.float32)
         if field.range is None:
             return rng.normal(size=shape).astype(np.float32)
         low, high = field.range
-        if field.dtype == tf.int32 or domain.kind == "binary":
+        if field.dtype == tf.int32 or (domain.kind == "binary" and field.range == (0, 1)):
             return rng.integers(low, high + 1, shape).astype(field.dtype.as_numpy_dtype)
         return rng.uniform(low, high, shape).astype(np.float32)
 
@@ -155,6 +161,6 @@ def _mean(domain):
 def _code_shape(model):
     """The shape of one code, from a trace of `encode`."""
     spec = model.domain.batch_spec()
-    x, condition = spec if model.domain.classes else (spec, None)
+    x, condition = spec if model.domain.conditional else (spec, None)
     outputs = tf.function(lambda x, condition: model.encode(x, condition=condition), autograph=False).get_concrete_function(x, condition).structured_outputs
     return tuple(outputs.shape[1:])

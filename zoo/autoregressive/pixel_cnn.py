@@ -5,13 +5,13 @@ Training and `log_prob` take one parallel pass; sampling takes one step per pixe
 """
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from zoo.autoregressive import raster
+from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.distributions import pixels
 from zoo.layers.masked_convolution import MaskedConv2D
-from zoo.model import Domain, GenerativeModel, Player, image_shape, split_batch
+from zoo.model import Domain, image_shape
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -28,7 +28,7 @@ class ResidualBlock(keras.layers.Layer):
         return h + self.expand(tf.nn.relu(u if bias is None else u + bias))
 
 
-class PixelCNN(GenerativeModel):
+class PixelCNN(Autoregressive):
     """log p(x) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}): red, then green given red, then blue given both.
 
     Args:
@@ -71,8 +71,12 @@ class PixelCNN(GenerativeModel):
     def domain(self):
         return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels, classes=self.classes)
 
-    def logits(self, x, condition=None):
-        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}) in one pass: `pixels` says their shape."""
+    @property
+    def passes(self):
+        return self.shape[-1]  # a channel sees those before it
+
+    def parameters(self, x, condition=None, seed=None):
+        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
         h = self.first(pixels.centre(x, self.levels))
         biases = self._class_biases(condition)  # [batch, blocks * h], or None
         for block, bias in zip(self.stack, self._per_block(biases)):
@@ -81,38 +85,18 @@ class PixelCNN(GenerativeModel):
             h = layer(tf.nn.relu(h))
         return self._per_pixel(tf.cast(h, tf.float32))
 
-    def log_prob(self, x, condition=None):
-        """log p(x) (given the class) in nats, [batch]: exact."""
-        return pixels.pixels(self.logits(x, condition), self.levels).log_prob(x)
+    def distribution(self, parameters):
+        return pixels.pixels(parameters, self.levels)
 
-    def objective(self, batch, seed):
-        return {"nll": -self.log_prob(*split_batch(batch))}
+    def noise(self, seeds):
+        return pixels.noise_rows(seeds, self.shape, self.levels)
 
-    def players(self):
-        return (Player("model", self.trainable_weights, self.objective),)
-
-    def call(self, batch):
-        return self.log_prob(*split_batch(batch))
-
-    def sample(self, seeds, condition=None):
-        """x ~ p(x), pixel by pixel; computed in float32 whatever the dtype policy."""
-        return self._generate(pixels.noise_rows(seeds, self.shape, self.levels), condition)
-
-    def complete(self, x, mask, seeds, condition=None):
-        """x_i ~ p(x_i | x_{<i}) where `mask` is false; where it is true x stands.
-
-        The known pixels must be the first ones of each row of the batch in raster order, any number of them: otherwise ValueError. In a graph that
-        can't be seen: all known pixels still stand, but what is drawn before a known pixel doesn't look at it.
-        """
-        if not tf.is_symbolic_tensor(mask):
-            flat = np.reshape(mask, [-1, self.shape[0] * self.shape[1]])
-            if np.any(flat[:, 1:] & ~flat[:, :-1]):
-                raise ValueError("mask: the known pixels must come first in raster order; found a known pixel after an unknown one.")
-        x, mask = tf.cast(x, self.domain.dtype), tf.convert_to_tensor(mask)
-        return self._generate(pixels.noise_rows(seeds, self.shape, self.levels), condition, x, mask)
+    def from_noise(self, parameters, noise):
+        return pixels.from_noise(parameters, noise, self.levels)
 
     @tf.function(reduce_retracing=True)
-    def _generate(self, noise, condition, x=None, known=None):
+    def generate(self, noise, condition=None, x=None, known=None):
+        """Draws a diagonal of pixels a step (`raster`); computed in float32 whatever the dtype policy."""
         first = self.first.matrices()
         blocks = [[layer.matrices() for layer in (block.reduce, block.mix, block.expand)] for block in self.stack]
         head = [layer.matrices() for layer in self.head]
@@ -138,9 +122,8 @@ class PixelCNN(GenerativeModel):
         return h if self.levels == 2 else tf.reshape(h, [*tf.unstack(tf.shape(h))[:-1], self.shape[-1], self.levels])
 
     def _class_biases(self, condition):
-        """What the class adds in the blocks, [batch, blocks * h], or None; raises ValueError if a condition is missing, or has no use."""
-        if (condition is None) == bool(self.classes):
-            raise ValueError(f"condition: {'a class label per row is needed' if self.classes else 'this model has no classes'}.")
+        """What the class adds in the blocks, [batch, blocks * h], or None."""
+        self.domain.require(condition)
         # The factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there isn't.
         return tf.gather(1.0 * tf.convert_to_tensor(self.class_bias), condition) if self.classes else None
 
