@@ -40,6 +40,7 @@ def default(model, dataset):
         ema=float(recipe.ema),
         clip_norm=float(recipe.clip_norm),
         data=recipe_form.DATA | recipe.data,
+        selection=recipe_form.SELECTION | recipe.selection,
         evaluation=recipe_form.EVALUATION | recipe.evaluation,
     ))
 
@@ -86,6 +87,13 @@ def check(config, players):
     for key, value in config.evaluation.items():
         if value <= 0:
             raise BadInput(f"--config.evaluation.{key} must be more than 0, found {value}.")
+    for key, value in config.selection.items():
+        if value < 0:
+            raise BadInput(f"--config.selection.{key} must be 0 (none) or more, found {value}.")
+    if config.selection.patience and not config.selection.every:
+        raise BadInput(f"--config.selection.patience={config.selection.patience}: --config.selection.every, the steps between two looks, is needed too.")
+    if config.selection.every and len(players) > 1:
+        raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one loss to select by.")
     for key in ("validation", "image_size"):
         if config.data[key] < 0:
             raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
@@ -116,10 +124,11 @@ def _plain(value):
 
 
 def from_dict(values):
-    """The ConfigDict of what `to_dict` wrote; lists become tuples again."""
+    """The ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the run get their defaults."""
     def restore(value):
         if isinstance(value, dict):
             return {key: restore(item) for key, item in value.items()}
         return tuple(restore(item) for item in value) if isinstance(value, list) else value
 
-    return ml_collections.ConfigDict(restore(values))
+    younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
+    return ml_collections.ConfigDict(restore(values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))

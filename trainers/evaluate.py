@@ -75,6 +75,10 @@ class Evaluation:
         self.model, self.domain = run.model, run.model.domain
         self.seed, self.noise, self.importance_samples = seed, random.seed(seed), importance_samples
         self.protocol = protocol(dataset, self.domain, run.config.data) | dict(num_examples=num, evaluation_seed=seed)
+        if run.selected:
+            self.protocol["selected_step"] = run.selected  # by the validation split
+        if changes := run.description.get("changes"):
+            self.protocol["changed_on_resume"] = [f"{c['key']} from {c['before']} to {c['now']}" for c in changes]
         if self.domain.classes:
             self.protocol["given"] = "class label"  # p(x | label) is another quantity than p(x)
 

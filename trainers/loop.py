@@ -12,6 +12,7 @@ from trainers import checkpoints, plots, strategies
 from trainers.engine import Engine
 from trainers.errors import BadInput
 from trainers.reporting import Reporter
+from trainers.selection import Selection
 from zoo import random
 from zoo.model import term_means
 
@@ -43,9 +44,10 @@ class Loop:
         self.worker, self.workers = strategies.workers(strategy)
         self.chief = self.worker == 0
         self.seconds = tf.Variable(0.0, dtype=tf.float64)
+        self.selection = Selection(config, plain.weights)
         self.log = print if self.chief else (lambda text: None)
         self.checkpoints = checkpoints.Checkpoints(
-            workdir.checkpoints, self.engine.state() | {"seconds": [self.seconds]}, self.worker, log=self.log)
+            workdir.checkpoints, self.engine.state() | self.selection.state() | {"seconds": [self.seconds]}, self.worker, log=self.log)
         self._signal = None
 
     def train(self):
@@ -76,7 +78,13 @@ class Loop:
         """The signal that stopped the run, or None."""
         return self._signal
 
+    def weights(self):
+        """The run's weights as arrays: the selected ones, or the latest averages."""
+        return self.selection.weights(self.engine.weights())
+
     def _train(self, step, total):
+        if self.selection.over(step):
+            return step
         iterator = iter(self.data.training(step * self.engine.moves, self.worker, self.workers))
         pace, began = None, time.monotonic()
         while step < total:
@@ -88,18 +96,21 @@ class Loop:
             pace = (time.monotonic() - called) / num if pace is not None or num > 1 else 0.0  # the first call traces the graph
             step += num
             self.reporter.add(step, means)
-            stop = self._agreed_stop()
-            if stop or step == total or self._due(step, self.options.checkpoint_every):
+            if self._due(step, self.options.eval_every) or self._due(step, self.selection.every):
+                self._validate(step)
+            stop, over = self._agreed_stop(), self.selection.over(step)
+            if stop or over or step == total or self._due(step, self.options.checkpoint_every):
                 self.seconds.assign_add(time.monotonic() - began)
                 began = time.monotonic()
                 self._save(step)
             if stop:
                 self._signal = stop
                 return step
-            if self._due(step, self.options.eval_every):
-                self._validate(step)
-            if self._due(step, self.options.sample_every) or (self.options.sample_every and step == total):
+            if self._due(step, self.options.sample_every) or (self.options.sample_every and (step == total or over)):
                 self._draw(step)
+            if over:
+                self.log(f"step {step}: no improvement since step {self.selection.step}; its weights are the run's")
+                return step
         return step
 
     def _steps_to_take(self, step, total, pace):
@@ -110,7 +121,8 @@ class Loop:
             num = 1
         else:
             num = min(_STEPS_PER_CALL, max(1, int(_SECONDS_PER_CALL / pace))) if pace else 2
-        events = [e for e in (self.options.log_every, self.options.eval_every, self.options.sample_every, self.options.checkpoint_every) if e]
+        options = self.options
+        events = [e for e in (options.log_every, options.eval_every, self.selection.every, options.sample_every, options.checkpoint_every) if e]
         return min([num, total - step] + [every - step % every for every in events])
 
     @staticmethod
@@ -151,9 +163,15 @@ class Loop:
         return f"the checkpoint of step {last} is good: resume with a lower --config.optimizer.learning_rate or with --config.clip_norm."
 
     def _validate(self, step):
-        """Mean loss and terms of every player over the validation split, with the averaged weights."""
-        if not self.chief:
-            return
+        """Mean loss and terms of every player over the validation split, with the averaged weights; keeps the weights if they are the best so far."""
+        loss = self._validation_loss(step) if self.chief else 0.0
+        if self._due(step, self.selection.every):
+            # The chief's loss decides for all workers.
+            loss = self._sum(loss) if self.workers > 1 else loss
+            if self.selection.improves(loss):
+                self.selection.keep(loss, step, self.engine.weights())
+
+    def _validation_loss(self, step):
         self.plain.set_weights(self.engine.weights())
         players, sums, count = self.plain.players(), {}, 0
         if not hasattr(self, "_player_losses"):
@@ -167,7 +185,8 @@ class Loop:
             count += num
         means = {name: value / count for name, value in sums.items()}
         self.reporter.scalars(step, means, split="validation")
-        self.log(f"step {step}  validation  " + " ".join(f"{name} {value:.4g}" for name, value in means.items()))
+        self.log(f"step {step}  validation  " + " ".join(f"{name} {value:.5g}" for name, value in means.items()))
+        return next(iter(means.values()))
 
     def _draw(self, step):
         """Draws the same seeds at every step, so that two pictures of a run compare."""

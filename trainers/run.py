@@ -8,6 +8,7 @@ import ml_collections
 from trainers import checkpoints, config as configs
 from trainers.engine import Engine
 from trainers.errors import BadInput
+from trainers.selection import Selection
 from trainers.workdir import Workdir
 
 
@@ -15,7 +16,8 @@ from trainers.workdir import Workdir
 class Run:
     """A trained model and its history.
 
-    description: what config.json holds. step: of the checkpoint. seconds: spent in training so far.
+    description: what config.json holds. step: of the checkpoint. seconds: spent in training so far. selected: the step whose weights were
+    best on the validation split and are the model's, None where the run does not select.
     """
 
     workdir: Workdir
@@ -24,6 +26,7 @@ class Run:
     model: keras.Model
     step: int
     seconds: float
+    selected: int | None = None
 
 
 def plain_model(name, config, shape):
@@ -50,9 +53,10 @@ def load(path, log=print):
     model = plain_model(name, config, shape)
     engine = Engine(lambda: model, config, tf.distribute.get_strategy(), description["seed"])
     seconds = tf.Variable(0.0, dtype=tf.float64)
-    saved = checkpoints.Checkpoints(workdir.checkpoints, engine.state() | {"seconds": [seconds]}, log=log)
+    selection = Selection(config, model.weights)
+    saved = checkpoints.Checkpoints(workdir.checkpoints, engine.state() | selection.state() | {"seconds": [seconds]}, log=log)
     step = saved.restore()
     if step is None:
         raise BadInput(f"--workdir={workdir.path}: holds no checkpoint yet.")
-    model.set_weights(engine.weights())
-    return Run(workdir, description, config, model, step, float(seconds))
+    model.set_weights(selection.weights(engine.weights()))
+    return Run(workdir, description, config, model, step, float(seconds), selection.step or None)

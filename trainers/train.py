@@ -16,7 +16,7 @@ from trainers import command, strategies
 
 
 # What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good checkpoint.
-_FREE = ("config.steps", "config.evaluation", "config.schedule", "config.clip_norm", "config.optimizer.learning_rate", "config.players",
+_FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.optimizer.learning_rate", "config.players",
          "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
 
 
@@ -78,9 +78,9 @@ def main(options):
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
     dataset = open_dataset(_absolute(options.dataset), data_dir, config.data.image_size or None, config.data.validation)
     plain = _check(options, config, dataset, configs, check)
-    if options.eval_every and not dataset.sizes.get("validation"):
-        raise BadInput(f"--eval_every={options.eval_every}: {options.dataset} has no validation split; --config.data.validation=N holds "
-                       "N training examples out.")
+    looks = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
+    if (flag := next((flag for flag, every in looks.items() if every), None)) and not dataset.sizes.get("validation"):
+        raise BadInput(f"{flag}={looks[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
 
     workdir = Workdir(options.workdir or os.path.join("runs", f"{options.model}-{options.dataset.replace('/', '-').replace(':', '-')}"))
     description = dict(
@@ -148,7 +148,7 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
 
         if exported_step(workdir.export) == step:  # the run had ended before
             return 0
-        plain.set_weights(loop.engine.weights())
+        plain.set_weights(loop.weights())
         with storage_errors(workdir.path, tf.errors.OpError):
             path = export_run(plain, workdir, description, step)
         loop.log(f"exported to {path}")

@@ -111,7 +111,10 @@ class Workdir:
         with storage_errors(self.path):
             changed = {}
             if self.config.exists():
-                changed = self._compare(self.read_config(), description, free)
+                old = self.read_config()
+                changed = self._compare(old, description, free)
+                told = [dict(key=key, before=before, now=now) for key, (before, now) in changed.items() if key.startswith("config.")]
+                description = description | dict(changes=old.get("changes", []) + told)
             elif any(self.checkpoints.glob("*")):
                 raise BadInput(f"--workdir={self.path}: holds checkpoints but no config.json; choose another folder.")
             for folder in (self.checkpoints, self.samples, self.tensorboard):
@@ -123,7 +126,7 @@ class Workdir:
         for key in ("model", "dataset"):
             if old.get(key) != new[key]:
                 raise BadInput(f"--workdir={self.path}: holds a run of {key} {old.get(key)!r}, not {new[key]!r}; choose another folder.")
-        before, after = _flat(old), _flat(new)
+        before, after = (_flat({key: value for key, value in description.items() if key != "changes"}) for description in (old, new))
         changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
         allowed = [key for key in changed if any(f"{key}.".startswith(f"{name}.") for name in free)]
         if key := next((key for key in changed if key not in allowed), None):

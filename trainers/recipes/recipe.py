@@ -25,6 +25,8 @@ class Recipe:
     schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none.
     data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored).
+    selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's; 0: the last ones are)
+        and patience (looks without an improvement that end the run; 0: none do).
     evaluation: importance_samples of the bound, and how many generated samples sample-based metrics take.
     """
 
@@ -39,6 +41,7 @@ class Recipe:
     ema: float = 0.0
     clip_norm: float = 0.0
     data: dict = dataclasses.field(default_factory=dict)
+    selection: dict = dataclasses.field(default_factory=dict)
     evaluation: dict = dataclasses.field(default_factory=dict)
     published: tuple = ()
 
@@ -46,4 +49,5 @@ class Recipe:
 OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
 DATA = dict(binarization="auto", validation=0, image_size=0)
+SELECTION = dict(every=0, patience=0)
 EVALUATION = dict(importance_samples=100, samples=1000)
