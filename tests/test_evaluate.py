@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests import runs
-from trainers import evaluate, records, run as run_module
+from trainers import evaluate, masks, measures, records, run as run_module
 from trainers.errors import BadInput
 from trainers.data import evaluation_batches, open_dataset, toy2d
 from trainers.recipes import Published, Recipe
@@ -67,6 +67,18 @@ def test_exact_likelihood(case):
     assert "negative_elbo" not in c.records and c.records["bits_per_dimension"]["protocol"]["levels"] == 4
 
 
+def test_completions_measure_what_is_hidden_given_the_rest(case):
+    c = case("pixel_cnn")
+    mask = np.zeros([NUM, 8, 8], bool)
+    mask[:, :4] = True
+    top = -np.where(mask, 0.0, c.model.log_probs(c.x, c.condition)).sum((1, 2))
+    np.testing.assert_allclose(c.records["missing_negative_log_likelihood_top"]["value"], top.mean(), rtol=1e-5)
+    assert [c.records[f"missing_negative_log_likelihood_{name}"]["kind"] for name in masks.names((8, 8))] == ["exact", "estimate", "estimate"]
+    assert c.records["missing_negative_log_likelihood_left"]["protocol"]["hidden_places"] == 32
+    assert 0.4 < masks.make("random", (8, 8), NUM).mean() < 0.6
+    np.testing.assert_array_equal(masks.make("random", (8, 8), NUM)[:5], masks.make("random", (8, 8), 5))
+
+
 def test_a_density_of_dequantized_images_bounds_their_bits(case):
     c = case("real_nvp")
     nll = -c.model.log_prob(c.x)
@@ -81,7 +93,7 @@ def test_bits_of_the_uniform_density_do_not_depend_on_the_range():
         dataset = type("DataSet", (), dict(levels=4))
 
     values = np.full(5, -12 * math.log(2.0))
-    metric, estimate, unit, kind, _ = evaluate._bits(values, Evaluation, (None, None, None, "exact", {}))
+    metric, estimate, unit, kind, _ = measures._bits(values, Evaluation, (None, None, None, "exact", {}))
     assert (metric, unit, kind) == ("bits_per_dimension", "bits/dim", "upper_bound")
     assert estimate.value == pytest.approx(2.0)
 
@@ -147,16 +159,16 @@ def test_energy_distance_takes_images_on_the_unit_interval(case):
 
 
 def test_modes_of_true_samples():
-    centres, std = evaluate.known_modes("toy2d/eight_gaussians")
+    centres, std = measures.known_modes("toy2d/eight_gaussians")
     x = toy2d.eight_gaussians(np.random.RandomState(0), 20_000)
     nearest = np.linalg.norm(x[:, None] - centres, axis=-1)
     assert (np.bincount(nearest.argmin(1)) > 2000).all() and np.sqrt((nearest.min(1) ** 2).mean() / 2) == pytest.approx(std, rel=0.02)
-    found = {metric: (estimate, kind) for metric, estimate, _, kind, _ in evaluate._modes(x, centres, std, dict(generated_samples=20_000))}
+    found = {metric: (estimate, kind) for metric, estimate, _, kind, _ in measures._modes(x, centres, std, dict(generated_samples=20_000))}
     assert found["modes_covered"][0].value == 8
     fraction, expected = found["high_quality_fraction"][0], 1 - math.exp(-9 / 2)
     assert abs(fraction.value - expected) < 4 * fraction.stderr
     assert fraction.stderr == pytest.approx(math.sqrt(expected * (1 - expected) / 20_000), rel=0.1)
-    assert evaluate.known_modes("toy2d/two_moons") is None
+    assert measures.known_modes("toy2d/two_moons") is None
 
 
 def test_batch_size_does_not_change_a_number(case):

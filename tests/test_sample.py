@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests import runs
-from trainers import plots, run as run_module, sample
+from trainers import draws, plots, run as run_module, sample
 from trainers.data import evaluation_batches, open_dataset
 from zoo import operations, random
 
@@ -81,7 +81,7 @@ def test_map_rows_applies_a_function_in_bounded_batches():
         return a[:, None] * b
 
     a, b = np.arange(11.0), np.random.default_rng(0).normal(size=(11, 3))
-    np.testing.assert_array_equal(sample.map_rows(function, tf.constant(a), tf.constant(b), None, rows=4), a[:, None] * b)
+    np.testing.assert_array_equal(draws.map_rows(function, tf.constant(a), tf.constant(b), None, rows=4), a[:, None] * b)
     assert sizes == [4, 4, 4]
 
 
@@ -159,7 +159,7 @@ def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
 
 
 def test_modes_follow_from_what_the_model_can_do(case):
-    found = {name: sample.modes(case(name)[1]) for name in CASES}
+    found = {name: draws.modes(case(name)[1]) for name in CASES}
     assert found == {"vae": ["sample", "reconstruct", "interpolate", "manifold"], "vae_3": ["sample", "reconstruct", "interpolate"],
                      "pixel_cnn": ["sample", "complete"], "real_nvp_points": ["sample", "reconstruct", "interpolate", "manifold"]}
 

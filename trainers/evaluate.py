@@ -4,19 +4,15 @@ What is measured follows from what the model can do: an exact likelihood, or the
 its samples are from test examples (energy distance), and, where a data set's modes are known, how many of them its samples cover.
 """
 
-import math
 import os
 import sys
-import time
 
 from absl import flags
 
 import zoo
 from trainers import command
 
-_LIKELIHOOD, _BOUND, _SAMPLES = 1, 2, 3  # folded into --seed
 _FEWEST = 3  # examples of which an energy distance has a standard error
-_SECONDS_PER_LINE = 10
 
 
 def define(options):
@@ -31,186 +27,11 @@ def define(options):
     flags.DEFINE_string("publish", None, "Folder, such as results, into which to write each number as a file of its own, too.", flag_values=options)
 
 
-class Progress:
-    """Tells how far an evaluation is, and its rate in examples/s: a bar, or plain lines where the output is no terminal."""
-
-    def __init__(self, name, total):
-        import tqdm
-
-        self._name, self._total, self._done = name, total, 0
-        self._began = self._told = time.monotonic()
-        self._bar = tqdm.tqdm(total=total, desc=name, unit="example", dynamic_ncols=True, leave=False) if sys.stderr.isatty() else None
-
-    def add(self, num):
-        self._done += num
-        now = time.monotonic()
-        if self._bar:
-            self._bar.update(num)
-        elif now - self._told > _SECONDS_PER_LINE:
-            self._told = now
-            print(f"{self._name}  {self._done}/{self._total}  {self._rate():.1f} examples/s", flush=True)
-
-    def _rate(self):
-        return self._done / max(time.monotonic() - self._began, 1e-9)
-
-    def close(self):
-        if self._bar:
-            self._bar.close()
-        print(f"{self._name}: {self._done} examples, {self._rate():.1f} examples/s", flush=True)
-
-
-class Evaluation:
-    """A run, the examples it is evaluated on, and what they are.
-
-    Args:
-        run: `trainers.run.Run`. dataset: an open data set. split: its split. num: how many of its examples. batch_size: in memory at once.
-        seed: an integer. importance_samples: of the importance-weighted bound.
-    """
-
-    def __init__(self, run, dataset, split, num, batch_size, seed, importance_samples):
-        from trainers.data import protocol
-        from zoo import random
-
-        self.run, self.dataset, self.split, self.num, self.batch_size = run, dataset, split, num, min(batch_size, num)
-        self.model, self.domain = run.model, run.model.domain
-        self.seed, self.noise, self.importance_samples = seed, random.seed(seed), importance_samples
-        self.protocol = protocol(dataset, self.domain, run.config.data) | dict(num_examples=num, evaluation_seed=seed)
-        if run.selected:
-            self.protocol["selected_step"] = run.selected  # by the validation split
-        if changes := run.description.get("changes"):
-            self.protocol["changed_on_resume"] = [f"{c['key']} from {c['before']} to {c['now']}" for c in changes]
-        if self.domain.classes:
-            self.protocol["given"] = "class label"  # p(x | label) is another quantity than p(x)
-
-    def batches(self, num):
-        """The first `num` examples as pairs (x, condition), in batches."""
-        from trainers.data import evaluation_batches
-        from zoo.model import split_batch
-
-        return (split_batch(batch) for batch in evaluation_batches(
-            self.dataset, self.split, self.domain, self.batch_size, self.seed, self.run.config.data, limit=num))
-
-    def per_example(self, name, function, purpose):
-        """function(x, seeds, condition) of every example, [num]; an example's seed depends on its place in the split alone."""
-        import numpy as np
-        import tensorflow as tf
-
-        from trainers import plots
-        from zoo import random
-
-        function = tf.function(function, reduce_retracing=True)
-        seed, values, progress = random.fold_in(self.noise, purpose), [], Progress(name, self.num)
-        for x, condition in self.batches(self.num):
-            start, num = sum(map(len, values)), int(x.shape[0])
-            index = np.minimum(np.arange(self.batch_size), num - 1)  # the last batch, filled up, needs no trace of its own
-            x, condition = (None if a is None else tf.gather(a, index) for a in (x, condition))
-            values.append(function(x, plots.rows(seed, self.batch_size, start), condition).numpy()[:num])
-            progress.add(num)
-        progress.close()
-        return np.concatenate(values)
-
-
-def likelihoods(evaluation):
-    """Numbers (metric, Estimate, unit, kind, protocol) of what the model knows of log p(x): exact, or every bound that it has."""
-    from zoo.metrics import likelihood
-    from zoo.model import likelihood_kind
-
-    model, domain, k = evaluation.model, evaluation.domain, evaluation.importance_samples
-    found = []
-    if likelihood_kind(model) == "exact":
-        values = evaluation.per_example("log_prob", lambda x, seeds, c: model.log_prob(x, condition=c), _LIKELIHOOD)
-        density = f"density of (level + u) / {evaluation.dataset.levels}, u ~ U[0, 1), scaled to {list(domain.range or ())}"
-        protocol = dict(measure=density) if domain.dequantized else {}
-        found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "exact", protocol))
-    if hasattr(model, "elbo"):
-        values, protocol = evaluation.per_example("elbo", lambda x, seeds, c: model.elbo(x, seeds, condition=c), _BOUND), dict(noise_draws=1)
-        found.append(("negative_elbo", likelihood.nats(values), "nats", "upper_bound", protocol))
-        if hasattr(model, "log_prob"):
-            values, protocol = evaluation.per_example(
-                "log_prob", lambda x, seeds, c: model.log_prob(x, seeds, num_samples=k, condition=c), _LIKELIHOOD), dict(importance_samples=k)
-            found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "upper_bound", protocol))
-    if found and len(domain.shape) == 3 and (domain.kind in ("binary", "levels") or domain.dequantized):
-        found.append(_bits(values, evaluation, found[-1]))
-    return found
-
-
-def _bits(values, evaluation, nats):
-    """Bits per dimension of the tightest values of log p(x), [num] in nats; `nats` is their mean's number."""
-    from zoo.metrics import likelihood
-
-    _, _, _, kind, protocol = nats
-    domain = evaluation.domain
-    dimensions, levels = math.prod(domain.shape), None
-    if domain.dequantized:
-        # E_u log p(level + u) <= log P(level): by Jensen's inequality even an exact density bounds the probability of the levels.
-        low, high = domain.range
-        values, levels, kind = values + dimensions * math.log(high - low), evaluation.dataset.levels, "upper_bound"
-    return "bits_per_dimension", likelihood.bits_per_dimension(values, dimensions, levels), "bits/dim", kind, protocol
-
-
-def sample_metrics(evaluation):
-    """Numbers (metric, Estimate, unit, kind, protocol) that compare generated samples with as many examples of the split."""
-    import numpy as np
-
-    from trainers.sample import draw
-    from zoo import random
-    from zoo.metrics import divergences
-
-    model, domain = evaluation.model, evaluation.domain
-    num = min(evaluation.run.config.evaluation.samples, evaluation.num)
-    x, conditions = zip(*evaluation.batches(num))
-    x, condition = np.concatenate(x), None if conditions[0] is None else np.concatenate(conditions)
-    progress = Progress("sample", num)
-    generated = draw(model, random.fold_in(evaluation.noise, _SAMPLES), num, condition=condition)
-    progress.add(num)
-    progress.close()
-    protocol = dict(generated_samples=num, num_examples=num)
-    scaled = protocol | (dict(scale="pixels on [0, 1]") if _span(domain) else {})
-    found = [("energy_distance", divergences.energy_distance(_unit(generated, domain), _unit(x, domain)),
-              "distance", "estimate", scaled)]
-    if known := known_modes(evaluation.dataset.name):
-        found += _modes(generated, *known, protocol)
-    return found
-
-
-def _span(domain):
-    """The (low, high) of an example's entries, or None for the real line."""
-    return domain.range if domain.kind == "real" else (0, domain.levels - 1)
-
-
-def _unit(x, domain):
-    """Examples with every entry on [0, 1] where there is a range, so that models with different domains compare."""
-    if span := _span(domain):
-        return (x - float(span[0])) / float(span[1] - span[0])
-    return x
-
-
-def known_modes(dataset):
-    """(centres [modes, D], standard deviation) of a data set that is a mixture of Gaussians apart from one another, or None."""
-    import numpy as np
-
-    if dataset != "toy2d/eight_gaussians":
-        return None
-    angle = np.arange(8) * (np.pi / 4)
-    return 2.0 * np.stack([np.cos(angle), np.sin(angle)], axis=-1), 0.1
-
-
-def _modes(generated, centres, std, protocol):
-    from zoo.metrics import modes
-    from zoo.metrics.likelihood import Estimate
-
-    found = modes.modes(generated, centres, std)
-    protocol = dict(generated_samples=protocol["generated_samples"], num_examples=0, modes=len(centres), near="within 3 standard deviations")
-    fraction, num = found.high_quality, len(generated)
-    return [("modes_covered", Estimate(found.covered, math.nan), "count", "estimate", protocol),
-            ("high_quality_fraction", Estimate(fraction, math.sqrt(fraction * (1 - fraction) / num)), "fraction", "estimate", protocol)]
-
-
 def main(options):
-    from trainers import records
+    from trainers import measures, records
     from trainers.errors import BadInput
     from trainers.run import load
-    from trainers.sample import dataset_of
+    from trainers.draws import dataset_of
     from zoo.model import ImportanceWeighted
 
     if options.workdir is None:
@@ -235,11 +56,11 @@ def main(options):
     num = options.num_examples or available
     if not _FEWEST <= num <= available:
         raise BadInput(f"--num_examples must be between {_FEWEST} and the {available} of {dataset.name}'s {options.split} split, found {num}.")
-    evaluation = Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
+    evaluation = measures.Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
                             options.importance_samples or run.config.evaluation.importance_samples)
     line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(" && ")
     found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr, evaluation.protocol | protocol, line, num == available)
-             for metric, estimate, unit, kind, protocol in likelihoods(evaluation) + sample_metrics(evaluation)]
+             for metric, estimate, unit, kind, protocol in measures.everything(evaluation)]
     records.write_results(run.workdir.results, found)
     print(f"\n{run.description['model']} on {run.description['dataset']}, {options.split} split, step {run.step}\n{report(found)}\n{run.workdir.results}")
     for path in records.publish(found, options.publish) if options.publish else []:

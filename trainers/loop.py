@@ -8,11 +8,12 @@ import time
 
 import tensorflow as tf
 
-from trainers import checkpoints, plots, strategies
+from trainers import checkpoints, plots, showing, strategies
 from trainers.engine import Engine
 from trainers.errors import BadInput
 from trainers.reporting import Reporter
 from trainers.selection import Selection
+from trainers.workdir import write
 from zoo import random
 from zoo.model import term_means
 
@@ -32,7 +33,8 @@ class Loop:
     Args:
         make_model: function that makes the model.
         plain: the same model outside the strategy, for pictures and validation.
-        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets.
+        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets; `medium`, what examples mean
+            (`trainers.showing`), and `condition`, the features of some examples for a model that samples need them for (or None).
         config, seed, strategy, workdir: the run's.
         options: with `log_every, eval_every, sample_every, checkpoint_every` in steps (0: never) and `jit`.
     """
@@ -195,6 +197,8 @@ class Loop:
         self.plain.set_weights(self.engine.weights())
         if not hasattr(self, "_sample"):
             self._sample = plots.sampler(self.plain)
-        picture = plots.samples(self.plain, random.fold_in(self.seed, _SAMPLE_SEED), sample=self._sample)
-        plots.write(self.workdir.samples / f"step-{step:08d}.png", picture)
-        self.reporter.image(step, "samples", picture)
+        x = plots.samples(self.plain, random.fold_in(self.seed, _SAMPLE_SEED), sample=self._sample, condition=self.data.condition)
+        for ending in showing.endings(self.plain.domain):
+            shown = showing.file(x, self.plain.domain, ending, self.data.medium)
+            write(self.workdir.samples / f"step-{step:08d}{ending}", shown)
+            self.reporter.shown(step, "samples", ending, shown)

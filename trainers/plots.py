@@ -16,7 +16,7 @@ from zoo import random
 SEPARATOR = 128  # grey: told apart from both of black and white
 _CELL = 56  # pixels that an enlarged image should take, about
 _SIDE = 8192  # pixels beyond which a grid's images are not enlarged
-_IMAGES, _POINTS = 64, 2000
+_IMAGES, _SEQUENCES, _POINTS, _BINARY = 64, 8, 2000, 100
 _rows = tf.function(random.rows, input_signature=[tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)])
 
 
@@ -44,17 +44,22 @@ def sampler(model):
     return tf.function(lambda seeds, condition=None: draw(seeds, condition), reduce_retracing=True)
 
 
-def samples(model, seed, num=None, sample=None):
-    """The picture of `num` samples (64 images, 2,000 points) of one seed, int32 [2]; `sample` is what `sampler(model)` made."""
+def samples(model, seed, num=None, sample=None, condition=None):
+    """Samples of one seed, int32 [2], to look at: 64 images, 8 texts or sounds, 2,000 points; `sample` is what `sampler(model)` made.
+
+    `condition`: [num, ...]; all class labels in turn if None.
+    """
     domain = model.domain
-    num = num or (_IMAGES if is_image(domain) else _POINTS)
-    x = (sample or sampler(model))(rows(seed, num), labels(domain, num))
-    return picture(x.numpy(), domain)
+    num = num or (_IMAGES if is_image(domain) else _SEQUENCES if domain.kind in ("tokens", "waveform") else _POINTS)
+    condition = labels(domain, num) if condition is None else condition[:num]
+    return (sample or sampler(model))(rows(seed, num if condition is None else len(condition)), condition).numpy()
 
 
 def picture(x, domain, columns=None):
-    """The picture of examples [num, *shape]: a grid of images (a class in each column, if there are few), else a scatter plot."""
+    """The picture of examples [num, *shape]: a grid of images (a class in each column, if there are few), a binary table, else a scatter plot."""
     if not is_image(domain):
+        if domain.kind == "binary":  # a row for each of the first examples
+            return grid(to_uint8(x[:_BINARY], domain).reshape(1, min(len(x), _BINARY), -1, 1))
         return scatter(x)
     return grid(to_uint8(x, domain), columns or (domain.classes if domain.classes and domain.classes <= 16 else None))
 
@@ -128,13 +133,18 @@ def curves(metrics_jsonl):
     return _pixels(figure)
 
 
-def write(path, picture):
-    """Writes a picture as a PNG file; a reader finds the old file or the new one, whole."""
+def png(picture):
+    """The bytes of a picture's PNG file."""
     from PIL import Image
 
     file = io.BytesIO()
     Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "png")
-    write_file(path, file.getvalue())
+    return file.getvalue()
+
+
+def write(path, picture):
+    """Writes a picture as a PNG file; a reader finds the old file or the new one, whole."""
+    write_file(path, png(picture))
 
 
 def _figure(lines, columns, size):

@@ -69,11 +69,18 @@ class Reporter:
             for name, value in values.items():
                 tf.summary.scalar(f"{split}/{name}", value)
 
-    def image(self, step, name, picture):
-        """Writes a picture, uint8 [height, width, channels], to TensorBoard."""
-        if not self._quiet:
-            with self._writer.as_default(step):
-                tf.summary.image(name, picture[None])
+    def shown(self, step, name, ending, data):
+        """Writes the bytes of a file of samples to TensorBoard: a picture, a text or a sound."""
+        if self._quiet:
+            return
+        with self._writer.as_default(step):
+            if ending == ".png":
+                tf.summary.image(name, tf.io.decode_png(data)[None])
+            elif ending == ".txt":
+                tf.summary.text(name, "```\n" + data.decode() + "\n```")
+            else:
+                sound, rate = tf.audio.decode_wav(data)
+                tf.summary.audio(name, sound[None], int(rate))
 
     def close(self):
         if not self._quiet:

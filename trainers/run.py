@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import ml_collections
 
-from trainers import checkpoints, config as configs
+from trainers import checkpoints, config as configs, showing
 from trainers.engine import Engine
 from trainers.errors import BadInput
 from trainers.selection import Selection
@@ -16,7 +16,7 @@ from trainers.workdir import Workdir
 class Run:
     """A trained model and its history.
 
-    description: what config.json holds. step: of the checkpoint. seconds: spent in training so far. selected: the step whose weights were
+    description: what config.json holds. step: of the checkpoint. seconds: spent in training so far. medium: what its examples mean. selected: the step whose weights were
     best on the validation split and are the model's, None where the run does not select.
     """
 
@@ -26,6 +26,7 @@ class Run:
     model: keras.Model
     step: int
     seconds: float
+    medium: showing.Medium = showing.Medium()
     selected: int | None = None
 
 
@@ -59,4 +60,4 @@ def load(path, log=print):
     if step is None:
         raise BadInput(f"--workdir={workdir.path}: holds no checkpoint yet.")
     model.set_weights(selection.weights(engine.weights()))
-    return Run(workdir, description, config, model, step, float(seconds), selection.step or None)
+    return Run(workdir, description, config, model, step, float(seconds), showing.stored(workdir, description), selection.step or None)

@@ -19,6 +19,8 @@ from trainers import command, strategies
 _FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.optimizer.learning_rate", "config.players",
          "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
 
+_SHOWN = 8  # samples whose features are those of training examples
+
 
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
@@ -56,7 +58,7 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers import config as configs, records
+    from trainers import config as configs, records, showing
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
     from trainers.workdir import Workdir
@@ -91,6 +93,8 @@ def main(options):
     with workdir.locked(worker):
         if worker == 0:
             changed = workdir.claim(description, free=_FREE)
+            if getattr(dataset, "tokenizer", None):
+                workdir.write_tokenizer(dataset.tokenizer.to_dict())
             print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in {workdir.path}\n{configs.as_flags(config)}", flush=True)
             for key, (before, now) in changed.items():
                 if key.startswith("config.") and before is not None:
@@ -98,8 +102,16 @@ def main(options):
         data = types.SimpleNamespace(
             training=lambda start, index, num: training_batches(
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
-            validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data))
+            validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
+            medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed))
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
+
+
+def _condition(dataset, domain, config, seed):
+    """The features of the first examples, for the samples of a model that needs some; None for other models."""
+    from trainers.data import evaluation_batches
+
+    return next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN)))[1] if domain.features else None
 
 
 def _absolute(dataset):

@@ -1,4 +1,6 @@
-"""The work folder: config.json, checkpoints/, metrics.jsonl, tensorboard/, samples/, results.json, export/1/; one trainer at a time.
+"""The work folder: config.json, checkpoints/, metrics.jsonl, tensorboard/, samples/, results.json, export/1/, and tokenizer.json of a text model.
+
+One trainer at a time.
 
 Whatever is written here survives a kill: beside, then renamed.
 """
@@ -52,7 +54,8 @@ class Workdir:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
-        self.config, self.metrics, self.results = (self.path / name for name in ("config.json", "metrics.jsonl", "results.json"))
+        self.config, self.metrics, self.results, self.tokenizer = (
+            self.path / name for name in ("config.json", "metrics.jsonl", "results.json", "tokenizer.json"))
         self.checkpoints, self.samples, self.export, self.tensorboard = (
             self.path / name for name in ("checkpoints", "samples", "export", "tensorboard"))
 
@@ -66,6 +69,18 @@ class Workdir:
             raise BadInput(f"--workdir={self.path}: no config.json, so no run was started in this folder.") from None
         except (OSError, ValueError) as error:
             raise BadInput(f"{self.config}: cannot be read as JSON: {error}.") from None
+
+    def write_tokenizer(self, tokenizer):
+        """Writes the run's tokenizer, a JSON object: what its tokens mean."""
+        with storage_errors(self.path):
+            write_json(self.tokenizer, tokenizer)
+
+    def read_tokenizer(self):
+        """The JSON object of the run's tokenizer, or None. Raises BadInput where it cannot be read."""
+        try:
+            return json.loads(self.tokenizer.read_text()) if self.tokenizer.exists() else None
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{self.tokenizer}: cannot be read as JSON: {error}.") from None
 
     @contextlib.contextmanager
     def locked(self, worker=0):

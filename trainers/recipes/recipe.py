@@ -27,7 +27,7 @@ class Recipe:
     data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored).
     selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's; 0: the last ones are)
         and patience (looks without an improvement that end the run; 0: none do).
-    evaluation: importance_samples of the bound, and how many generated samples sample-based metrics take.
+    evaluation: importance_samples of the bound, how many generated samples sample-based metrics take, and of how many examples a part is hidden.
     """
 
     model: str
@@ -50,4 +50,4 @@ OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsi
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
 DATA = dict(binarization="auto", validation=0, image_size=0)
 SELECTION = dict(every=0, patience=0)
-EVALUATION = dict(importance_samples=100, samples=1000)
+EVALUATION = dict(importance_samples=100, samples=1000, completions=100)

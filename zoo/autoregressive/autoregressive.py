@@ -106,6 +106,10 @@ class Autoregressive(GenerativeModel):
 
         return _either(_come_first(self._in_order(mask)), exact, estimate)
 
+    def completes_exactly(self, mask):
+        """Whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says is exact."""
+        return _come_first(self._in_order(tf.convert_to_tensor(mask, tf.bool)))
+
     def _resampled(self, x, mask, seeds, condition):
         candidates, weights = self._candidates(x, mask, seeds, condition)
         gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, CANDIDATES), [CANDIDATES], minval=1e-20)))

@@ -1,0 +1,184 @@
+"""What `zoo-sample` draws, a function per mode: each gives (the numbers, a function that makes their files).
+
+Everything here is drawn row by row from seeds, in batches that fit memory: a row does not depend on how many there are.
+"""
+
+import math
+
+_ROWS = 250  # in memory at once
+_STEPS = 10  # of an interpolation, its two ends counted
+_COMPLETIONS = 6  # of an example
+
+
+def modes(model):
+    """The modes that a model has."""
+    found = ["sample"] + (["reconstruct", "interpolate"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
+    if hasattr(model, "decode") and hasattr(model, "prior") and tuple(model.prior().event_shape) == (2,):
+        found.append("manifold")
+    return found + (["complete"] if hasattr(model, "complete") else [])
+
+
+def map_rows(function, *arrays, rows=_ROWS):
+    """Applies a function of batches to the rows of arrays (or None), at most `rows` at a time; returns a NumPy array.
+
+    The last batch is filled up with its own last row, so that a compiled function is traced once.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    num = next(len(a) for a in arrays if a is not None)
+    rows, parts = min(rows, num), []
+    for start in range(0, num, rows):
+        index = np.minimum(np.arange(start, start + rows), num - 1)
+        part = function(*(None if a is None else tf.gather(a, index) for a in arrays))
+        parts.append(part.numpy()[:num - start])
+    return np.concatenate(parts)
+
+
+def draw(model, seed, num, sample=None, condition=None):
+    """`num` samples of one seed, int32 [2], as a NumPy array; sample i depends on the seed and i (and its condition) alone.
+
+    Args:
+        sample: function (seeds, condition) -> samples; the model's own `sample`, compiled, if None.
+        condition: [num] class labels; all classes in turn if None.
+    """
+    import tensorflow as tf
+
+    from trainers import plots
+
+    sample = sample or tf.function(model.sample, reduce_retracing=True)
+    return map_rows(sample, plots.rows(seed, num), plots.labels(model.domain, num) if condition is None else condition)
+
+
+def examples(run, num, seed, data_dir=None):
+    """The first `num` examples of the run's test split, as the model takes them: x, condition or None."""
+    import tensorflow as tf
+
+    from trainers.data import evaluation_batches
+    from trainers.errors import BadInput
+    from zoo.model import split_batch
+
+    dataset = dataset_of(run, data_dir)
+    if num > dataset.require("test"):
+        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {dataset.sizes['test']}.")
+    batches = evaluation_batches(dataset, "test", run.model.domain, min(num, _ROWS), seed, run.config.data, limit=num)
+    x, condition = zip(*(split_batch(batch) for batch in batches))
+    return tf.concat(x, 0), None if condition[0] is None else tf.concat(condition, 0)
+
+
+def dataset_of(run, data_dir=None):
+    """Opens the data set on which a run was trained."""
+    from trainers.data import check, open_dataset
+
+    data = run.config.data
+    dataset = open_dataset(run.description["dataset"], data_dir or run.description.get("data_dir"), data.image_size or None, data.validation)
+    check(dataset, run.model.domain, data)
+    return dataset
+
+
+def _shown(x, run, columns=None):
+    """The function from an ending to the bytes of the file that shows examples."""
+    from trainers import showing
+
+    return lambda ending: showing.file(x, run.model.domain, ending, run.medium, columns)
+
+
+def sample(run, num, options):
+    """New examples, [num, *shape]."""
+    import tensorflow as tf
+
+    from trainers import plots
+    from trainers.errors import BadInput
+    from zoo import random
+
+    if options.mean and not hasattr(run.model, "sample_mean"):
+        raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples.")
+    mean = options.out.endswith(".png") if options.mean is None else options.mean
+    function = plots.sampler(run.model) if mean else tf.function(run.model.sample, reduce_retracing=True)
+    condition = examples(run, num, options.seed, options.data_dir)[1] if run.model.domain.features else None
+    x = draw(run.model, random.seed(options.seed), num, function, condition)
+    return x, _shown(x, run)
+
+
+def reconstruct(run, num, options):
+    """Test examples and what their codes decode to, [num, 2, *shape]."""
+    import numpy as np
+    import tensorflow as tf
+
+    from zoo import operations
+
+    x, condition = examples(run, num, options.seed, options.data_dir)
+    decoded = map_rows(tf.function(lambda x, c: operations.reconstruct(run.model, x, c), reduce_retracing=True), x, condition)
+    return np.stack([x.numpy(), decoded], axis=1), lambda ending: _beneath([x.numpy(), decoded], run.model.domain, columns=min(num, 10))
+
+
+def interpolate(run, num, options):
+    """Paths between the codes of pairs of test examples, [num, steps, *shape]."""
+    import tensorflow as tf
+
+    from zoo import operations
+
+    x, condition = examples(run, 2 * num, options.seed, options.data_dir)
+    condition = None if condition is None else condition[0::2]
+    paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
+    x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, _ROWS // _STEPS))
+    return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
+
+
+def manifold(run, num, options):
+    """The plane of a model's two latents, [side, side, *shape]."""
+    from trainers.errors import BadInput
+    from zoo import operations
+
+    side = math.isqrt(num)
+    if side * side != num:
+        raise BadInput(f"--num_samples={num}: a manifold needs a square number; {side ** 2} and {(side + 1) ** 2} are.")
+    x = operations.manifold(run.model, side, condition=0 if run.model.domain.classes else None).numpy()
+    return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=side)
+
+
+def complete(run, num, options):
+    """Completions of test examples of which a part is given, and the examples, [num, completions + 1, *shape]."""
+    import numpy as np
+    import tensorflow as tf
+
+    from trainers import masks, plots
+    from trainers.errors import BadInput
+    from zoo import nearest, random
+
+    domain = run.model.domain
+    known = masks.names(domain.places)
+    name = options.mask or known[0]
+    if name not in known:
+        raise BadInput(f"--mask={name}: examples of shape {tuple(domain.shape)} have other masks; {nearest(name, known)}")
+    x, condition = examples(run, num, options.seed, options.data_dir)
+    mask = masks.make(name, domain.places, num)
+    function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c), reduce_retracing=True)
+    x_, mask_, condition_ = [None if a is None else tf.repeat(a, _COMPLETIONS, axis=0) for a in (x, mask, condition)]
+    drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
+    drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)
+
+    def picture(ending):
+        shown = plots.to_uint8(drawn, domain)
+        given = np.where(mask[..., None], shown[:, -1], plots.SEPARATOR).astype(np.uint8)
+        images = np.concatenate([given[:, None], shown], axis=1)
+        return plots.png(plots.grid(images.reshape(-1, *images.shape[2:]), columns=_COMPLETIONS + 2))
+
+    return drawn, picture if plots.is_image(domain) else _shown(drawn.reshape(-1, *drawn.shape[2:]), run)
+
+
+def _beneath(stacks, domain, columns):
+    """The picture of equally long arrays of examples, line by line beneath one another."""
+    import numpy as np
+
+    from trainers import plots
+
+    if not plots.is_image(domain):
+        return plots.png(plots.picture(stacks[-1], domain))
+    lines = []
+    for x in (plots.to_uint8(stack, domain) for stack in stacks):
+        rest = -len(x) % columns
+        x = np.concatenate([x, np.full((rest, *x.shape[1:]), plots.SEPARATOR, np.uint8)])
+        lines.append(x.reshape(-1, columns, *x.shape[1:]))
+    images = np.stack(lines, axis=1)  # [lines, stacks, columns, H, W, C]
+    return plots.png(plots.grid(images.reshape(-1, *images.shape[3:]), columns=columns))

@@ -1,0 +1,59 @@
+"""Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and its picture of waveforms."""
+
+import io
+from typing import NamedTuple
+
+from trainers import plots
+
+ENDINGS = {"tokens": (".txt",), "waveform": (".wav", ".png")}
+
+
+class Medium(NamedTuple):
+    """What examples mean: the tokenizer of a text, the rate of a sound in Hz."""
+
+    tokenizer: object = None
+    rate: int | None = None
+
+
+def medium(dataset):
+    """The `Medium` of an open data set."""
+    return Medium(getattr(dataset, "tokenizer", None), getattr(dataset, "rate", None))
+
+
+def stored(workdir, description):
+    """The `Medium` of a run, from its folder and its description."""
+    tokenizer = workdir.read_tokenizer()
+    if tokenizer is not None:
+        from trainers.data import tokenizers
+
+        tokenizer = tokenizers.from_dict(tokenizer)
+    return Medium(tokenizer, description.get("data", {}).get("rate"))
+
+
+def endings(domain):
+    """The endings of the files that show examples of the domain, the usual one first."""
+    return ENDINGS.get(domain.kind, (".png",))
+
+
+def file(x, domain, ending, medium=Medium(), columns=None):
+    """The bytes of the file with this ending that shows examples [num, *shape] in the domain's units."""
+    if ending == ".txt":
+        return text(x, medium.tokenizer).encode()
+    if ending == ".wav":
+        from trainers import sound
+
+        return sound.wav_bytes(x.reshape(-1), medium.rate)
+    return plots.png(plots.picture(x, domain, columns) if domain.kind != "waveform" else waveforms(x, medium.rate))
+
+
+def text(x, tokenizer):
+    """Texts of rows of tokens, parted by lines of dashes if they have several lines."""
+    texts = [tokenizer.decode(row) for row in x]
+    lines = any("\n" in text for text in texts)
+    return ("\n" + "-" * 40 + "\n" if lines else "\n").join(texts) + "\n"
+
+
+def waveforms(x, rate):
+    from trainers import sound
+
+    return sound.waveforms(x, rate)
