@@ -96,3 +96,71 @@ def test_a_conditional_model_of_the_wrong_number_of_classes(tmp_path, capfd):
     assert train.run(["zoo-train", f"--workdir={tmp_path / 'run'}", f"--data_dir={tmp_path / 'tfds'}", *arguments]) == 2
     assert "10 classes, the model is conditional on 9; set --config.model.classes=10." in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+FVSBN = ["--model=fvsbn", *TRAINED, "--noexport", "--config.evaluation.samples=10", "--config.evaluation.completions=5"]
+GPT = ["--model=gpt", *TRAINED, "--noexport", "--config.model.width=8", "--config.model.heads=2", "--config.model.layers=1",
+       "--config.evaluation.completions=5", "--config.schedule.end=0.0"]
+
+
+def test_a_binary_table(tmp_path, capfd, monkeypatch):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "rows.npz", **{key: rng.integers(0, 2, (20, 5), np.uint8) for key in ("train_data", "valid_data", "test_data")})
+    run = tmp_path / "run"
+    monkeypatch.chdir(tmp_path)  # the path is kept as an absolute one
+    assert train.run(["zoo-train", f"--workdir={run}", "--dataset=table:rows.npz", *FVSBN]) == 0
+    monkeypatch.chdir("/")
+    description = json.loads((run / "config.json").read_text())
+    assert description["shape"] == [5] and description["dataset"] == f"table:{tmp_path}/rows.npz" and description["data"]["binarization"] == "stored"
+    assert evaluate.run(["zoo-evaluate", f"--workdir={run}"]) == 0
+    exact = numbers(run)["negative_log_likelihood"]
+    assert exact["kind"] == "exact" and exact["protocol"]["num_examples"] == 20 and abs(exact["value"] - 5 * np.log(2)) < 1.0
+    capfd.readouterr()
+    arguments = ["--dataset=toy2d/two_moons", f"--data_dir={tmp_path / 'tfds'}", f"--workdir={tmp_path / 'no'}"]
+    assert train.run(["zoo-train", *arguments, *FVSBN]) == 2
+    assert "has real points of shape (2,), the model reads binary rows of shape (2,)" in capfd.readouterr().err and not (tmp_path / "no").exists()
+
+
+def test_a_text(tmp_path, capfd):
+    (tmp_path / "text.txt").write_text("".join(f"Line {i} of a text.\n" for i in range(300)))
+    (tmp_path / "words.txt").write_text("".join(f"name{i}\n" for i in range(100)))
+    text, names = ("--dataset=" + kind for kind in (f"text_file:{tmp_path}/text.txt", f"lines:{tmp_path}/words.txt"))
+    run = tmp_path / "run"
+    assert train.run(["zoo-train", f"--workdir={run}", text, *GPT, "--config.data.length=12", "--config.data.tokenizer=bpe",
+                      "--config.data.vocabulary=270"]) == 0
+    description = json.loads((run / "config.json").read_text())  # the vocabulary is the tokenizer's
+    assert description["data"]["tokenizer"] == dict(name="bpe", size=270, end=None) and description["config"]["model"]["levels"] == 270
+    assert evaluate.run(["zoo-evaluate", f"--workdir={run}", "--num_examples=5"]) == 0
+    record = numbers(run)["negative_log_likelihood"]
+    assert record["protocol"]["text_bytes"]["test"] > record["protocol"]["tokens"]["test"] and record["value"] > 0
+    assert train.run(["zoo-train", f"--workdir={tmp_path / 'lines'}", names, *GPT, "--config.data.tokenizer=characters"]) == 0
+    description = json.loads((tmp_path / "lines/config.json").read_text())
+    assert description["shape"] == [7] and (description["config"]["model"]["levels"], description["config"]["model"]["end"]) == (15, 14)
+    capfd.readouterr()
+    for argument, words in (("--config.model.levels=9", "--config.model.levels=9: the tokenizer"), ("--config.data.length=3", "--config.data.length=3: line 11 of"),
+                            ("--config.data.tokenizer=word", "--config.data.tokenizer=word is unknown"), ("--config.data.rate=8", "--config.data.rate=8")):
+        assert train.run(["zoo-train", f"--workdir={tmp_path / 'no'}", names, *GPT, argument]) == 2
+        assert words in capfd.readouterr().err and not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize("content, arguments, words", [
+    ("1,2\n3,x\n", [], "row 2, column 2 has 'x'"), ("", [], "the table is empty"),
+    ("1,2\n3,4\n5,6\n", ["--config.data.standardize=true"], "--config.data.standardize=true: column 1")])
+def test_bad_tables_are_one_sentence_and_nothing_written(tmp_path, capfd, content, arguments, words):
+    (tmp_path / "x.csv").write_text(content)
+    code = train.run(["zoo-train", f"--workdir={tmp_path / 'run'}", f"--dataset=table:{tmp_path}/x.csv", "--model=rnade", *TRAINED, *arguments])
+    errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert code == 2 and len(errors) == 1 and words in errors[0], errors
+    assert os.listdir(tmp_path) == ["x.csv"]
+
+
+def test_a_standardized_table(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "x.csv").write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in rng.normal(50, 9, (60, 2))))
+    run = tmp_path / "run"
+    arguments = [f"--workdir={run}", f"--dataset=table:{tmp_path}/x.csv", "--model=rnade", *TRAINED, "--noexport", "--config.data.standardize=true"]
+    assert train.run(["zoo-train", *arguments, "--config.evaluation.completions=5"]) == 0
+    assert evaluate.run(["zoo-evaluate", f"--workdir={run}"]) == 0
+    record = numbers(run)["negative_log_likelihood"]
+    np.testing.assert_allclose(record["protocol"]["standardized"]["mean"], [50, 50], atol=5)
+    assert record["protocol"]["standardized"]["measure"].startswith("density of (x - mean) / std")

@@ -80,6 +80,22 @@ def test_toy_densities(built, name):
         assert ((cells.sum(1) % 2) == 0).all() and np.abs(x).max() <= 2 and len(np.unique(cells, axis=0)) == 8
 
 
+@pytest.mark.parametrize("name", data.EMBEDDED)
+def test_embedded_sets_have_what_they_say(built, name):
+    dataset = data.open_dataset(name, built, log=quiet)
+    assert {"train", "test"} <= set(dataset.sizes) and dataset.name == name
+    for split, num in dataset.sizes.items():
+        x, labels = dataset.decoded(split)
+        assert x.shape == (num, *dataset.shape) and x.dtype == dataset.dtype and labels.shape == (num,) and labels.max() < (dataset.classes or 1)
+
+
+def test_the_claw_is_drawn_from_its_density(built):
+    from zoo.density.claw import claw
+    x = np.sort(data.open_dataset("claw", built, log=quiet).decoded("test")[0][:, 0])
+    empirical = (np.arange(len(x)) + 0.5) / len(x)
+    assert np.abs(claw().cdf(x).numpy() - empirical).max() < 1.63 / np.sqrt(len(x))  # Kolmogorov and Smirnov, 1 %
+
+
 @pytest.mark.parametrize("name, shape, levels, train", [("mnist", (28, 28, 1), 256, 60000), ("binarized_mnist", (28, 28, 1), 2, 50000),
                                                         ("cifar10", (32, 32, 3), 256, 50000)])
 def test_tfds_sets_are_read_where_they_are(name, shape, levels, train):
@@ -132,7 +148,7 @@ def test_a_split_is_kept_once(built):
 
 
 def test_validation_holds_out_the_last_training_examples(built, digits, points):
-    held = data.open_dataset("digits", built, validation=37, log=quiet)
+    held = data.open_dataset("digits", built, dict(validation=37), quiet)
     assert held.sizes == {"train": 1400, "test": 360, "validation": 37}
     x, labels = digits.decoded("train")
     np.testing.assert_array_equal(held.decoded("train")[0], x[:1400])
@@ -172,12 +188,23 @@ def test_no_network_is_found_out_at_once(tmp_path, monkeypatch):
     (dict(image_size=-1), ["--config.data.image_size=-1"]), (dict(image_size=(4, 4, 1)), ["--config.data.image_size=(4, 4, 1)"]),
     (dict(validation=1437), ["--config.data.validation=1437", "1436"]), (dict(validation=-1), ["--config.data.validation=-1"])])
 def test_arguments_that_do_not_fit(built, arguments, words):
-    sentence(lambda: data.open_dataset("digits", built, log=quiet, **arguments), *words)
+    sentence(lambda: data.open_dataset("digits", built, arguments, quiet), *words)
 
 
 def test_points_take_no_size_and_no_second_validation(built):
-    sentence(lambda: data.open_dataset("toy2d", built, image_size=8, log=quiet), "--config.data.image_size=8: ", "points")
-    sentence(lambda: data.open_dataset("toy2d", built, validation=5, log=quiet), "--config.data.validation=5", "2000")
+    sentence(lambda: data.open_dataset("toy2d", built, dict(image_size=8), quiet), "--config.data.image_size=8: ", "points")
+    sentence(lambda: data.open_dataset("toy2d", built, dict(validation=5), quiet), "--config.data.validation=5", "2000")
+
+
+@pytest.mark.parametrize("key, value", [("standardize", True), ("tokenizer", "bytes"), ("vocabulary", 300), ("length", 9), ("rate", 8000), ("label", "digit")])
+def test_images_have_no_use_for_it(built, tmp_path, key, value):
+    sentence(lambda: data.open_dataset("digits", built, {key: value}, quiet), f"--config.data.{key}={value}: --dataset=digits has images", "leave it")
+    sentence(lambda: data.open_dataset(f"image_folder:{tmp_path}", built, {key: value}, quiet), f"--config.data.{key}={value}: ", "has images", "leave it")
+
+
+def test_a_pixel_outside_the_levels(digits):
+    wrong = dataclasses.replace(digits, name="wrong", levels=16, cache={})
+    sentence(lambda: wrong.decoded("train"), "--dataset=wrong", "'train'", "a pixel of 16", "0 to 15")
 
 
 def test_truncated_tfrecord(tmp_path):
@@ -214,7 +241,7 @@ def test_a_size_is_advised_where_it_helps(digits):
 def test_messages_name_flags_that_there_are(path):
     known = flags.FlagValues()
     train.define(known)
-    entries = [f"config.data.{key}" for key in recipe.DATA] + [f"config.model.{key}" for key in ("levels", "classes")]
+    entries = ["config.data"] + [f"config.data.{key}" for key in recipe.DATA] + [f"config.model.{key}" for key in ("levels", "classes", "features")]
     for name in re.findall(r"--([a-z_]+(?:\.[a-z_]+)*)", path.read_text()):
         assert name in known or name in entries, name
 

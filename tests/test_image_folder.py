@@ -26,7 +26,7 @@ def write_images(folder, num=20, size=(6, 5), channels=3, suffix="png", seed=0):
 
 
 def open_folder(path, **arguments):
-    return data.open_dataset(f"image_folder:{path}", log=quiet, **arguments)
+    return data.open_dataset(f"image_folder:{path}", data=arguments, log=quiet)
 
 
 def test_folder_of_one_size(tmp_path):

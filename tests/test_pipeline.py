@@ -218,3 +218,46 @@ def test_binary_set_is_taken_as_it_is():
     for mode in ("dynamic", "threshold"):
         with pytest.raises(data.dataset.BadInput, match="stored binary"):
             data.check(dataset, domain, {"binarization": mode})
+
+
+def test_sound_becomes_a_waveform():
+    x = np.array([[-32768, 0], [1, 32767]], np.int16)
+    dataset = DataSet("sound", "1", "audio", (2,), None, None, {"train": 2, "test": 2}, cache={split: (x, np.zeros(2, np.int32)) for split in ("train", "test")},
+                      rate=8000)
+    domain = Domain("waveform", (2,), 256, range=(-1.0, 1.0))
+    found = next(data.evaluation_batches(dataset, "test", domain, 2, 0, {}).as_numpy_iterator())
+    np.testing.assert_array_equal(found, np.array([[-1, 0], [2**-15, 1 - 2**-15]], np.float32))
+    assert data.training_batches(dataset, domain, 2, 0, {}).element_spec == domain.batch_spec(2)
+    assert data.protocol(dataset, domain, {})["rate"] == 8000 and dataset.nbytes("train") == 8
+    with pytest.raises(data.dataset.BadInput, match="has sound of shape .* choose a text, for example pysource"):
+        data.check(dataset, Domain("tokens", (2,), 5), {})
+    with pytest.raises(data.dataset.BadInput, match="set --config.data.length=4."):
+        data.check(dataset, Domain("waveform", (4,), 256), {})
+
+
+def test_labels_as_features(digits):
+    """A model of a real-valued condition is given the label's indicator; nothing else stands for features."""
+    classes, features = Domain("levels", (8, 8, 1), 17, classes=10), Domain("levels", (8, 8, 1), 17, features=(10,))
+    x, labels = batches(digits, classes, steps=1)[0]
+    batch = next(data.training_batches(digits, features, 12, 3, {}).as_numpy_iterator())
+    np.testing.assert_array_equal(batch[0], x)
+    np.testing.assert_array_equal(batch[1], np.eye(10, dtype=np.float32)[labels])
+    assert data.training_batches(digits, features, 12, 3, {}).element_spec == features.batch_spec(12)
+    with pytest.raises(data.dataset.BadInput, match=r"features of shape \(10,\), .* of shape \(4, 10\); set --config.model.features=\(10,\)"):
+        data.check(digits, features._replace(features=(4, 10)), {})
+    with pytest.raises(data.dataset.BadInput, match="neither features nor labels"):
+        data.check(numbered(3), Domain("real", (1,), features=(10,)), {})
+
+
+def test_features_go_with_their_examples():
+    x, y = np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(120, dtype=np.float32).reshape(20, 3, 2)
+    dataset = DataSet("featured", "1", "points", (2,), None, None, {"train": 20, "test": 20}, cache={split: (x, y) for split in ("train", "test")})
+    domain = Domain("real", (2,), features=(3, 2))
+    for found, condition in data.training_batches(dataset, domain, 7, 0, {}, steps=5).as_numpy_iterator():
+        np.testing.assert_array_equal(condition, y[found[:, 0].astype(int) // 2])
+    found, condition = next(data.evaluation_batches(dataset, "test", domain, 20, 0, {}).as_numpy_iterator())
+    np.testing.assert_array_equal(found, x), np.testing.assert_array_equal(condition, y)
+    assert data.training_batches(dataset, domain, 7, 0, {}).element_spec == domain.batch_spec(7)
+    assert data.training_batches(dataset, Domain("real", (2,)), 7, 0, {}).element_spec == domain.batch_spec(7)[0]
+    with pytest.raises(data.dataset.BadInput, match="no labels"):
+        data.check(dataset, Domain("real", (2,), classes=3), {})

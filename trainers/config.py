@@ -8,6 +8,7 @@ from ml_collections import config_dict
 import zoo
 from trainers import optimizers, recipes
 from trainers.data.domain import BINARIZATIONS
+from trainers.data.tokenizers import NAMES as TOKENIZERS
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
 
@@ -94,7 +95,9 @@ def check(config, players):
         raise BadInput(f"--config.selection.patience={config.selection.patience}: --config.selection.every, the steps between two looks, is needed too.")
     if config.selection.every and len(players) > 1:
         raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one loss to select by.")
-    for key in ("validation", "image_size"):
+    if config.data.tokenizer not in TOKENIZERS:
+        raise BadInput(f"--config.data.tokenizer: unknown {config.data.tokenizer!r}; {zoo.nearest(config.data.tokenizer, TOKENIZERS)}")
+    for key in ("validation", "image_size", "vocabulary", "length", "rate"):
         if config.data[key] < 0:
             raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
     optimizers.check(config, players)

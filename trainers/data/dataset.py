@@ -1,8 +1,9 @@
 """A data set: its examples as they are stored, and what must be known of them before a model reads any."""
 
 import dataclasses
+import hashlib
 import math
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -24,14 +25,30 @@ class Source(Protocol):
         """(x, label) of one record, in the graph: x as stored, label int32 (0 where there is none)."""
 
 
+class Text(NamedTuple):
+    """What a data set of text has besides examples.
+
+    tokenizer: a `trainers.data.tokenizers.Tokenizer`. streams: {split: all its tokens, int32 [N]}. num_bytes: {split: bytes of its text in UTF-8}.
+    windows: whether examples are windows of the stream, any to train and those that follow one another to evaluate, instead of lines.
+    """
+
+    tokenizer: object
+    streams: dict
+    num_bytes: dict
+    windows: bool
+
+
 @dataclasses.dataclass(frozen=True)
 class DataSet:
     """A data set that is ready to be read.
 
     name, version: as a record of a result names them.
-    kind: `image` (uint8, height, width, channels) or `points` (float32).
-    shape: of one example. levels: number of values that a stored entry can take; None for points.
-    classes: number of labels, or None. sizes: {split: number of examples}.
+    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32, T) or `audio` (int16, T).
+    shape: of one example. levels: number of values that a stored entry can take, a text's vocabulary; None for real points and sound.
+    classes: number of labels, or None; what is kept in memory can have float32 features [n, ...] in the place of labels.
+    sizes: {split: number of examples}, of a text's windows those that do not overlap.
+    source: None for what is kept in memory, all of it in `cache` or `text`.
+    rate: of sound, samples a second. facts: what a record says besides, JSON values.
     """
 
     name: str
@@ -41,12 +58,37 @@ class DataSet:
     levels: int | None
     classes: int | None
     sizes: dict
-    source: Source = dataclasses.field(repr=False)
+    source: Source | None = dataclasses.field(default=None, repr=False)
     cache: dict = dataclasses.field(default_factory=dict, repr=False)  # split -> (x, labels) as stored, arrays or tensors
+    rate: int | None = None
+    text: Text | None = dataclasses.field(default=None, repr=False)
+    facts: dict = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def dtype(self):
-        return np.uint8 if self.kind == "image" else np.float32
+        kinds = {"image": np.uint8, "text": np.int32, "audio": np.int16, "points": np.uint8 if self.levels else np.float32}
+        return kinds[self.kind]
+
+    @property
+    def features(self):
+        """Shape of an example's features, or None."""
+        shape = next(iter(self.cache.values()))[1].shape[1:] if self.source is None and self.cache else ()
+        return tuple(shape) or None
+
+    @property
+    def tokenizer(self):
+        """Of a text, else None."""
+        return self.text and self.text.tokenizer
+
+    def tokens(self, split):
+        """All tokens of a text's split in order, int32 [N]; of lines, each line's with its end."""
+        self.require(split)
+        return self.text.streams[split]
+
+    def text_bytes(self, split):
+        """Bytes of a text's split in UTF-8: what bits per byte are counted by."""
+        self.require(split)
+        return self.text.num_bytes[split]
 
     def require(self, split):
         """Number of examples of a split. Raises BadInput if there is no such split."""
@@ -58,10 +100,14 @@ class DataSet:
         """Bytes of a split's decoded examples."""
         return self.sizes[split] * math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
+    def fits(self, split, num_bytes):
+        """Whether a split is in memory already, or takes no more of it than that."""
+        return self.source is None or self.nbytes(split) <= num_bytes
+
     def tensors(self, split):
-        """All examples of a split: (x [n, *shape], labels int32 [n]) as stored, tensors in the CPU's memory, decoded in parallel the first time."""
+        """All examples of a split: (x [n, *shape], labels int32 [n] or features) as stored, tensors in the CPU's memory, decoded in parallel the first time."""
         if split not in self.cache:
-            self.cache[split] = self._read(split)
+            self.cache[split] = self._windows(split) if self.text else self._read(split)
         with tf.device("CPU:0"):  # an eager tensor would otherwise go to the accelerator, and back for every batch
             self.cache[split] = tuple(map(tf.convert_to_tensor, self.cache[split]))
         return self.cache[split]
@@ -69,6 +115,24 @@ class DataSet:
     def decoded(self, split):
         """The same as NumPy arrays that share the tensors' memory and can't be written to."""
         return tuple(map(np.asarray, self.tensors(split)))
+
+    def picks(self):
+        """What training picks from: (how many examples, the function from their numbers, int64 [n], to (x, labels or features) as stored)."""
+        if not (self.text and self.text.windows):
+            x, labels = self.tensors("train")
+            return self.require("train"), lambda index: (tf.gather(x, index), tf.gather(labels, index))
+        with tf.device("CPU:0"):
+            stream = tf.convert_to_tensor(self.tokens("train"))
+        places = np.arange(self.shape[0])
+
+        def windows(index):
+            return tf.gather(stream, index[:, None] + places), tf.zeros(tf.shape(index), tf.int32)
+
+        return len(stream) - self.shape[0] + 1, windows
+
+    def _windows(self, split):
+        num = self.require(split)
+        return self.tokens(split)[:num * self.shape[0]].reshape(num, *self.shape), np.zeros(num, np.int32)
 
     def _read(self, split):
         num, done = self.require(split), 0
@@ -90,3 +154,27 @@ class DataSet:
         if self.levels and np.asarray(x).max(initial=0) >= self.levels:
             raise BadInput(f"--dataset={self.name}: split {split!r} has a pixel of {np.asarray(x).max()}, allowed are 0 to {self.levels - 1}.")
         return x, labels
+
+
+def unused(name, options, used, has):
+    """Raises BadInput for an entry of --config.data that is set and that the data set, which `has` what it says, can't use."""
+    from trainers.recipes.recipe import DATA
+    for key, value in options.items():
+        if key not in ("binarization", *used) and value != DATA[key]:
+            raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {has}, which have no use for it; leave it {DATA[key] or 'out'}.")
+
+
+def hold_out_by_content(name, contents, noun):
+    """{split: numbers of the `contents` (bytes) in it}: 10 % test, 10 % validation by a hash of the content, so that equal ones stay together.
+
+    Each content stays in its split when others come or go, but for the two that a small file lends where a split would be empty.
+    """
+    hashes = np.array([int.from_bytes(hashlib.sha256(content).digest()[:8], "big") for content in contents], np.uint64)
+    different = np.unique(hashes) / 2.0**64
+    num = len(different)
+    if num < 3:
+        raise BadInput(f"--dataset={name}: {num} different {noun}, at least 3 are needed: to train, for validation and to test.")
+    test = min(max(1, np.sum(different < 0.1)), num - 2)
+    validation = min(max(1, np.sum(different < 0.2) - test), num - 1 - test)
+    split = np.searchsorted([different[test - 1], different[test + validation - 1]], hashes / 2.0**64)  # equal hashes are equal floats
+    return {key: np.flatnonzero(split == which) for which, key in ((2, "train"), (1, "validation"), (0, "test"))}

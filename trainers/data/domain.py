@@ -14,6 +14,7 @@ from zoo import nearest
 
 BINARIZATIONS = ("auto", "dynamic", "stored", "threshold")
 UNIT = 1 << 15
+FULL_SCALE = 1 << 15  # of 16-bit sound: a waveform is on [-1, 1)
 
 
 class Encoding(NamedTuple):
@@ -43,33 +44,59 @@ def binarization(dataset, domain, data_config):
 
 
 def _reads(domain):
-    what = {"binary": "binary images", "levels": f"images of {domain.levels} levels", "tokens": "tokens", "waveform": "waveforms"}
+    things = "images" if len(domain.shape) == 3 else "rows"
+    what = {"binary": f"binary {things}", "levels": f"{things} of {domain.levels} levels", "tokens": f"tokens of a vocabulary of {domain.levels}",
+            "waveform": "waveforms"}
     return what.get(domain.kind) or ("real images" if domain.range else "real points")
+
+
+def _has(dataset):
+    return {"image": "images", "text": "text", "audio": "sound"}.get(dataset.kind) or ("binary rows" if dataset.levels else "real points")
+
+
+def _choose(dataset, domain):
+    """What to choose in the place of a data set of another kind than the model reads; None where it reads the data set's."""
+    image, points = dataset.kind == "image", dataset.kind == "points"
+    fits, advice = {
+        "binary": (image or (points and dataset.levels), "choose a data set of images, or a binary table."),
+        "levels": (image or (points and dataset.levels), "choose a data set of images."),
+        "real": (image, "choose a data set of images.") if domain.range else
+                (points and not dataset.levels, "choose a data set of points, for example toy2d/eight_gaussians."),
+        "tokens": (dataset.kind == "text", "choose a text, for example pysource."),
+        "waveform": (dataset.kind == "audio", "choose a data set of sound, for example tones."),
+    }[domain.kind]
+    return None if fits else advice
 
 
 def check(dataset, domain, data_config):
     """Raises BadInput if a model of this domain can't be given this data set."""
-    wanted = {"binary": "image", "levels": "image", "real": "image" if domain.range else "points"}.get(domain.kind)
-    if wanted != dataset.kind:
-        has = "images" if dataset.kind == "image" else "points"
-        raise BadInput(f"--dataset={dataset.name} has {has} of shape {dataset.shape}, the model reads {_reads(domain)} of shape {tuple(domain.shape)}; "
-                       + ("choose a data set of images." if wanted == "image" else "choose a data set of points, for example toy2d/eight_gaussians."
-                          if wanted else "choose another model."))
+    if advice := _choose(dataset, domain):
+        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)} of shape {dataset.shape}, the model reads {_reads(domain)} of shape {tuple(domain.shape)}; "
+                       + advice)
     if tuple(domain.shape) != tuple(dataset.shape):
         height, width, channels = tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
         sized = height == width and channels == dataset.shape[-1] and dataset.levels == 256
+        flag = f"image_size={height}" if sized else f"length={domain.shape[0]}" if dataset.kind in ("text", "audio") and len(domain.shape) == 1 else None
         raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes {tuple(domain.shape)}; "
-                       + (f"set --config.data.image_size={height}." if sized else "train a model on this data set, or choose one of the model's shape."))
+                       + (f"set --config.data.{flag}." if flag else "train a model on this data set, or choose one of the model's shape."))
+    if domain.kind == "tokens" and domain.levels != dataset.levels:
+        raise BadInput(f"--dataset={dataset.name} has a vocabulary of {dataset.levels} tokens, the model has {domain.levels}; "
+                       f"set --config.model.levels={dataset.levels}.")
     if domain.kind == "levels" and domain.levels > dataset.levels:
-        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model has {domain.levels}; "
+        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels, the model has {domain.levels}; "
                        f"set --config.model.levels={dataset.levels}, or less.")
     if domain.dequantized and domain.levels != dataset.levels:
-        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels a pixel, the model dequantizes {domain.levels}; "
+        raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels, the model dequantizes {domain.levels}; "
                        f"set --config.model.levels={dataset.levels}.")
     if domain.classes and domain.classes != dataset.classes:
         has = f"{dataset.classes} classes" if dataset.classes else "no labels"
         raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {domain.classes}; "
                        + (f"set --config.model.classes={dataset.classes}." if dataset.classes else "leave --config.model.classes out."))
+    features = dataset.features or (dataset.classes and (dataset.classes,))
+    if domain.features and tuple(domain.features) != features:
+        raise BadInput(f"--dataset={dataset.name} has {f'features of shape {features}' if features else 'neither features nor labels'}, the model is conditional "
+                       f"on features of shape {tuple(domain.features)}; "
+                       + (f"set --config.model.features={features}." if features else "leave --config.model.features out."))
     binarization(dataset, domain, data_config)
 
 
@@ -80,7 +107,8 @@ def protocol(dataset, domain, data_config):
                 levels=2 if mode else domain.levels if domain.kind == "levels" else dataset.levels,
                 dequantization="uniform" if domain.kind == "real" and domain.dequantized and dataset.levels else None,
                 range=list(domain.range) if domain.range else None,
-                held_out={split: size for split, size in dataset.sizes.items() if split != "train"})
+                held_out={split: size for split, size in dataset.sizes.items() if split != "train"},
+                **({"rate": dataset.rate} if dataset.rate else {}), **dataset.facts)
 
 
 def encoding(dataset, domain, data_config):
@@ -94,6 +122,10 @@ def encoding(dataset, domain, data_config):
     if domain.kind == "levels":
         same = domain.levels == levels
         return Encoding(False, lambda x, bits: tf.cast(x, tf.int32) if same else tf.cast(x, tf.int32) * domain.levels // levels)
+    if domain.kind == "tokens":
+        return Encoding(False, lambda x, bits: x)
+    if domain.kind == "waveform":
+        return Encoding(False, lambda x, bits: tf.cast(x, tf.float32) * (1.0 / FULL_SCALE))
     if mode == "stored" or dataset.kind == "points":
         return Encoding(False, lambda x, bits: tf.cast(x, tf.float32))
     low, high = domain.range

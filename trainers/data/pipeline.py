@@ -15,6 +15,7 @@ from trainers.data.domain import UNIT, check, encoding
 from trainers.errors import BadInput
 
 CACHE_BYTES = 4 << 30
+PART = 1 << 20  # examples of an epoch that are put in order together
 PHILOX = 1
 MASK = np.uint32(0x7FFF7FFF)  # two numbers of 15 bits a word
 
@@ -46,10 +47,21 @@ def permutation(size, key, epoch, block=0):
 
 
 def visits(size, position, key):
-    """Which examples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of an epoch each, int64 [<= size]."""
-    first, done = position // size, position % size
-    epochs = tf.data.Dataset.range(first, np.iinfo(np.int64).max)
-    return epochs.map(lambda epoch: permutation(size, key, epoch)[tf.where(epoch == first, done, 0):]).prefetch(1)
+    """Which examples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of a part of an epoch each, int64.
+
+    An epoch of more than a million examples, as windows of a long text are, comes in equal parts: part p has every parts-th example from p on.
+    """
+    parts = -(-size // PART)
+    ends = np.cumsum([len(range(part, size, parts)) for part in range(parts)])
+    first = position // size * parts + int(np.searchsorted(ends, position % size, side="right"))
+    done = position % size - int(np.append(0, ends)[first % parts])
+
+    def rest(number):
+        epoch, part = number // parts, number % parts
+        order = part + parts * permutation((size - part + parts - 1) // parts, key, epoch, part)
+        return order[tf.where(number == first, np.int64(done), 0):]
+
+    return tf.data.Dataset.range(first, np.iinfo(np.int64).max).map(rest).prefetch(1)
 
 
 def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None, cache_bytes=CACHE_BYTES):
@@ -71,23 +83,23 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
     if batch_size < 1 or batch_size % workers:
         near = max(1, round(batch_size / workers)) * workers
         raise BadInput(f"--batch_size={batch_size}: a positive multiple of the {workers} workers is needed; the nearest is {near}.")
-    size, how = dataset.require("train"), encoding(dataset, domain, data_config)
+    how = encoding(dataset, domain, data_config)
     rows, first = batch_size // workers, worker * (batch_size // workers)
     order, noise_key = key(seed, "order"), key(seed, "noise")
     numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max if steps is None else start + steps)
 
     def finish(number, x, labels):
         bits = noise(noise_key, number, first, rows, dataset.shape) if how.noisy else None
-        return _element(domain, how.finish(tf.ensure_shape(x, (rows, *dataset.shape)), bits), tf.ensure_shape(labels, [rows]))
+        labels = tf.ensure_shape(labels, (rows, *(dataset.features or ())))
+        return _element(domain, how.finish(tf.ensure_shape(x, (rows, *dataset.shape)), bits), labels)
 
-    if dataset.nbytes("train") <= cache_bytes:
-        x, labels = dataset.tensors("train")
+    if dataset.fits("train", cache_bytes):
+        num, pick = dataset.picks()
+        indices = visits(num, start * batch_size, order).rebatch(batch_size)
 
         def batch(number, index):
-            index = index[first:first + rows]
-            return finish(number, tf.gather(x, index), tf.gather(labels, index))
+            return finish(number, *pick(index[first:first + rows]))
 
-        indices = visits(size, start * batch_size, order).rebatch(batch_size)
         batches = tf.data.Dataset.zip(numbers, indices).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     else:
         records = dataset.source.stream("train", start * batch_size, order)
@@ -108,7 +120,7 @@ def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, li
     size, how = dataset.require(split), encoding(dataset, domain, data_config)
     size = size if limit is None else min(size, limit)
     noise_key = key(seed, f"evaluation {split}")
-    if dataset.nbytes(split) <= cache_bytes:
+    if dataset.fits(split, cache_bytes):
         x, labels = dataset.tensors(split)
         batches = tf.data.Dataset.range(0, size, batch_size).map(
             lambda first: (x[first:tf.minimum(first + batch_size, size)], labels[first:tf.minimum(first + batch_size, size)]))
@@ -130,6 +142,9 @@ def _decoded(dataset, record):
 
 
 def _element(domain, x, labels):
+    """x, with its label or, for a model of features, these: the data set's, or the label's indicator vector."""
+    if domain.features:
+        return x, labels if labels.dtype == tf.float32 else tf.one_hot(labels, domain.features[0])
     return (x, labels) if domain.classes else x
 
 

@@ -1,4 +1,4 @@
-"""TFDS image data sets, and the embedded ones, which are TFDS builders of our own that need no network.
+"""TFDS data sets of images, texts and sound, and the embedded ones, which are TFDS builders of our own that need no network.
 
 A set that is prepared in the data folder is read from there and nothing is fetched. Embedded sets are built in a second or two into the data
 folder, TFDS's default one, or a temporary one, whichever can be written first.
@@ -16,13 +16,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from trainers.data import EMBEDDED, sizes
-from trainers.data.dataset import DataSet
+from trainers.data import EMBEDDED, FILES, audio, sizes, text
+from trainers.data.dataset import DataSet, unused
 from trainers.data.pipeline import permutation
 from trainers.errors import BadInput
 from zoo import nearest
 
-BUILDERS = {"digits": "Digits", "photo_patches": "PhotoPatches", "toy2d": "Toy2d"}  # module of this package -> class
+BUILDERS = {"claw": "Claw", "digits": "Digits", "photo_patches": "PhotoPatches", "pysource": "Pysource", "tones": "Tones",
+            "toy2d": "Toy2d"}  # module of this package -> class
 BLOCK = 4096  # records that are shuffled together
 HOST = "https://storage.googleapis.com"
 
@@ -65,28 +66,35 @@ class StoredSource:
         return x, tf.cast(example[self.label], tf.int32) if self.label else 0
 
 
-def open_stored(name, data_dir, size, validation, log):
+def open_stored(name, data_dir, options, log, tokenizer=None):
     """The `DataSet` of an embedded set's or a TFDS set's name."""
+    size, validation = sizes.parse(options["image_size"] or None), options["validation"]
     builder, name = _embedded(name, data_dir, log) if name.partition("/")[0] in BUILDERS else _tfds(name, data_dir, log)
     info = builder.info
     features = dict(info.features.items())
-    key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), "point" if name.startswith("toy2d/") else None)
+    key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), "point" if name in EMBEDDED and "point" in features else None)
     counts = {split: entry.num_examples for split, entry in info.splits.items()}
-    if key is None or "train" not in counts:
+    is_text = key is None and "audio" not in features and isinstance(features.get("text"), tfds.features.Text)
+    if (key is None and not is_text and "audio" not in features) or "train" not in counts:
         raise BadInput(f"--dataset={name}: it has the features {', '.join(features)} and the splits {', '.join(counts)}; "
-                       "an image and a split train are needed.")
+                       "an image, a text or sound and a split train are needed.")
+    if key is None and not is_text:
+        return audio.open_stored(name, builder, options, log)
+    unused(name, options, ("validation", "tokenizer", "vocabulary", "length") if is_text else ("validation",) if key == "point" else ("validation", "image_size"),
+           "text" if is_text else "points" if key == "point" else "images")
     split_sizes = sizes.hold_out(name, counts, validation)
     ranges = {split: (split, 0, num) for split, num in split_sizes.items()}
     if validation:
         ranges["validation"] = ("train", split_sizes["train"], counts["train"])
     if info.file_format != tfds.core.FileFormat.TFRECORD:
         raise BadInput(f"--dataset={name}: prepared in {builder.data_dir} as {info.file_format.value}; prepare it as tfrecord.")
+    if is_text:
+        return text.windows(name, str(info.version), {split: _text(name, builder, split, *place) for split, place in ranges.items()}, options, log, tokenizer,
+                            dict(hold_out=f"the last {validation} documents for validation" if validation else "the data set's own"))
     label = next((k for k in ((info.supervised_keys or (None, None))[1], "label") if isinstance(features.get(k), tfds.features.ClassLabel)), None)
     classes = features[label].num_classes if label else None
     stored = tuple(features[key].shape)
     if key == "point":
-        if size:
-            raise BadInput(f"{sizes.flag(size)}: --dataset={name} has points; leave it out.")
         source = StoredSource(builder, key, label, ranges, stored)
         return DataSet(name, str(info.version), "points", stored, None, classes, split_sizes, source)
     if features[key].np_dtype != np.uint8 or stored[2] is None:
@@ -111,6 +119,21 @@ def _levels(name, builder, key, label):
     except tf.errors.OpError as error:
         raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
     return 2 if largest <= 1 else 256
+
+
+def _text(name, builder, split, stored, first, end):
+    """A split's documents in stored order, line feeds between them."""
+    if (num_bytes := builder.info.splits[stored].num_bytes) > text.LARGEST:
+        raise BadInput(f"--dataset={name}: split {stored!r} has {num_bytes} bytes, at most {text.LARGEST} are taken.")
+    source = StoredSource(builder, "text", None, {split: (stored, first, end)}, ())
+    try:
+        records = list(source.records(split))
+        documents = [tf.io.parse_single_example(record, {"text": tf.io.FixedLenFeature([], tf.string)})["text"].numpy() for record in records]
+    except tf.errors.OpError as error:
+        raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
+    if len(documents) != end - first:
+        raise BadInput(f"--dataset={name}: split {split!r} has {len(documents)} documents, {end - first} were announced; prepare the data again.")
+    return text.decode(name, b"\n".join(documents))
 
 
 def _embedded(name, data_dir, log):
@@ -174,7 +197,8 @@ def _tfds(name, data_dir, log):
     try:
         parsed, arguments = tfds.core.naming.parse_builder_name_kwargs(name)
     except (ValueError, AssertionError) as error:
-        raise BadInput(f"--dataset={name} is no name of a data set (NAME, NAME/CONFIG, NAME:VERSION or image_folder:PATH); {nearest(name, EMBEDDED)}") from error
+        raise BadInput(f"--dataset={name} is no name of a data set (NAME, NAME/CONFIG, NAME:VERSION, or KIND:PATH with {', '.join(FILES)}); "
+                       f"{nearest(name, EMBEDDED)}") from error
     try:
         return tfds.core.read_only_builder.builder_from_files(str(parsed), data_dir=folder, **arguments), name
     except (tfds.core.DatasetNotFoundError, FileNotFoundError):
@@ -182,15 +206,18 @@ def _tfds(name, data_dir, log):
     known = tfds.list_builders(with_community_datasets=False)
     if str(parsed) not in known:
         close = nearest(str(parsed), [*EMBEDDED, *known])
-        short = close.partition(" Known:")[0] if "did you mean" in close else f"known: {', '.join(EMBEDDED)}, and TFDS's image data sets."
+        names = f"known: {', '.join(EMBEDDED)}, and TFDS's data sets of images, texts and sound."
+        short = close.partition(" Known:")[0] if "did you mean" in close else names
         raise BadInput(f"--dataset={name} is unknown, and not prepared in {folder}; {short}")
     tried = f"--dataset={name}: not prepared in {folder}, and it can't be downloaded:"
     try:
         builder = tfds.builder(name, data_dir=folder)
     except Exception as error:  # whatever TFDS finds wrong with the configuration or the version
         raise BadInput(f"--dataset={name}: {_first_line(error)}") from error
-    if not any(isinstance(feature, tfds.features.Image) for feature in (builder.info.features or {}).values()):
-        raise BadInput(f"--dataset={name} has no images; choose an image data set, for example digits.")
+    features = dict((builder.info.features or {}).items())
+    if not (any(isinstance(feature, tfds.features.Image) for feature in features.values()) or isinstance(features.get("text"), tfds.features.Text)
+            or isinstance(features.get("audio"), tfds.features.Audio)):
+        raise BadInput(f"--dataset={name} has no images, text or sound; choose a data set that has, for example digits.")
     if not (folder / "downloads").exists():  # else what is there may be enough
         _connect(tried)
     log(f"Downloading {name} into {folder}.")

@@ -1,0 +1,130 @@
+"""Text: `text_file:PATH`, `lines:PATH`, and what a data set of TFDS has under the feature `text`.
+
+A long text's examples are windows of T tokens: to train, the window that starts at any token; to evaluate, those that follow one another. A file
+of lines has an example a line, filled up with the end token. Tokens are what the training split's tokenizer gives.
+"""
+
+import hashlib
+import pathlib
+
+import numpy as np
+
+from trainers.data import tokenizers
+from trainers.data.dataset import DataSet, Text, hold_out_by_content, unused
+from trainers.data.pipeline import CACHE_BYTES
+from trainers.errors import BadInput
+
+LENGTH = 64  # tokens of a window, where nothing else is asked for
+LARGEST = 1 << 30  # bytes of a text: it is kept in memory, four bytes a token
+
+
+def open_text_file(name, options, log, tokenizer):
+    """The `DataSet` of `text_file:PATH`: the first 90 % of the characters to train, 5 % for validation, the last 5 % to test."""
+    unused(name, options, ("tokenizer", "vocabulary", "length", "validation"), "a text")
+    _no_validation(name, options, "the last but one 5 % of the text are")
+    text, version = read(name)
+    first, second = len(text) * 90 // 100, len(text) * 95 // 100
+    return windows(name, version, {"train": text[:first], "validation": text[first:second], "test": text[second:]}, options, log, tokenizer,
+                   dict(hold_out="the last 5 % of the characters, validation the 5 % before"))
+
+
+def open_lines(name, options, log, tokenizer):
+    """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % for validation and 10 % to test by their contents."""
+    unused(name, options, ("tokenizer", "vocabulary", "length", "validation"), "lines")
+    _no_validation(name, options, "a tenth of the lines is")
+    text, version = read(name)
+    stored = [line.removesuffix("\r") for line in text.split("\n")]
+    places = [place for place, line in enumerate(stored) if line.strip()]
+    rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines")
+    lines = {split: [stored[places[row]] for row in rows[split]] for split in rows}
+    tokenizer = tokenizer or _make(name, options, lines["train"], log, end=True)
+    if tokenizer.end is None:
+        raise BadInput(f"--dataset={name}: the run's tokenizer has no end token, which lines need.")
+    tokens = {split: _encode(name, tokenizer, split, lines[split], many=True) for split in lines}
+    lengths = {split: np.array([len(line) for line in found]) for split, found in tokens.items()}
+    longest = max(map(np.max, lengths.values())) + 1  # with its end
+    length = options["length"] or int(longest)
+    if length < longest:
+        place = next(places[rows[split][row]] for split, found in lengths.items() for row in np.flatnonzero(found == longest - 1))
+        raise BadInput(f"--config.data.length={length}: line {place + 1} of --dataset={name} has {longest - 1} tokens and an end; "
+                       f"at least {longest} is needed (0: the longest line's).")
+    if len(places) * length * 4 > CACHE_BYTES:
+        raise BadInput(f"--dataset={name}: {len(places)} lines filled up to the {length} tokens of the longest take more than {CACHE_BYTES >> 30} GiB; "
+                       "shorten the longest, or train on windows of text_file:PATH.")
+    cache, streams = {}, {}
+    for split, found in tokens.items():
+        x = np.full((len(found), length), tokenizer.end, np.int32)
+        x[np.arange(length) < lengths[split][:, None]] = np.concatenate(found)
+        cache[split], streams[split] = (x, np.zeros(len(x), np.int32)), x[np.arange(length) <= lengths[split][:, None]]
+    held = Text(tokenizer, streams, {split: sum(len(line.encode()) + 1 for line in found) for split, found in lines.items()}, windows=False)
+    return DataSet(name, version, "text", (length,), tokenizer.size, None, {split: len(found) for split, found in tokens.items()}, cache=cache, text=held,
+                   facts=_facts(held) | dict(hold_out="10 % of the lines by a hash of their contents, validation another 10 %"))
+
+
+def windows(name, version, texts, options, log, tokenizer, facts):
+    """The `DataSet` of {split: text} whose examples are windows."""
+    length = options["length"] or LENGTH
+    tokenizer = tokenizer or _make(name, options, [texts["train"]], log)
+    streams = {split: _encode(name, tokenizer, split, text) for split, text in texts.items()}
+    for split, stream in streams.items():
+        if len(stream) < length:
+            raise BadInput(f"--dataset={name}: split {split!r} has {len(stream)} tokens, a window takes {length}; "
+                           + (f"set --config.data.length={len(stream)}, or less, or give a longer text." if len(stream) else "give a longer text."))
+    held = Text(tokenizer, streams, {split: len(text.encode()) for split, text in texts.items()}, windows=True)
+    sizes = {split: len(stream) // length for split, stream in streams.items()}
+    scored = {split: num * length for split, num in sizes.items()}
+    return DataSet(name, version, "text", (length,), tokenizer.size, None, sizes, text=held, facts=_facts(held) | dict(tokens_in_windows=scored) | facts)
+
+
+def read(name):
+    """(text, version) of the file at the end of `name`. Raises BadInput where it is missing, empty, too large, or no text in UTF-8."""
+    kind, _, path = name.partition(":")
+    if not path:
+        raise BadInput(f"--dataset={name} lacks the path of a file: {kind}:PATH.")
+    path = pathlib.Path(path).expanduser()
+    try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise BadInput(f"--dataset={name}: {path} has {size} bytes, at most {LARGEST} are taken.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"--dataset={name}: {path} can't be read: {error.strerror}; give the path of a text file.") from error
+    return decode(name, content), f"sha256:{hashlib.sha256(content).hexdigest()[:12]}"
+
+
+def decode(name, content):
+    """The text of bytes; a byte order mark is no part of it."""
+    try:
+        text = content.decode("utf-8-sig")
+        place, found = content.find(b"\0"), "a zero byte"
+    except UnicodeDecodeError as error:
+        place, found = error.start, f"the byte 0x{content[error.start]:02x}, which is no UTF-8"
+    if place >= 0:
+        raise BadInput(f"--dataset={name}: has {found} at byte {place} (line {content[:place].count(10) + 1}); a text in UTF-8 is needed.")
+    if not text.strip():
+        raise BadInput(f"--dataset={name}: the text is empty.")
+    return text
+
+
+def _no_validation(name, options, what):
+    if options["validation"]:
+        raise BadInput(f"--config.data.validation={options['validation']}: {what} the validation split of --dataset={name} already; leave it 0.")
+
+
+def _make(name, options, texts, log, end=False):
+    tokenizer = tokenizers.make(options["tokenizer"], options["vocabulary"], texts, end)
+    if tokenizer.size < options["vocabulary"]:
+        log(f"--dataset={name}: no pair of tokens is left that occurs twice, so the vocabulary has {tokenizer.size} in place of {options['vocabulary']}.")
+    return tokenizer
+
+
+def _encode(name, tokenizer, split, text, many=False):
+    try:
+        return tokenizer.encode_all(text) if many else tokenizer.encode(text)
+    except BadInput as error:
+        raise BadInput(f"--dataset={name}: split {split!r}: {error}; set --config.data.tokenizer=bytes, which knows every text.") from error
+
+
+def _facts(text):
+    counts = {split: len(stream) for split, stream in text.streams.items()}
+    return dict(tokenizer=text.tokenizer.describe(), tokens=counts, text_bytes=dict(text.num_bytes),
+                bytes_per_token={split: text.num_bytes[split] / max(num, 1) for split, num in counts.items()})
