@@ -8,8 +8,7 @@ import time
 
 import tensorflow as tf
 
-from trainers import checkpoints, plots, showing, strategies
-from trainers.engine import Engine
+from trainers import checkpoints, fitting, plots, showing, strategies
 from trainers.errors import BadInput
 from trainers.reporting import Reporter
 from trainers.selection import Selection
@@ -41,7 +40,7 @@ class Loop:
 
     def __init__(self, make_model, plain, data, config, seed, strategy, workdir, options):
         self.plain, self.data, self.config, self.workdir, self.options = plain, data, config, workdir, options
-        self.engine = Engine(make_model, config, strategy, seed, options.jit)
+        self.engine = fitting.engine(plain, make_model, config, strategy, seed, options.jit)
         self.strategy, self.seed = strategy, random.seed(seed)
         self.worker, self.workers = strategies.workers(strategy)
         self.chief = self.worker == 0

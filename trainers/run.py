@@ -5,8 +5,7 @@ import dataclasses
 import keras
 import ml_collections
 
-from trainers import checkpoints, config as configs, showing
-from trainers.engine import Engine
+from trainers import checkpoints, config as configs, fitting, showing
 from trainers.errors import BadInput
 from trainers.selection import Selection
 from trainers.workdir import Workdir
@@ -52,7 +51,7 @@ def load(path, log=print):
     except (KeyError, TypeError) as error:
         raise BadInput(f"{workdir.config}: is not the description of a run: {error} is missing.") from None
     model = plain_model(name, config, shape)
-    engine = Engine(lambda: model, config, tf.distribute.get_strategy(), description["seed"])
+    engine = fitting.engine(model, lambda: model, config, tf.distribute.get_strategy(), description["seed"])
     seconds = tf.Variable(0.0, dtype=tf.float64)
     selection = Selection(config, model.weights)
     saved = checkpoints.Checkpoints(workdir.checkpoints, engine.state() | selection.state() | {"seconds": [seconds]}, log=log)

@@ -24,7 +24,8 @@ _SHOWN = 8  # samples whose features are those of training examples
 
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
-    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., a TFDS name, or image_folder:PATH.",
+    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., pysource, tones, a TFDS name, or KIND:PATH "
+                        "with KIND one of image_folder, lines, table, text_file, wav_folder.",
                         flag_values=options)
     flags.DEFINE_string("workdir", None, "Folder of the run; runs/MODEL-DATASET if not given.", flag_values=options)
     flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data sets; nothing is downloaded for those that are there.",
@@ -58,10 +59,11 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers import config as configs, records, showing
+    from trainers import config as configs, fitting, records, showing
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
     from trainers.workdir import Workdir
+    from zoo.density.fitted import FittedModel
 
     config = options.config
     for name in ("steps", "batch_size"):
@@ -78,7 +80,7 @@ def main(options):
     if options.virtual_devices and options.strategy != "mirrored":
         raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
-    dataset = open_dataset(_absolute(options.dataset), data_dir, config.data.image_size or None, config.data.validation)
+    dataset = open_dataset(_absolute(options.dataset), data_dir, config.data)
     plain = _check(options, config, dataset, configs, check)
     looks = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
     if (flag := next((flag for flag, every in looks.items() if every), None)) and not dataset.sizes.get("validation"):
@@ -90,11 +92,13 @@ def main(options):
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
         mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
         versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
+    if isinstance(plain, FittedModel):
+        description["data"] |= fitting.protocol(dataset, plain.domain, config.data)
     with workdir.locked(worker):
         if worker == 0:
-            changed = workdir.claim(description, free=_FREE)
-            if getattr(dataset, "tokenizer", None):
+            if dataset.tokenizer:
                 workdir.write_tokenizer(dataset.tokenizer.to_dict())
+            changed = workdir.claim(description, free=_FREE)
             print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in {workdir.path}\n{configs.as_flags(config)}", flush=True)
             for key, (before, now) in changed.items():
                 if key.startswith("config.") and before is not None:
@@ -104,6 +108,8 @@ def main(options):
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
             validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
             medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed))
+        if isinstance(plain, FittedModel):
+            data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
 
 
@@ -115,22 +121,41 @@ def _condition(dataset, domain, config, seed):
 
 
 def _absolute(dataset):
-    """The data set's name, an image folder's path made absolute, so that a run can be evaluated from anywhere."""
+    """The data set's name, the path of the user's own made absolute, so that a run can be evaluated from anywhere."""
+    from trainers.data import FILES
+
     kind, _, path = dataset.partition(":")
-    return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind == "image_folder" else dataset
+    return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind in FILES and path else dataset
 
 
 def _check(options, config, dataset, configs, check):
     """Makes the plain model, and checks it, the recipe and the data set against one another before anything is written."""
     import keras
 
+    from trainers import fitting
     from trainers.run import plain_model
+    from zoo.density.fitted import FittedModel
 
     keras.utils.set_random_seed(options.seed % 2**32)
+    _take_vocabulary(config, dataset)
     plain = plain_model(options.model, config, dataset.shape)
+    if isinstance(plain, FittedModel):
+        plain = fitting.prepare(options, config, dataset, plain, lambda: plain_model(options.model, config, dataset.shape))
     configs.check(config, [player.name for player in plain.players()])
     check(dataset, plain.domain, config.data)
     return plain
+
+
+def _take_vocabulary(config, dataset):
+    """Gives a model of tokens the data set's vocabulary and end: the tokenizer's, whatever the recipe says."""
+    from trainers.errors import BadInput
+
+    for key, value in (("levels", dataset.levels), ("end", dataset.tokenizer.end)) if dataset.tokenizer else ():
+        if key in config.model:
+            if any(argument.split("=")[0] == f"--config.model.{key}" for argument in sys.argv) and config.model[key] != value:
+                raise BadInput(f"--config.model.{key}={config.model[key]}: the tokenizer of --dataset={dataset.name} says {value}; leave it out, "
+                               "or choose another --config.data.tokenizer or --config.data.vocabulary.")
+            config.model[key] = value
 
 
 def _train(options, config, dataset, plain, data, strategy, workdir, description):
