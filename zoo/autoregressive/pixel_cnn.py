@@ -8,10 +8,10 @@ import keras
 import tensorflow as tf
 
 from zoo.autoregressive import raster
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.layers.masked_convolution import MaskedConv2D
-from zoo.model import Domain, image_shape
+from zoo.model import image_shape
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -28,7 +28,7 @@ class ResidualBlock(keras.layers.Layer):
         return h + self.expand(tf.nn.relu(u if bias is None else u + bias))
 
 
-class PixelCNN(Autoregressive):
+class PixelCNN(PixelModel):
     """log p(x) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}): red, then green given red, then blue given both.
 
     Args:
@@ -67,14 +67,6 @@ class PixelCNN(Autoregressive):
         return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks, kernel_size=self.kernel_size,
                     block_kernel_size=self.block_kernel_size, head_channels=self.head_channels, classes=self.classes)
 
-    @property
-    def domain(self):
-        return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels, classes=self.classes)
-
-    @property
-    def passes(self):
-        return self.shape[-1]  # a channel sees those before it
-
     def parameters(self, x, condition=None, seed=None):
         """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
         h = self.first(pixels.centre(x, self.levels))
@@ -84,15 +76,6 @@ class PixelCNN(Autoregressive):
         for layer in self.head:
             h = layer(tf.nn.relu(h))
         return self._per_pixel(tf.cast(h, tf.float32))
-
-    def distribution(self, parameters):
-        return pixels.pixels(parameters, self.levels)
-
-    def noise(self, seeds):
-        return pixels.noise_rows(seeds, self.shape, self.levels)
-
-    def from_noise(self, parameters, noise):
-        return pixels.from_noise(parameters, noise, self.levels)
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
@@ -116,10 +99,6 @@ class PixelCNN(Autoregressive):
             return self._per_pixel(h), [features]
 
         return raster.generate(column, memories, self.shape, self.levels, noise, self._class_biases(condition), x, known)
-
-    def _per_pixel(self, h):
-        """[..., channels * parameters] -> [..., channels] or [..., channels, levels]."""
-        return h if self.levels == 2 else tf.reshape(h, [*tf.unstack(tf.shape(h))[:-1], self.shape[-1], self.levels])
 
     def _class_biases(self, condition):
         """What the class adds in the blocks, [batch, blocks * h], or None."""

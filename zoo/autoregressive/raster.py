@@ -5,6 +5,9 @@ read the same neighbours share a `Memory`: what the earlier pixels contribute to
 that the mask lets through, and one product. A kernel looks only a few columns to the right in the rows above, so that pixel (i, j) can be
 drawn as soon as (i - 1, j + lag - 1) is: step t of the loop draws all pixels with j + lag * i = t, at most ceil(width / lag) of them.
 The distribution, and with the same noise the image, is that of one pixel at a time.
+
+A network that sees all of the rows above has no such lag: `generate_by_rows` computes what a row reads of them when it begins, for all columns
+at once, and then draws the row from left to right.
 """
 
 from collections.abc import Sequence
@@ -62,7 +65,24 @@ def by_pixel(t):
     return tf.transpose(t, [1, 0, *range(2, t.shape.rank)])
 
 
-def generate(column, memories, shape, levels, noise, context=None, x=None, known=None):
+def by_channel(network, noise, channels, levels, given):
+    """Draws pixels [N, channels], each channel given those before it: red, then green, then blue.
+
+    network: centred pixels [N, channels] -> (logits, anything else), of which the last channel's is returned. given: (x, known) at these pixels, or None.
+    """
+    pixel = tf.zeros([tf.shape(noise)[0], channels], tf.float32 if levels == 2 else tf.int32)
+    for channel in range(channels):
+        logits, rest = network(pixels.centre(pixel, levels))
+        drawn = _stands(pixels.from_noise(logits, noise, levels), given)
+        pixel = tf.where(tf.range(channels) == channel, drawn, pixel) if channels > 1 else drawn
+    return pixel, rest
+
+
+def _stands(drawn, given):
+    return drawn if given is None else tf.where(given[1], given[0], drawn)
+
+
+def generate(column, memories, shape, levels, noise, context=None, x=None, known=None, draw=None, dtype=None):
     """Draws images [batch, height, width, channels], each pixel given those before it.
 
     Args:
@@ -72,14 +92,18 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
         memories: the first one, with L = 1 and C = channels, remembers the centred image.
         shape: (height, width, channels).
         levels: values of a pixel.
-        noise: of `pixels.noise_rows`.
+        noise: of `pixels.noise_rows`, or what `draw` reads: tensors [batch, height, width, ...].
         context: [batch, n], what else the network reads, the same at all pixels (for the column [N, n]); None if there is nothing.
         x, known: an image, and bool [batch, height, width]: where true, the image's pixels stand.
+        draw: (parameters, noise) -> whole pixels [N, channels]: then the network is evaluated once a pixel, with zeros for `pixel`, and gives the
+            parameters; None: `pixels.from_noise`, channel after channel.
+        dtype: the domain's; None: float32 for two levels, int32 for more.
     """
     height, width, channels = shape
+    dtype = dtype or (tf.float32 if levels == 2 else tf.int32)
     schedule = Schedule(height, width, [o for m in memories for o in m.offsets])
-    slots, batch = schedule.slots, tf.shape(noise)[0]
-    noise, drawn_at = by_pixel(noise), tf.constant(schedule.pixel)
+    slots, batch = schedule.slots, tf.shape(tf.nest.flatten(noise)[0])[0]
+    noise, drawn_at = tf.nest.map_structure(by_pixel, noise), tf.constant(schedule.pixel)
     context = None if context is None else tf.tile(context, [slots, 1])
     if known is not None:
         x, known = by_pixel(x), by_pixel(known[..., None])
@@ -108,17 +132,69 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
 
     def body(step, image, stores):
         seen = [recall(m, s, t[step]) for m, s, t in zip(memories, stores, tables)]
-        pixel = tf.zeros([slots * batch, channels], image.dtype)
-        for channel in range(channels):
-            logits, features = column(seen, pixels.centre(pixel, levels), context)
-            drawn = pixels.from_noise(logits, at(noise, step), levels)
-            drawn = drawn if known is None else tf.where(at(known, step), at(x, step), drawn)
-            pixel = tf.where(tf.range(channels) == channel, drawn, pixel) if channels > 1 else drawn
+        given = None if known is None else (at(x, step), at(known, step))
+        its_noise = tf.nest.map_structure(lambda t: at(t, step), noise)
+        if draw is None:
+            pixel, features = by_channel(lambda pixel: column(seen, pixel, context), its_noise, channels, levels, given)
+        else:
+            parameters, features = column(seen, tf.zeros([slots * batch, channels]), context)
+            pixel = _stands(draw(parameters, its_noise), given)
         features = [[pixels.centre(pixel, levels)], *features]
         return step + 1, image.write(step, pixel), [remember(s, r, step, f) for s, r, f in zip(stores, rings, features)]
 
-    image = tf.TensorArray(tf.float32 if levels == 2 else tf.int32, schedule.steps, element_shape=[None, channels])
+    image = tf.TensorArray(dtype, schedule.steps, element_shape=[None, channels])
     stores = [store(m, r) for m, r in zip(memories, rings)]
     _, image, _ = tf.while_loop(lambda step, *_: step < schedule.steps, body, (0, image, stores))
     image = tf.gather(tf.reshape(image.stack(), [schedule.steps * slots, -1, channels]), schedule.position)  # [pixels, batch, channels]
     return tf.reshape(tf.transpose(image, [1, 0, 2]), [-1, *shape])
+
+
+def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, known=None):
+    """Draws images [batch, height, width, channels] row by row, what is read of the rows above being computed once a row.
+
+    Args:
+        begin: (above, kept, memory) -> (here, memory): what a row reads of those above it. above: the last `reach[0]` rows of the centred image,
+            [batch, reach[0], width, channels]; kept: [batch, width, n], what `column` kept of the row above; here: [batch, width, m].
+        column: (left, here, pixel, state) -> (logits, state, kept): the network at one pixel of each image. left: the `reach[1]` centred pixels to the
+            left side by side, [batch, reach[1] * channels]; here: the pixel's [batch, m]; pixel: [batch, channels], centred, of which channel c may see
+            those before c; state: a structure of tensors passed from pixel to pixel; kept: [batch, n]. Logits are as in `generate`.
+        start: (memory, state, kept) of the first row's first pixel, zeros for whatever lies outside of the image.
+        reach: rows above and columns to the left of which the image itself is read.
+        shape, levels, noise, x, known: as in `generate`.
+    """
+    height, width, channels = shape
+    batch = tf.shape(noise)[0]
+    noise = by_pixel(noise)
+    if known is not None:
+        x, known = by_pixel(x), by_pixel(known[..., None])
+    memory, first, kept = start
+    dtype = tf.float32 if levels == 2 else tf.int32
+
+    def draw_row(row, image, above, kept, memory):
+        here, memory = begin(above, kept, memory)
+        here = tf.transpose(here, [1, 0, 2])  # [width, batch, m]
+
+        def draw_pixel(i, image, line, left, state):
+            place = row * width + i
+            given = None if known is None else (x[place], known[place])
+            pixel, (state, keep) = by_channel(lambda pixel: _regroup(column(left, here[i], pixel, state)), noise[place], channels, levels, given)
+            centred = pixels.centre(pixel, levels)
+            left = tf.concat([left[:, channels:], centred], -1)
+            return i + 1, image.write(place, pixel), line.write(i, tf.concat([centred, keep], -1)), left, state
+
+        line = tf.TensorArray(tf.float32, width, element_shape=[None, channels + kept.shape[-1]])
+        left = tf.zeros([batch, reach[1] * channels])
+        _, image, line, *_ = tf.while_loop(lambda i, *_: i < width, draw_pixel, (0, image, line, left, first))
+        line = tf.transpose(line.stack(), [1, 0, 2])  # [batch, width, channels + n]
+        above = tf.concat([above[:, 1:], line[:, None, :, :channels]], 1)
+        return row + 1, image, above, line[..., channels:], memory
+
+    image = tf.TensorArray(dtype, height * width, element_shape=[None, channels])
+    loop = (0, image, tf.zeros([batch, reach[0], width, channels]), kept, memory)
+    image = tf.while_loop(lambda row, *_: row < height, draw_row, loop)[1]
+    return tf.reshape(tf.transpose(image.stack(), [1, 0, 2]), [-1, *shape])
+
+
+def _regroup(result):
+    logits, *rest = result
+    return logits, rest

@@ -1,0 +1,144 @@
+"""Gated PixelCNN: two stacks of convolutions, one over all rows above and one along the row, so that no pixel before is out of sight.
+
+A. van den Oord, N. Kalchbrenner, O. Vinyals, L. Espeholt, A. Graves, K. Kavukcuoglu, Conditional Image Generation with PixelCNN Decoders, 2016,
+arXiv:1606.05328. A stack of masked convolutions (`pixel_cnn`) has a blind spot, a wedge to the right above the pixel. Here the vertical stack needs
+no mask, since it is a row late, and feeds the horizontal stack at every layer. Both are gated, and a class or an embedding moves every gate.
+"""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from zoo.autoregressive import raster
+from zoo.autoregressive.pixel_model import PixelModel
+from zoo.distributions import pixels
+from zoo.layers.gated_convolution import HorizontalConv, VerticalConv, dense, gated
+from zoo.layers.masked_convolution import MaskedConv2D
+from zoo.model import image_shape
+
+
+class GatedLayer(keras.layers.Layer):
+    """z = W_n * v; v' = gated(z + V_v h); u' = u + W_1 gated(W_k * u + W_l z + V_u h), without the residual in the first layer (figure 2)."""
+
+    def __init__(self, channels, kernel_size, kind, groups, **kwargs):
+        super().__init__(**kwargs)
+        self.residual = kind == "B"
+        self.vertical = VerticalConv(2 * channels, kernel_size, shift=kind == "A")
+        self.link = keras.layers.Conv2D(2 * channels, 1, use_bias=False)
+        self.horizontal = HorizontalConv(channels, kernel_size, kind, groups, gates=2)
+        self.out = MaskedConv2D(channels, 1, "B", groups)
+
+    def call(self, v, u, v_bias=None, u_bias=None):
+        """(v', u') of both stacks' maps; the biases are what the condition adds to their gates, [batch, 2 channels]."""
+        z = self.vertical(v)
+        y = self.out(gated(_add(self.horizontal(u) + self.link(z), u_bias)))
+        return gated(_add(z, v_bias)), u + y if self.residual else y
+
+
+def _add(z, bias):
+    """z [batch, ..., n] with the bias [batch, n] of its row, if there is one."""
+    return z if bias is None else z + tf.reshape(bias, [-1, *[1] * (z.shape.rank - 2), bias.shape[-1]])
+
+
+class GatedPixelCNN(PixelModel):
+    """log p(x | h) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}, h), every p a function of all that comes before.
+
+    Args:
+        shape: (height, width, channels) of an image.
+        levels: values of a pixel; 2 gives Bernoulli pixels, more give Categorical ones.
+        channels: features of each stack, p in the paper.
+        blocks: number of gated layers after the first.
+        kernel_size: n of the first layer, which does not see the pixel itself (odd).
+        block_kernel_size: n of the other layers (odd).
+        head_channels: features of the first of the two 1x1 convolutions that end in the logits.
+        classes: number of class labels to condition on; None: unconditional, or on features.
+        features: shape of a real-valued condition, an embedding h, as (n,); None: none.
+
+    Raises:
+        ValueError: if `shape` is not an image's, a number is too small, a kernel size is even or below 3, there are both classes and features,
+            or an image channel gets no feature.
+    """
+
+    def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=10, kernel_size=7, block_kernel_size=3, head_channels=32,
+                 classes=None, features: tuple | None = None, **kwargs):
+        super().__init__(**kwargs)
+        if levels < 2 or blocks < 1 or head_channels < 1 or (classes is not None and classes < 1):
+            raise ValueError(f"levels must be at least 2; blocks, head_channels and classes 1, found {levels}, {blocks}, {head_channels} and {classes}.")
+        if min(kernel_size, block_kernel_size) < 3:
+            raise ValueError(f"kernel_size and block_kernel_size must be at least 3, found {kernel_size} and {block_kernel_size}.")
+        if classes and features:
+            raise ValueError(f"the condition is a class or features, not both, found {classes} classes and features of shape {tuple(features)}.")
+        self.shape, self.levels, self.channels, self.blocks = image_shape(shape), levels, channels, blocks
+        self.kernel_size, self.block_kernel_size, self.head_channels = kernel_size, block_kernel_size, head_channels
+        self.classes, self.features = classes, tuple(features) if features else None
+        colours = self.shape[-1]
+        self.stack = [GatedLayer(channels, kernel_size, "A", colours)]
+        self.stack += [GatedLayer(channels, block_kernel_size, "B", colours) for _ in range(blocks)]
+        self.head = [MaskedConv2D(n, 1, "B", colours) for n in (head_channels, colours * (1 if levels == 2 else levels))]
+        condition = classes or math.prod(self.features or ())
+        gates = 2 * (2 * blocks + 1) * channels  # of both stacks; the last layer's vertical one has no reader
+        self.condition_kernel = self.add_weight((condition, gates), "random_normal", name="condition_kernel") if self.domain.conditional else None
+        self.build()
+
+    def get_config(self):
+        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks, kernel_size=self.kernel_size,
+                    block_kernel_size=self.block_kernel_size, head_channels=self.head_channels, classes=self.classes, features=self.features)
+
+    def parameters(self, x, condition=None, seed=None):
+        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}, h): `pixels` says their shape."""
+        v = u = pixels.centre(x, self.levels)
+        for layer, bias in zip(self.stack, self._biases(condition)):
+            v, u = layer(v, u, *bias)
+        for layer in self.head:
+            u = layer(tf.nn.relu(u))
+        return self._per_pixel(tf.cast(u, tf.float32))
+
+    @tf.function(reduce_retracing=True)
+    def generate(self, noise, condition=None, x=None, known=None):
+        """Draws row by row (`raster`): the vertical stack once a row, the horizontal one once a pixel; in float32 whatever the dtype policy."""
+        _, width, colours = self.shape
+        biases = self._biases(condition)
+        horizontal, out = [layer.horizontal.matrices() for layer in self.stack], [layer.out.matrices() for layer in self.stack]
+        head = [layer.matrices() for layer in self.head]
+        half, batch = self.block_kernel_size // 2, tf.shape(noise)[0]
+
+        def begin(above, kept, memory):
+            """Each layer's gates but for what the horizontal stack itself adds, [batch, width, layers * 2 channels]; memory: of v, the rows before."""
+            here, rows = [], []
+            for number, (layer, (v_bias, u_bias)) in enumerate(zip(self.stack, biases)):
+                z = layer.vertical.row(above)  # [batch, width, 2 channels]
+                here.append(_add(tf.nn.conv1d(z, tf.convert_to_tensor(layer.link.kernel)[0], 1, "VALID"), u_bias))
+                if number < self.blocks:
+                    above = tf.concat([memory[number], gated(_add(z, v_bias))[:, None]], 1)
+                    rows.append(above[:, 1:])
+            return tf.concat(here, -1), rows
+
+        def column(left, here, pixel, state):
+            u, seen, features = pixel, [left, *state], []
+            for number, (here, before) in enumerate(zip(tf.split(here, self.blocks + 1, -1), seen)):
+                y = dense(gated(dense(tf.concat([before, u], -1), horizontal[number]) + here), out[number])
+                if number:
+                    features.append(tf.concat([before[:, self.channels:], u], -1) if half > 1 else u)
+                u = u + y if number else y
+            for layer in head:
+                u = dense(tf.nn.relu(u), layer)
+            return self._per_pixel(u), features, tf.zeros([batch, 0])
+
+        memory = [tf.zeros([batch, half, width, self.channels])] * self.blocks
+        start = memory, [tf.zeros([batch, half * self.channels])] * self.blocks, tf.zeros([batch, width, 0])
+        reach = self.kernel_size // 2 + 1, self.kernel_size // 2
+        return raster.generate_by_rows(begin, column, start, reach, self.shape, self.levels, noise, x, known)
+
+    def _biases(self, condition):
+        """V h of every layer's vertical and horizontal gates, [batch, 2 channels] each, None where there is none."""
+        self.domain.require(condition)
+        if condition is None:
+            return [(None, None)] * (self.blocks + 1)
+        kernel = tf.convert_to_tensor(self.condition_kernel)
+        if self.classes:  # the factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there isn't
+            h = tf.gather(1.0 * kernel, condition)
+        else:
+            h = tf.matmul(tf.reshape(condition, [-1, kernel.shape[0]]), kernel)
+        *gates, last = tf.split(h, 2 * self.blocks + 1, axis=-1)
+        return [*zip(gates[::2], gates[1::2]), (None, last)]
