@@ -29,14 +29,17 @@ demo: $(INSTALLED)
 	@echo "export    runs/demo/export/1 (a SavedModel for TensorFlow Serving)"
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 	$(BIN)/python -m tests.mutations
 
+# Side by side with PyTorch and with the textbook samplers; an hour or so, on a machine that does nothing else.
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks.sampling
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
+	$(BIN)/python -m benchmarks.training --out=benchmarks/TRAINING.md
+	$(BIN)/python -m benchmarks.sampling --out=benchmarks/SAMPLING.md
 	$(BIN)/python -m benchmarks.overhead
 
 clean:

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 
 @tf.function(reduce_retracing=True)
-def naive_sample(model, noise, condition=None, x=None, known=None):
-    """What `model.generate` draws from the same arguments, by a full forward pass for every place and each of its passes."""
+def naive_sample(model, noise, condition=None, x=None, known=None, steps=None):
+    """What `model.generate` draws from the same arguments, by a full forward pass for every place and each of its passes; `steps`: only so many."""
     domain = model.domain
     size = math.prod(domain.places)
     order = tf.constant(model.order, tf.int32)
@@ -22,4 +22,5 @@ def naive_sample(model, noise, condition=None, x=None, known=None):
         return i + 1, tf.where(places == order[i // model.passes], new, drawn)
 
     shape = tf.TensorShape([None, *domain.shape])
-    return tf.while_loop(lambda i, _: i < size * model.passes, step, (0, start), shape_invariants=(tf.TensorShape([]), shape))[1]
+    steps = size * model.passes if steps is None else steps
+    return tf.while_loop(lambda i, _: i < steps, step, (0, start), shape_invariants=(tf.TensorShape([]), shape))[1]

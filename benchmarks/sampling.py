@@ -1,49 +1,102 @@
-"""Cached against naive sampling of PixelCNN: both compiled without XLA, on the same noise, in one run.
+"""Cached against naive sampling: both compiled without XLA, on the same noise, in one run.
 
-The naive sampler evaluates the network on the whole images once for every pixel and channel.
+    python -m benchmarks.sampling [NAME ...] [--out=benchmarks/SAMPLING.md]
 
-    python -m benchmarks.sampling --rows 16 --blocks 15 --channels 32
+The naive sampler evaluates the whole network once for every place (and channel). Where that takes minutes, so many steps of it are timed and the rest
+is a multiplication; the table says so. WaveNet's is given a window of the receptive field, not the whole sound.
 """
 
 import argparse
-import json
+import math
+import pathlib
 import statistics
 import time
 
+import keras
 import tensorflow as tf
 
 import zoo
 from benchmarks.naive import naive_sample
 from zoo import random
 
+# What is drawn: the model's arguments, the ratio to reach, and what the naive side has in the place of its own shape.
+_IMAGE = dict(shape=(28, 28, 1))
+CASES = {
+    "fvsbn": (_IMAGE, None, {}),
+    "nade": (_IMAGE | dict(hidden=500), None, {}),
+    "made": (_IMAGE | dict(hidden=(500,)), None, {}),
+    "pixel_cnn": (_IMAGE, 100, {}),
+    "gated_pixel_cnn": (_IMAGE, 100, {}),
+    "row_lstm": (_IMAGE, None, {}),
+    "diagonal_bilstm": (_IMAGE, None, {}),
+    "pixel_cnn_pp": (dict(shape=(32, 32, 3), levels=256), 100, {}),
+    "pixel_snail": (_IMAGE, 100, {}),
+    "image_gpt": (_IMAGE, 100, {}),
+    "wavenet": (dict(shape=(8000,)), 100, dict(shape=(1024,))),
+    "gpt": (dict(shape=(256,), levels=65), 10, {}),
+}
+_AT_MOST = 20.0  # seconds of the naive sampler that are run whole
+
 
 def seconds(function):
     start = time.perf_counter()
-    function().numpy()
+    tf.nest.flatten(function())[0].numpy()
     return time.perf_counter() - start
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Cached against naive sampling of PixelCNN.")
-    parser.add_argument("--rows", type=int, default=16, help="images drawn at once")
-    parser.add_argument("--shape", type=int, nargs=3, default=(28, 28, 1), help="height, width and channels of an image")
-    parser.add_argument("--levels", type=int, default=2)
-    parser.add_argument("--blocks", type=int, default=15)
-    parser.add_argument("--channels", type=int, default=32, help="features between blocks, 2h")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each; the cached sampler runs ten times as often")
-    arguments = parser.parse_args()
-    model = zoo.create("pixel_cnn", shape=tuple(arguments.shape), levels=arguments.levels, blocks=arguments.blocks, channels=arguments.channels)
-    seeds = random.rows(random.seed(0), arguments.rows)
+def compare(name, rows, repeats):
+    """A row of the table."""
+    arguments, bar, window = CASES[name]
+    keras.utils.set_random_seed(0)
+    model = zoo.create(name, **arguments)
+    textbook = model
+    if window:
+        textbook = zoo.create(name, **(arguments | window))
+        textbook.set_weights(model.get_weights())
+    seeds = random.rows(random.seed(0), rows)
+    steps = math.prod(model.domain.places) * model.passes
     sample = tf.function(model.sample)
-    # Noise is part of both.
-    naive = tf.function(lambda seeds: naive_sample(model, model.noise(seeds)))
-    differing = int(tf.math.count_nonzero(sample(seeds) != naive(seeds)))
-    cached, slow = [], []
-    for _ in range(arguments.repeats):  # in turns: what else the machine does meets both
-        slow.append(seconds(lambda: naive(seeds)))
-        cached += [seconds(lambda: sample(seeds)) for _ in range(10)]
-    fast, slow = statistics.median(cached), statistics.median(slow)
-    print(json.dumps(dict(**vars(arguments), cached_seconds=fast, naive_seconds=slow, ratio=slow / fast, differing_pixels=differing)))
+    naive = tf.function(lambda number: naive_sample(textbook, textbook.noise(seeds), steps=number))
+    drawn = sample(seeds)
+    naive(tf.constant(1))
+    few = max(2, min(steps, math.prod(textbook.domain.places), 8))
+    each = seconds(lambda: naive(tf.constant(few))) / few
+    whole = not window and each * steps < _AT_MOST
+    if not whole:
+        few = max(few, min(steps, int(5.0 / each)))
+    differing = int(tf.math.count_nonzero(drawn != naive(tf.constant(steps)))) if whole else None
+    fast, slow = [], []
+    for _ in range(repeats):  # in turns: what else the machine does meets both
+        slow.append(seconds(lambda: naive(tf.constant(steps if whole else few))) * (1 if whole else steps / few))
+        fast += [seconds(lambda: sample(seeds)) for _ in range(3)]
+    fast, slow = statistics.median(fast), statistics.median(slow)
+    return dict(model=name, rows=rows, shape=arguments["shape"], weights=model.count_params(), cached_seconds=fast, naive_seconds=slow, ratio=slow / fast,
+                bar=bar, naive="whole" if whole else f"{few} of {steps} steps", differing=differing)
+
+
+def table(rows):
+    lines = ["| model | drawn | weights | cached, s | naive, s | ratio | bar | naive run | entries that differ |", "|---|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        lines.append(f"| `{r['model']}` | {r['rows']} x {'x'.join(map(str, r['shape']))} | {r['weights']:,} | {r['cached_seconds']:.3g} | "
+                     f"{r['naive_seconds']:.3g} | **{r['ratio']:.0f}** | {r['bar'] or ''} | {r['naive']} | {'' if r['differing'] is None else r['differing']} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Cached against naive sampling.")
+    parser.add_argument("names", nargs="*", help=f"models, of {', '.join(CASES)}; all if none")
+    parser.add_argument("--rows", type=int, default=16, help="examples drawn at once")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of the naive sampler; the cached one runs three times as often")
+    parser.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(CASES):
+        parser.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(CASES)}")
+    rows = []
+    for name in arguments.names or CASES:
+        rows.append(compare(name, arguments.rows, arguments.repeats))
+        print(table(rows[-1:]).splitlines()[-1], flush=True)
+    if arguments.out:
+        arguments.out.write_text(table(rows))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""Training throughput beside the peers, each model in a process of its own, the two sides in turns in one run.
+
+    python -m benchmarks.training [NAME ...]                   a table on the screen
+    python -m benchmarks.training --out=benchmarks/TRAINING.md    and into a file
+
+A step is the loss, its gradient and Adam on one batch of random data that is already there. What is quoted is the median step, its ratio in every
+round, and the peak memory of the whole process, libraries included.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+from benchmarks.shapes import SHAPES
+
+
+def ours(name, seconds, jit):
+    """Trains the zoo's model for some seconds in this process; prints a line of JSON."""
+    import keras
+    import tensorflow as tf
+
+    import zoo
+    from tests import cases
+    from zoo import random
+    from zoo.model import losses_and_gradients
+
+    shape = SHAPES[name]
+    keras.utils.set_random_seed(0)
+    model = zoo.create(name, **shape.arguments)
+    player, = model.players()
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(list(player.weights))
+    batch = cases.batch(model, shape.batch)
+
+    def gradients(seed):
+        terms, found = losses_and_gradients(player, batch, seed)
+        return tf.reduce_mean(tf.add_n(list(terms.values()))), found
+
+    gradients = tf.function(gradients, jit_compile=True) if jit else gradients
+
+    @tf.function
+    def step(number):
+        value, found = gradients(random.fold_in(random.seed(0), number))
+        optimizer.apply(found, list(player.weights))
+        return value
+
+    number = 0
+    for number in range(2):
+        step(tf.constant(number)).numpy()
+    times, began = [], time.perf_counter()
+    while time.perf_counter() - began < seconds or len(times) < 3:
+        start, number = time.perf_counter(), number + 1
+        step(tf.constant(number)).numpy()
+        times.append(time.perf_counter() - start)
+    print(json.dumps(dict(seconds=statistics.median(times), steps=len(times), weights=model.count_params(),
+                          peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
+
+
+def process(module, *arguments):
+    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{module} {' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def compare(name, seconds, rounds, jit):
+    """A row of the table: both sides' medians over the rounds, and the median of the rounds' ratios."""
+    mine, theirs = [], []
+    for _ in range(rounds):
+        mine.append(process("benchmarks.training", "--ours", name, f"--seconds={seconds}", *(["--jit"] if jit else [])))
+        theirs.append(process("benchmarks.twins", name, seconds))
+    ratios = sorted(b["seconds"] / a["seconds"] for a, b in zip(mine, theirs))
+    batch = SHAPES[name].batch
+
+    def rate(found):
+        return batch / statistics.median(run["seconds"] for run in found)
+
+    return dict(model=name, batch=batch, peer=SHAPES[name].peer, examples_per_second=rate(mine), peer_examples_per_second=rate(theirs),
+                ratio=statistics.median(ratios), ratios=ratios, bar=SHAPES[name].bar, weights=mine[0]["weights"], peer_weights=theirs[0]["weights"],
+                peak_mib=max(run["peak_mib"] for run in mine), peer_peak_mib=max(run["peak_mib"] for run in theirs))
+
+
+def table(rows):
+    lines = ["| model | batch | examples/s | peer | its examples/s | ratio (lowest-highest) | bar | weights, its | peak MiB, its |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        lines.append(f"| `{r['model']}` | {r['batch']} | {r['examples_per_second']:.4g} | {r['peer']} | {r['peer_examples_per_second']:.4g} | "
+                     f"**{r['ratio']:.2f}** ({r['ratios'][0]:.2f}-{r['ratios'][-1]:.2f}) | {r['bar']:g} | {r['weights']:,}, {r['peer_weights']:,} | "
+                     f"{r['peak_mib']:.0f}, {r['peer_peak_mib']:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Training throughput beside the peers.")
+    parser.add_argument("names", nargs="*", help=f"models, of {', '.join(SHAPES)}; all if none")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of training in each process")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jit", action="store_true", help="compile our loss and gradients with XLA, as zoo-train --jit does")
+    parser.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
+    parser.add_argument("--ours", action="store_true", help="measure our side of one model in this process (what the others start)")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(SHAPES):
+        parser.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(SHAPES)}")
+    if arguments.ours:
+        return ours(arguments.names[0], arguments.seconds, arguments.jit)
+    rows = []
+    for name in arguments.names or SHAPES:
+        rows.append(compare(name, arguments.seconds, arguments.rounds, arguments.jit))
+        print(table(rows[-1:]).splitlines()[-1], flush=True)
+    if arguments.out:
+        arguments.out.write_text(table(rows))
+
+
+if __name__ == "__main__":
+    main()
