@@ -71,7 +71,7 @@ def dataset_of(run, data_dir=None):
     from trainers.data import check, open_dataset
 
     data = run.config.data
-    dataset = open_dataset(run.description["dataset"], data_dir or run.description.get("data_dir"), data.image_size or None, data.validation)
+    dataset = open_dataset(run.description["dataset"], data_dir or run.description.get("data_dir"), data, tokenizer=run.medium.tokenizer)
     check(dataset, run.model.domain, data)
     return dataset
 
@@ -93,11 +93,43 @@ def sample(run, num, options):
 
     if options.mean and not hasattr(run.model, "sample_mean"):
         raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples.")
+    if given := [name for name in ("prompt", "temperature", "top_k", "top_p") if options[name].present]:
+        if not hasattr(run.model, "continuation"):
+            raise BadInput(f"--{given[0]}: model {run.description['model']!r} draws no text.")
+        x = _continuation(run, num, options)
+        return x, _shown(x, run)
     mean = options.out.endswith(".png") if options.mean is None else options.mean
     function = plots.sampler(run.model) if mean else tf.function(run.model.sample, reduce_retracing=True)
     condition = examples(run, num, options.seed, options.data_dir)[1] if run.model.domain.features else None
     x = draw(run.model, random.seed(options.seed), num, function, condition)
     return x, _shown(x, run)
+
+
+def _continuation(run, num, options):
+    """Texts that go on from the prompt, [num, T], each token from the likely ones only."""
+    import numpy as np
+
+    from trainers import plots
+    from trainers.errors import BadInput
+    from zoo import random
+
+    length = run.model.domain.shape[0]
+    try:
+        prompt = run.medium.tokenizer.encode(options.prompt or "")
+    except BadInput as error:
+        raise BadInput(f"--prompt: {error}.") from None
+    if options.prompt == "" or len(prompt) >= length:
+        raise BadInput(f"--prompt: takes 1 to {length - 1} tokens, found {len(prompt)}.")
+    x, known = np.zeros((num, length), np.int32), np.zeros((num, length), bool)
+    x[:, :len(prompt)], known[:, :len(prompt)] = prompt, True
+
+    def function(x, known, seeds):  # the model compiles it, and checks what it is given before that
+        return run.model.continuation(x, known, seeds, options.temperature, options.top_k, options.top_p)
+
+    try:
+        return map_rows(function, x, known, plots.rows(random.seed(options.seed), num))
+    except ValueError as error:
+        raise BadInput(f"--{error}") from None
 
 
 def reconstruct(run, num, options):

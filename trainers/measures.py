@@ -58,6 +58,8 @@ class Evaluation:
         self.protocol = protocol(dataset, self.domain, run.config.data) | dict(num_examples=num, evaluation_seed=seed)
         if run.selected:
             self.protocol["selected_step"] = run.selected  # by the validation split
+        if fitted_to := run.description.get("data", {}).get("fitted_to"):
+            self.protocol["fitted_to"] = fitted_to
         if changes := run.description.get("changes"):
             self.protocol["changed_on_resume"] = [f"{c['key']} from {c['before']} to {c['now']}" for c in changes]
         if self.domain.classes:
@@ -110,6 +112,13 @@ def likelihoods(evaluation):
             values, protocol = evaluation.per_example(
                 "log_prob", lambda x, seeds, c: model.log_prob(x, seeds, num_samples=k, condition=c), _LIKELIHOOD), dict(importance_samples=k)
             found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "upper_bound", protocol))
+    if found and domain.kind == "waveform":
+        bits = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
+        found.append(("bits_per_sample", bits, "bits/sample", found[-1][3], dict(rate=evaluation.dataset.rate)))
+    if found and domain.kind == "tokens":
+        from trainers import text_measures
+
+        found += text_measures.measure(evaluation)
     if found and len(domain.shape) == 3 and (domain.kind in ("binary", "levels") or domain.dequantized):
         found.append(_bits(values, evaluation, found[-1]))
     return found

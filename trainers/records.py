@@ -48,8 +48,8 @@ def _published(run, metric, unit):
     name, dataset = run.description["model"], run.description["dataset"]
     ours, recipes_own = run.config, configs.default(name, dataset)
     alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in ("levels", "classes"))
-    return next((p for recipe in recipes.of_model(name) if alike and recipe.dataset in (dataset, dataset.split("/")[0])
-                 for p in recipe.published if (p.metric, p.unit) == (metric, unit)), None)
+    recipe = recipes.find(name, dataset)
+    return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY and (p.metric, p.unit) == (metric, unit)), None)
 
 
 def hardware():
@@ -103,15 +103,17 @@ def write_results(path, records):
 def publish(records, folder):
     """Writes each record to its own file of `folder`, in the place of an older one; returns the paths.
 
-    Where the publisher keeps prepared data is left out of the command: it is no part of how the number is made.
+    Where the publisher keeps data is left out: it is no part of how the number is made.
     """
     folder, paths = pathlib.Path(folder), []
     try:
         folder.mkdir(exist_ok=True)
         for record in records:
-            dataset = record["dataset"].replace("/", "-").replace(":", "-")
-            paths.append(folder / f"{record['model']}-{dataset}-{record['metric']}.json")
-            write_json(paths[-1], record | dict(command=re.sub(r"--data_dir[= ](\S+)", "--data_dir=DIR", record["command"])))
+            command = re.sub(r"--data_dir[= ](\S+)", "--data_dir=DIR", record["command"])
+            command = re.sub(r"(--dataset[= ]\w+:)\S*/([^/\s]+)", r"\1DIR/\2", command)
+            dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
+            paths.append(folder / f"{record['model']}-{dataset.replace('/', '-').replace(':', '-')}-{record['metric']}.json")
+            write_json(paths[-1], record | dict(command=command, dataset=dataset, protocol={k: dataset if k == "dataset" else v for k, v in record["protocol"].items()}))
     except OSError as error:
         raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
     return paths

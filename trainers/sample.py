@@ -31,6 +31,11 @@ def define(options):
     flags.DEFINE_enum("path", "spherical", ["spherical", "linear"], "Path between two codes, for --mode=interpolate.", flag_values=options)
     flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"], "What is given of an example, for --mode=complete: the top or left half of an "
                       "image, the first half of a row, text or sound, or a random half; top or first if not given.", flag_values=options)
+    flags.DEFINE_string("prompt", None, "With --mode=sample of a text model, how the text begins.", flag_values=options)
+    flags.DEFINE_float("temperature", 1.0, "With --mode=sample of a text model: below 1 the likely tokens are drawn more often.", flag_values=options)
+    flags.DEFINE_integer("top_k", 0, "With --mode=sample of a text model: each token is one of the so many likeliest; 0: of all.", flag_values=options)
+    flags.DEFINE_float("top_p", 1.0, "With --mode=sample of a text model: each token is one of the likeliest that have this probability together.",
+                       flag_values=options)
     flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.", flag_values=options)
 
 
@@ -56,7 +61,7 @@ def main(options):
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
     if options.mode not in MODES:
         raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
-    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete")):
+    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), *((name, "sample") for name in ("prompt", "temperature", "top_k", "top_p"))):
         if options[name].present and options.mode != mode:
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
     num = MODES[options.mode] if options.num_samples is None else command.positive(options, "num_samples")

@@ -71,7 +71,9 @@ class Workdir:
             raise BadInput(f"{self.config}: cannot be read as JSON: {error}.") from None
 
     def write_tokenizer(self, tokenizer):
-        """Writes the run's tokenizer, a JSON object: what its tokens mean."""
+        """Writes the run's tokenizer, a JSON object: what its tokens mean. Raises BadInput if the folder holds another one."""
+        if self.read_tokenizer() not in (None, tokenizer):
+            raise BadInput(f"--workdir={self.path}: its tokenizer is not what the data set's text gives now; restore the text, or choose another folder.")
         with storage_errors(self.path):
             write_json(self.tokenizer, tokenizer)
 

@@ -3,15 +3,49 @@
 import difflib
 import inspect
 
+from zoo.autoregressive.diagonal_bilstm import DiagonalBiLSTM
+from zoo.autoregressive.eonade import EoNADE
+from zoo.autoregressive.fvsbn import FVSBN
+from zoo.autoregressive.gated_pixel_cnn import GatedPixelCNN
+from zoo.autoregressive.gpt import GPT
+from zoo.autoregressive.image_gpt import ImageGPT
+from zoo.autoregressive.made import MADE
+from zoo.autoregressive.nade import NADE
 from zoo.autoregressive.pixel_cnn import PixelCNN
+from zoo.autoregressive.pixel_cnn_pp import PixelCNNPP
+from zoo.autoregressive.pixel_snail import PixelSNAIL
+from zoo.autoregressive.rnade import RNADE
+from zoo.autoregressive.row_lstm import RowLSTM
+from zoo.autoregressive.wavenet import WaveNet
+from zoo.density.bernoulli_mixture import BernoulliMixture
+from zoo.density.gaussian_mixture import GaussianMixture
+from zoo.density.histogram import Histogram
+from zoo.density.kernel_density import KernelDensity
 from zoo.diffusion.ddpm import DDPM
 from zoo.flow.real_nvp import RealNVP
 from zoo.gan.gan import GAN
 from zoo.latent.vae import VAE
 
 MODELS = {
-    "vae": VAE,
+    "histogram": Histogram,
+    "kernel_density": KernelDensity,
+    "gaussian_mixture": GaussianMixture,
+    "bernoulli_mixture": BernoulliMixture,
+    "fvsbn": FVSBN,
+    "nade": NADE,
+    "eonade": EoNADE,
+    "rnade": RNADE,
+    "made": MADE,
+    "row_lstm": RowLSTM,
+    "diagonal_bilstm": DiagonalBiLSTM,
     "pixel_cnn": PixelCNN,
+    "gated_pixel_cnn": GatedPixelCNN,
+    "pixel_cnn_pp": PixelCNNPP,
+    "pixel_snail": PixelSNAIL,
+    "image_gpt": ImageGPT,
+    "wavenet": WaveNet,
+    "gpt": GPT,
+    "vae": VAE,
     "real_nvp": RealNVP,
     "gan": GAN,
     "ddpm": DDPM,

@@ -127,7 +127,7 @@ def likelihood_kind(model):
 
 def capabilities(model):
     """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
-    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete")
+    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "continuation")
     found = [name for name in names if hasattr(model, name)]
     if "encode" in found:
         found += ["reconstruct", "interpolate"]

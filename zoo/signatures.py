@@ -101,6 +101,14 @@ def signatures(model, importance_samples):
         given = {"x": x, "mask": mask, "seed": seed}
         add("complete", "draws what is missing of an example", given, {"x": x._replace(meaning="x, completed")},
             lambda x, mask, seed, condition: model.complete(x, mask, seed, condition=condition))
+    if "continuation" in can:
+        mask = Field(tf.bool, (None, *domain.places), "true where x is given: the first tokens of the text", "none")
+        controls = {"temperature": Field(tf.float32, (None,), "divisor of the log-odds, above 0; 1 draws from the model", "none", (0.1, 2.0)),
+                    "top_k": Field(tf.int32, (None,), "tokens of which one is drawn, the likeliest; 0 for all", "tokens", (0, domain.levels)),
+                    "top_p": Field(tf.float32, (None,), "probability that the tokens of which one is drawn have together", "none", (0.1, 1.0))}
+        add("continuation", "goes on with a text, each token from the likely ones only", {"x": x, "mask": mask, "seed": seed} | controls,
+            {"x": x._replace(meaning="x, continued")},
+            lambda x, mask, seed, temperature, top_k, top_p, condition: model.continuation(x, mask, seed, temperature, top_k, top_p))
     return {"sample": found["sample"], "serving_default": found["sample"], **found}
 
 

@@ -15,9 +15,11 @@ def of_model(model):
 
 
 def find(model, dataset):
-    """The recipe of (model, data set), or else the model's recipe for any data set."""
+    """The recipe of (model, data set); else of the data set's name without its configuration or path; else the model's for any data set."""
     by_dataset = {recipe.dataset: recipe for recipe in of_model(model)}
-    return by_dataset.get(dataset) or by_dataset.get(dataset.split("/")[0]) or by_dataset[ANY]  # a test holds that every model has one
+    kind, _, path = dataset.partition(":")
+    names = (dataset, f"{kind}:{path.rpartition('/')[2]}", kind, dataset.split("/")[0])
+    return next((by_dataset[name] for name in names if name in by_dataset), None) or by_dataset[ANY]  # a test holds that every model has one
 
 
 __all__ = ["ANY", "Published", "RECIPES", "Recipe", "find", "of_model"]

@@ -24,7 +24,9 @@ class Recipe:
     optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
     schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none.
-    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored).
+    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored),
+        standardize (a table's columns), tokenizer (`auto`, `characters`, `bytes`, `bpe`), vocabulary (of `bpe`), length (tokens or samples of
+        an example; 0: the data set's default), rate (of sound, samples a second; 0: as stored), label (of sound; empty: the data set's first).
     selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's; 0: the last ones are)
         and patience (looks without an improvement that end the run; 0: none do).
     evaluation: importance_samples of the bound, how many generated samples sample-based metrics take, and of how many examples a part is hidden.
@@ -48,6 +50,6 @@ class Recipe:
 
 OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
-DATA = dict(binarization="auto", validation=0, image_size=0)
+DATA = dict(binarization="auto", validation=0, image_size=0, standardize=False, tokenizer="auto", vocabulary=0, length=0, rate=0, label="")
 SELECTION = dict(every=0, patience=0)
 EVALUATION = dict(importance_samples=100, samples=1000, completions=100)
