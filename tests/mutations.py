@@ -67,6 +67,32 @@ MUTATIONS = {
         "tests/test_train.py::test_a_longer_run_of_a_constant_rate_continues_the_same_run"),
     "one sample too many in the bound": Mutation(
         "zoo/latent/bounds.py", "math.log(num_samples)", "math.log(num_samples + 1)", "tests/test_vae.py"),
+    "a NADE unit that sees its own pixel": Mutation(
+        "zoo/layers/running_activations.py", "np.tri(block, k=-1, dtype=np.float32)", "np.tri(block, k=0, dtype=np.float32)", "tests/test_nade.py"),
+    "a gradient that forgets what ran before": Mutation(
+        "zoo/layers/running_activations.py", "[dy_blocks[k], da])", "[dy_blocks[k], 0.0 * da])", "tests/test_nade.py"),
+    "a MADE mask that lets through too much": Mutation(
+        "zoo/layers/masked_dense.py", "self.open = sources[:, None] <= targets", "self.open = sources[:, None] <= targets + 1", "tests/test_masked_dense.py"),
+    "a vertical stack that sees its own row": Mutation(
+        "zoo/layers/gated_convolution.py", 'if self.kind == "A" and self.groups == 1 and half:', 'if self.kind == "B" and self.groups == 1 and half:',
+        "tests/test_gated_pixel_cnn.py"),
+    "attention that sees the next place": Mutation(
+        "zoo/layers/attention.py", "key < place if strict else key <= place", "key < place if strict else key <= place + 1", "tests/test_attention.py"),
+    "a backward pass without the softmax's own term": Mutation(
+        "zoo/layers/attention.py", "dp - tf.reduce_sum(do * output, -1, keepdims=True)", "dp", "tests/test_attention.py"),
+    "a dilation that is one too short": Mutation(
+        "zoo/layers/causal_convolution.py", "before = tf.pad(tf.tensordot(x[:-self.dilation], past, 1), [[self.dilation, 0], [0, 0], [0, 0]])",
+        "before = tf.pad(tf.tensordot(x[1:x.shape[0] - self.dilation + 1], past, 1), [[self.dilation, 0], [0, 0], [0, 0]])", "tests/test_wavenet.py"),
+    "completion whose candidates weigh the same": Mutation(
+        "zoo/autoregressive/autoregressive.py", "tf.argmax(weights + gumbels, axis=1)", "tf.argmax(0.0 * weights + gumbels, axis=1)",
+        "tests/test_autoregressive.py"),
+    "a bound that counts a candidate too many": Mutation(
+        "zoo/autoregressive/autoregressive.py", "exact() + math.log(CANDIDATES)", "exact() + math.log(CANDIDATES + 1)", "tests/test_autoregressive.py"),
+    "selection of the worst weights": Mutation(
+        "trainers/selection.py", "return value < float(self._value)", "return value > float(self._value) or float(self._value) == math.inf",
+        "tests/test_selection.py"),
+    "bits a byte that count tokens": Mutation(
+        "trainers/text_measures.py", "(~given).sum(1) * (size / len(tokens))", "(~given).sum(1) * 1.0", "tests/test_text_measures.py"),
 }
 
 

@@ -156,5 +156,19 @@ def test_completion_of_any_mask_against_enumeration(known, monkeypatch):
     drawn = tf.function(model.complete)(x, tf.constant(mask), seeds).numpy().reshape(num, 6)
     share = np.array([(drawn == image).all(1).mean() for image in images])
     assert np.abs(share - posterior).max() < 4 * math.sqrt(0.25 / num) + 0.01 and posterior.max() < 0.9
-    estimates = tf.function(model.missing_log_prob)(x, tf.constant(mask), seeds).numpy()
-    np.testing.assert_allclose(np.mean(estimates), np.log(posterior[37]), atol=0.05)
+    bounds = tf.function(model.missing_log_prob)(x, tf.constant(mask), seeds).numpy()
+    np.testing.assert_allclose(np.mean(bounds), np.log(posterior[37]), atol=0.05)
+
+
+def test_missing_log_prob_is_that_of_what_complete_draws(monkeypatch):
+    """With two candidates importance resampling is far from the posterior; the mean of the bound's exponential is its own probability all the same."""
+    monkeypatch.setattr(autoregressive, "CANDIDATES", 2)
+    model, num = pixel_cnn(), 4000
+    known, truth = np.array([0, 1, 0, 1, 0, 1], bool), np.array([1, 1, 0, 0, 1, 1], np.float32)
+    x, mask = np.repeat(truth.reshape(1, 2, 3, 1), num, 0), np.repeat(known.reshape(1, 2, 3), num, 0)
+    drawn = tf.function(model.complete)(x, tf.constant(mask), random.rows(random.seed(1), num)).numpy().reshape(num, 6)
+    share = (drawn == truth).all(1).mean()
+    bounds = tf.function(model.missing_log_prob)(x, tf.constant(mask), random.rows(random.seed(2), num)).numpy()
+    assert 0.02 < share < 0.9 and np.std(bounds) > 0.01
+    np.testing.assert_allclose(np.exp(bounds).mean(), share, atol=4 * math.sqrt(share * (1 - share) / num) + 4 * np.std(np.exp(bounds)) / math.sqrt(num))
+    assert bounds.mean() < np.log(np.exp(bounds).mean())

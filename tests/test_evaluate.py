@@ -73,7 +73,7 @@ def test_completions_measure_what_is_hidden_given_the_rest(case):
     mask[:, :4] = True
     top = -np.where(mask, 0.0, c.model.log_probs(c.x, c.condition)).sum((1, 2))
     np.testing.assert_allclose(c.records["missing_negative_log_likelihood_top"]["value"], top.mean(), rtol=1e-5)
-    assert [c.records[f"missing_negative_log_likelihood_{name}"]["kind"] for name in masks.names((8, 8))] == ["exact", "estimate", "estimate"]
+    assert [c.records[f"missing_negative_log_likelihood_{name}"]["kind"] for name in masks.names((8, 8))] == ["exact", "upper_bound", "upper_bound"]
     assert c.records["missing_negative_log_likelihood_left"]["protocol"]["hidden_places"] == 32
     assert 0.4 < masks.make("random", (8, 8), NUM).mean() < 0.6
     np.testing.assert_array_equal(masks.make("random", (8, 8), NUM)[:5], masks.make("random", (8, 8), 5))

@@ -92,7 +92,8 @@ class Autoregressive(GenerativeModel):
     def missing_log_prob(self, x, mask, seeds, condition=None):
         """log p(x where `mask` is false | x where it is true) in nats, [batch].
 
-        Exact if every row's known places come first; else log p(x) less the log of the mean weight of 16 candidates, an estimate that is too high on average.
+        Exact if every row's known places come first. Else a lower bound on average, of the log-probability that `complete` draws these very values: x is one of
+        the 16 candidates, log q(x) + log(16 w(x) / (w(x) + w_1 + ... + w_15)), with q of what is drawn and w of what is known.
         """
         x, mask = self._known(x, mask)
         terms = self.log_probs(x, condition)
@@ -100,29 +101,30 @@ class Autoregressive(GenerativeModel):
         def exact():
             return _sum(tf.where(mask, 0.0, terms))
 
-        def estimate():
-            weights = self._candidates(x, mask, seeds, condition)[1]
-            return _sum(terms) - (tf.reduce_logsumexp(weights, axis=1) - math.log(CANDIDATES))
+        def bound():
+            own = _sum(tf.where(mask, terms, 0.0))
+            others = self._candidates(x, mask, seeds, condition, CANDIDATES - 1)[1]
+            return exact() + math.log(CANDIDATES) + own - tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
 
-        return _either(_come_first(self._in_order(mask)), exact, estimate)
+        return _either(_come_first(self._in_order(mask)), exact, bound)
 
     def completes_exactly(self, mask):
         """Whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says is exact."""
         return _come_first(self._in_order(tf.convert_to_tensor(mask, tf.bool)))
 
     def _resampled(self, x, mask, seeds, condition):
-        candidates, weights = self._candidates(x, mask, seeds, condition)
+        candidates, weights = self._candidates(x, mask, seeds, condition, CANDIDATES)
         gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, CANDIDATES), [CANDIDATES], minval=1e-20)))
         return tf.gather(candidates, tf.argmax(weights + gumbels, axis=1), batch_dims=1)
 
-    def _candidates(self, x, mask, seeds, condition):
+    def _candidates(self, x, mask, seeds, condition, num):
         """Examples [batch, candidates, *shape] that keep what is known, and log of the weight of each: what is known, given what was drawn before it."""
         def one(number):
             drawn = self.generate(self.noise(random.fold_in_rows(seeds, number)), condition, x, mask)
             return drawn, _sum(tf.where(mask, self.log_probs(drawn, condition), 0.0))
 
         specs = tf.TensorSpec(x.shape, x.dtype), tf.TensorSpec(x.shape[:1], tf.float32)
-        drawn, weights = tf.map_fn(one, tf.range(CANDIDATES), fn_output_signature=specs, parallel_iterations=1)  # one at a time: bounded memory
+        drawn, weights = tf.map_fn(one, tf.range(num), fn_output_signature=specs, parallel_iterations=1)  # one at a time: bounded memory
         return tf.transpose(drawn, [1, 0, *range(2, drawn.shape.rank)]), tf.transpose(weights)
 
     def _known(self, x, mask):
