@@ -245,6 +245,15 @@ def test_publish_and_load(case, tmp_path, capsys):
         records.load_results(folder)
 
 
+@pytest.mark.parametrize("command, told", [
+    ("zoo-train --dataset=lines:/x/y/names.txt --data_dir=/a/b --workdir=/x/runs/q --steps=1 && zoo-evaluate --publish=/x/results --workdir=/x/runs/q",
+     "zoo-train --dataset=lines:DIR/names.txt --data_dir=DIR --workdir=runs/q --steps=1 && zoo-evaluate --publish=results --workdir=runs/q"),
+    ("zoo-train --dataset=toy2d/claw --workdir=q/", "zoo-train --dataset=toy2d/claw --workdir=runs/q"),
+    ("zoo-train --dataset=digits --workdir runs/x", "zoo-train --dataset=digits --workdir runs/x")])
+def test_a_published_command_names_no_place_of_the_machine(command, told):
+    assert records.portable(command) == told
+
+
 def test_results_are_written_whole_or_not_at_all(case, monkeypatch, capsys):
     c = case("gan")
     before = (c.path / "results.json").read_bytes()

@@ -141,7 +141,7 @@ def _bits(values, evaluation, nats):
 def everything(evaluation):
     """All numbers that can be measured of the model on its data."""
     found = likelihoods(evaluation)
-    if hasattr(evaluation.model, "missing_log_prob"):
+    if hasattr(evaluation.model, "missing_log_prob") and math.prod(evaluation.domain.places) > 1:
         found += completions(evaluation)
     if evaluation.domain.kind not in ("tokens", "waveform"):  # the distance of two texts' token numbers means nothing, nor does that of two phases
         found += sample_metrics(evaluation)

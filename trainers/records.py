@@ -100,6 +100,14 @@ def write_results(path, records):
         write_json(path, records)
 
 
+def portable(command):
+    """The command without the places of the machine that it ran on: data in DIR, runs in runs/, whatever the folders were."""
+    for flag, place in (("data_dir", "DIR"), ("workdir", r"runs/\2"), ("publish", r"\2"), (r"dataset[= ]\w+:", r"DIR/\2")):
+        separator = "" if ":" in flag else "[= ]"
+        command = re.sub(rf"(--{flag}{separator})\S*?([^/\s]+)/?(?=\s|$)", rf"\1{place}", command)
+    return command
+
+
 def publish(records, folder):
     """Writes each record to its own file of `folder`, in the place of an older one; returns the paths.
 
@@ -109,8 +117,7 @@ def publish(records, folder):
     try:
         folder.mkdir(exist_ok=True)
         for record in records:
-            command = re.sub(r"--data_dir[= ](\S+)", "--data_dir=DIR", record["command"])
-            command = re.sub(r"(--dataset[= ]\w+:)\S*/([^/\s]+)", r"\1DIR/\2", command)
+            command = portable(record["command"])
             dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
             paths.append(folder / f"{record['model']}-{dataset.replace('/', '-').replace(':', '-')}-{record['metric']}.json")
             write_json(paths[-1], record | dict(command=command, dataset=dataset, protocol={k: dataset if k == "dataset" else v for k, v in record["protocol"].items()}))
