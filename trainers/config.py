@@ -66,6 +66,8 @@ def check_key(config, key):
 def make_model(name, config, shape):
     """Makes the run's model for examples of `shape`. Raises BadInput with the model's own sentence where an argument is bad."""
     arguments = {key: value for key, value in config.model.items()}
+    if arguments.get("classes") == 0:  # a recipe's number can't be unset on a command line
+        arguments["classes"] = None
     if "shape" in inspect.signature(model_class(name).__init__).parameters:
         arguments["shape"] = tuple(shape)
     try:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from trainers import plots
 
+_SOUNDS = 8  # that a picture has panels for
 ENDINGS = {"tokens": (".txt",), "waveform": (".wav", ".png")}
 
 
@@ -40,10 +41,14 @@ def file(x, domain, ending, medium=Medium(), columns=None):
     if ending == ".txt":
         return text(x, medium.tokenizer).encode()
     if ending == ".wav":
+        from trainers.data import audio
+
+        return audio.wav_bytes(x.reshape(-1), medium.rate)
+    if domain.kind == "waveform":
         from trainers import sound
 
-        return sound.wav_bytes(x.reshape(-1), medium.rate)
-    return plots.png(plots.picture(x, domain, columns) if domain.kind != "waveform" else waveforms(x, medium.rate))
+        return plots.png(sound.waveforms(x[:_SOUNDS], medium.rate))
+    return plots.png(plots.picture(x, domain, columns))
 
 
 def text(x, tokenizer):
@@ -51,9 +56,3 @@ def text(x, tokenizer):
     texts = [tokenizer.decode(row) for row in x]
     lines = any("\n" in text for text in texts)
     return ("\n" + "-" * 40 + "\n" if lines else "\n").join(texts) + "\n"
-
-
-def waveforms(x, rate):
-    from trainers import sound
-
-    return sound.waveforms(x, rate)

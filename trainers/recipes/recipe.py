@@ -19,7 +19,7 @@ class Published(NamedTuple):
 class Recipe:
     """What trains `model` on `dataset`; every entry but the first two and `published` can be set by `--config.KEY=VALUE`.
 
-    arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set).
+    arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set); classes=0 is none.
     batch_size: global, over all replicas. steps: optimizer steps of each player.
     optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
     schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, 0 for none.
