@@ -38,8 +38,8 @@ test-all: $(INSTALLED)
 # Side by side with PyTorch and with the textbook samplers; an hour or so, on a machine that does nothing else.
 bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
-	$(BIN)/python -m benchmarks.training --out=benchmarks/TRAINING.md
-	$(BIN)/python -m benchmarks.sampling --out=benchmarks/SAMPLING.md
+	$(BIN)/python -m benchmarks.training --out=benchmarks/TRAINING.md --readme=README.md
+	$(BIN)/python -m benchmarks.sampling --out=benchmarks/SAMPLING.md --readme=README.md
 	$(BIN)/python -m benchmarks.overhead
 
 clean:

@@ -1,14 +1,12 @@
 """Cached against naive sampling: both compiled without XLA, on the same noise, in one run.
 
-    python -m benchmarks.sampling [NAME ...] [--out=benchmarks/SAMPLING.md]
+    python -m benchmarks.sampling [NAME ...] [--out=benchmarks/SAMPLING.md] [--readme=README.md]
 
 The naive sampler evaluates the whole network once for every place (and channel). Where that takes minutes, so many steps of it are timed and the rest
 is a multiplication; the table says so. WaveNet's is given a window of the receptive field, not the whole sound.
 """
 
-import argparse
 import math
-import pathlib
 import statistics
 import time
 
@@ -16,6 +14,7 @@ import keras
 import tensorflow as tf
 
 import zoo
+from benchmarks import command
 from benchmarks.naive import naive_sample
 from zoo import random
 
@@ -83,20 +82,15 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Cached against naive sampling.")
-    parser.add_argument("names", nargs="*", help=f"models, of {', '.join(CASES)}; all if none")
+    parser = command.parser("Cached against naive sampling.", CASES)
     parser.add_argument("--rows", type=int, default=16, help="examples drawn at once")
     parser.add_argument("--repeats", type=int, default=3, help="runs of the naive sampler; the cached one runs three times as often")
-    parser.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(CASES):
-        parser.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(CASES)}")
     rows = []
-    for name in arguments.names or CASES:
+    for name in command.chosen(parser, arguments):
         rows.append(compare(name, arguments.rows, arguments.repeats))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
-    if arguments.out:
-        arguments.out.write_text(table(rows))
+    command.publish(arguments, "sampling", table(rows))
 
 
 if __name__ == "__main__":

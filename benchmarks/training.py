@@ -1,21 +1,20 @@
 """Training throughput beside the peers, each model in a process of its own, the two sides in turns in one run.
 
     python -m benchmarks.training [NAME ...]                   a table on the screen
-    python -m benchmarks.training --out=benchmarks/TRAINING.md    and into a file
+    python -m benchmarks.training --out=benchmarks/TRAINING.md --readme=README.md    and into files
 
 A step is the loss, its gradient and Adam on one batch of random data that is already there. What is quoted is the median step, its ratio in every
 round, and the peak memory of the whole process, libraries included.
 """
 
-import argparse
 import json
-import pathlib
 import resource
 import statistics
 import subprocess
 import sys
 import time
 
+from benchmarks import command
 from benchmarks.shapes import SHAPES
 
 
@@ -96,24 +95,20 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Training throughput beside the peers.")
-    parser.add_argument("names", nargs="*", help=f"models, of {', '.join(SHAPES)}; all if none")
+    parser = command.parser("Training throughput beside the peers.", SHAPES)
     parser.add_argument("--seconds", type=float, default=10.0, help="of training in each process")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jit", action="store_true", help="compile our loss and gradients with XLA, as zoo-train --jit does")
-    parser.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
     parser.add_argument("--ours", action="store_true", help="measure our side of one model in this process (what the others start)")
     arguments = parser.parse_args()
-    if unknown := set(arguments.names) - set(SHAPES):
-        parser.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(SHAPES)}")
+    names = command.chosen(parser, arguments)
     if arguments.ours:
-        return ours(arguments.names[0], arguments.seconds, arguments.jit)
+        return ours(names[0], arguments.seconds, arguments.jit)
     rows = []
-    for name in arguments.names or SHAPES:
+    for name in names:
         rows.append(compare(name, arguments.seconds, arguments.rounds, arguments.jit))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
-    if arguments.out:
-        arguments.out.write_text(table(rows))
+    command.publish(arguments, "training", table(rows))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from absl import flags
 
 from trainers import command
 
+_BESIDE = ("energy_distance", "rate", "distortion", "active_units")
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
 # "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the title.
 _REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, arXiv:(?P<arxiv>[\w./-]*\w))?")
@@ -92,11 +93,17 @@ def results_table(listed):
     from trainers import records
 
     rows = []
-    for record in (record for model in listed for record in model["results"]):
+    for record in (record for model in listed for record in _headline(model["results"])):
         published = record["published"]
         rows.append((f"`{record['model']}`", record["dataset"], record["metric"].replace("_", " "), f"{records.text(record)} {record['unit']}",
                      record["kind"].replace("_", " "), f"{published['value']:g} ({published['source']})" if published else "", _steps(record)))
     return _markdown(rows, ("model", "data set", "metric", "ours", "kind", "published", "training"))
+
+
+def _headline(results):
+    """The records that README.md shows: not what is measured beside a likelihood, where there is one on that data set."""
+    known = {record["dataset"] for record in results if record["unit"] in ("nats", "bits/dim")}
+    return [r for r in results if r["dataset"] not in known or not (r["metric"].startswith("missing_") or r["metric"] in _BESIDE)]
 
 
 def update_readme(path, listed):
@@ -117,14 +124,17 @@ def update_readme(path, listed):
 
 def with_tables(readme, listed):
     """The text of README.md with both tables made anew. Raises ValueError where a marker is missing."""
-    for name, table in (("models", models_table(listed)), ("results", results_table(listed))):
-        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-        before, found, rest = readme.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not found or not closed:
-            raise ValueError(f"has no {begin if not found else end} after which to put the table.")
-        readme = f"{before}{begin}\n{table}\n{end}{after}"
-    return readme
+    return put(put(readme, "models", models_table(listed)), "results", results_table(listed))
+
+
+def put(readme, name, table):
+    """A text with a table between the lines `<!-- name -->` and `<!-- /name -->`. Raises ValueError where one of them is missing."""
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, found, rest = readme.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"has no {begin if not found else end} after which to put the table.")
+    return f"{before}{begin}\n{table}\n{end}{after}"
 
 
 def _citation(model, link=False):

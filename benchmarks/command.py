@@ -1,0 +1,31 @@
+"""What the benchmarks' programs share: which models, and where the table goes."""
+
+import argparse
+import pathlib
+
+from trainers import list as tables
+
+
+def parser(description, known):
+    """An `ArgumentParser` for some of the models `known`, a file and README.md; `chosen` checks what it found."""
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("names", nargs="*", help=f"models, of {', '.join(known)}; all if none")
+    made.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
+    made.add_argument("--readme", type=pathlib.Path, help="text with the lines <!-- NAME --> and <!-- /NAME -->, NAME being the benchmark's, between which it goes too")
+    made.set_defaults(known=tuple(known))
+    return made
+
+
+def chosen(made, arguments):
+    """The models to measure; ends the program with one sentence if there is no such model."""
+    if unknown := set(arguments.names) - set(arguments.known):
+        made.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(arguments.known)}")
+    return arguments.names or arguments.known
+
+
+def publish(arguments, name, table):
+    """Writes the table where the arguments say."""
+    if arguments.out:
+        arguments.out.write_text(table)
+    if arguments.readme:
+        arguments.readme.write_text(tables.put(arguments.readme.read_text(), name, table.rstrip()))
