@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from zoo.signatures import random_strokes
 
 CASES = {  # model -> arguments, all different from the defaults
     "histogram": dict(shape=(2, 1), bins=(3, 4), margin=0.5, smoothing=0.5),
@@ -16,7 +17,16 @@ CASES = {  # model -> arguments, all different from the defaults
     "eonade": dict(shape=(2, 3, 1), hidden=(7, 5), orders=1),
     "rnade": dict(shape=(4,), hidden=5, components=3, kind="logistic", activation="sigmoid", order=(2, 0, 3, 1)),
     "made": dict(shape=(4,), hidden=(9, 7), direct=True, order=(2, 0, 3, 1), components=2),
-    "vae": dict(shape=(4, 4, 1), levels=3, latent_size=2, network="conv", hidden=(4, 6), activation="relu"),
+    "vae": dict(shape=(4, 4, 1), levels=3, latent_size=2, network="conv", hidden=(4, 6), activation="relu", likelihood="gaussian", prior="vamp", components=3,
+                warmup_steps=4, free_bits=0.01),
+    "beta_vae": dict(shape=(4, 3, 1), levels=3, latent_size=2, network="conv", hidden=(4,), activation="tanh", likelihood="discretized_logistic", beta=2.0,
+                     warmup_steps=5),
+    "beta_tcvae": dict(shape=(4, 3, 1), levels=3, latent_size=3, network="conv", hidden=(4,), activation="tanh", likelihood="categorical", beta=2.0,
+                       num_examples=100, warmup_steps=5),
+    "conditional_vae": dict(shape=(4, 3, 1), levels=3, latent_size=2, hidden=(5,), activation="tanh", quadrants=2),
+    "iwae": dict(shape=(4, 3, 1), levels=3, latent_sizes=(3, 2), hidden=(5, 4), activation="relu", likelihood="categorical", k=3, estimator="dreg"),
+    "dlgm": dict(shape=(4, 3, 1), levels=3, latent_sizes=(3, 2), hidden=5, activation="tanh", likelihood="categorical", posterior="full"),
+    "ladder_vae": dict(shape=(4, 3, 1), levels=3, latent_sizes=(3, 2), hidden=(6, 5), activation="tanh", likelihood="categorical", warmup_steps=3),
     "row_lstm": dict(shape=(3, 4, 2), levels=3, channels=8, blocks=2, kernel_size=5, head_channels=9),
     "diagonal_bilstm": dict(shape=(3, 3, 2), levels=3, channels=8, blocks=2, kernel_size=5, head_channels=9),
     "pixel_cnn": dict(shape=(3, 4, 3), levels=4, channels=8, blocks=2, kernel_size=5, block_kernel_size=5, head_channels=9, classes=2),
@@ -26,6 +36,12 @@ CASES = {  # model -> arguments, all different from the defaults
     "image_gpt": dict(shape=(2, 2, 3), levels=4, width=8, heads=1, layers=2, dropout=0.1),
     "wavenet": dict(shape=(18,), levels=6, channels=4, layers=3, cycles=2, skip_channels=6, head_channels=7, classes=2),
     "gpt": dict(shape=(5,), levels=4, width=8, heads=2, layers=2, dropout=0.1),
+    "sketch_rnn": dict(shape=(6, 5), latent_size=2, encoder_units=3, decoder_units=5, components=2, kl_weight=0.7, kl_min=0.1, eta_min=0.1, annealing=0.9,
+                       dropout=0.2, classes=2),
+    "sketch_rnn_unconditional": dict(shape=(6, 5), units=5, components=2, dropout=0.2),
+    "grammar_vae": dict(shape=(6,), grammar="S -> 'a' S T | 'b' | ''\nT -> S 'c' | 'd'", latent_size=2, filters=(3, 4), kernels=(3, 2), dense=5, hidden=4, layers=2,
+                        finish=False, beta=0.5, warmup_steps=4),
+    "character_vae": dict(shape=(5,), levels=4, end=3, latent_size=2, filters=(3, 4), kernels=(3, 2), dense=5, hidden=4, layers=2, beta=0.5, warmup_steps=4),
     "real_nvp": dict(shape=(2, 3, 1), levels=4, couplings=3, hidden=(5,), activation="tanh", alpha=0.1),
     "gan": dict(shape=(2, 2, 1), bounded=True, latent_size=3, generator_hidden=(4,), discriminator_hidden=(5, 3), activation="tanh", objective="minimax"),
     "ddpm": dict(shape=(4, 4, 1), levels=3, timesteps=8, schedule="cosine", variance="beta_tilde", channels=4, multipliers=(2,), blocks=1, attention=(4,)),
@@ -41,13 +57,19 @@ def make(name, **arguments):
 def batch(model, num, seed=0):
     """Random examples (with a condition where the model has one) from a model's domain, [num, *shape]."""
     domain, rng = model.domain, np.random.default_rng(seed)
-    if domain.dtype == tf.int32 or domain.kind == "binary":
+    if hasattr(model, "derivations"):  # other tokens are no example of a grammar
+        x = model.derivations.draw(tf.zeros([num, *domain.shape, domain.levels]), tf.constant(rng.uniform(size=(num, *domain.shape)), tf.float32))
+    elif domain.dtype == tf.int32 or domain.kind == "binary":
         x = rng.integers(0, domain.levels, (num, *domain.shape))
+    elif domain.kind == "strokes":
+        x = random_strokes(rng, (num, *domain.shape))
     elif domain.range:
         x = rng.uniform(*domain.range, (num, *domain.shape))
     else:
         x = rng.normal(size=(num, *domain.shape))
     x = tf.constant(x, domain.dtype)
+    if domain.given is not None:
+        return x, tf.where(domain.given[..., None], tf.cast(x, tf.float32), -1.0)
     if domain.features:
         return x, tf.constant(rng.normal(size=(num, *domain.features)), tf.float32)
     return (x, tf.constant(rng.integers(0, domain.classes, num), tf.int32)) if domain.classes else x

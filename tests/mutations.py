@@ -36,12 +36,23 @@ MUTATIONS = {
         "trainers/engine.py", "random.fold_in(self.seed, step, index, move, replica)", "random.fold_in(self.seed, step, index, move, 0 * replica)",
         "tests/test_engine.py::test_replicas_draw_different_noise"),
     "the sign of the KL": Mutation(
-        "zoo/latent/vae.py", '"kl": tfd.kl_divergence(posterior, self.prior())', '"kl": -tfd.kl_divergence(posterior, self.prior())',
-        "tests/test_vae.py"),
+        "zoo/latent/posteriors.py", "self._loc.shape[-1]) - self._log_det", "self._loc.shape[-1]) + self._log_det", "tests/test_posteriors.py"),
     "log-variance read as log-scale": Mutation(
-        "zoo/latent/vae.py", "tf.exp(0.5 * log_variance)", "tf.exp(log_variance)", "tests/test_vae.py"),
+        "zoo/latent/posteriors.py", "DiagonalGaussian(loc, 0.5 * log_variance)", "DiagonalGaussian(loc, log_variance)", "tests/test_vae.py"),
     "importance weights without the posterior": Mutation(
-        "zoo/latent/vae.py", " + prior.log_prob(z) - posterior.log_prob(z)", " + prior.log_prob(z)", "tests/test_vae.py"),
+        "zoo/latent/variational.py", "self.log_prior(z, condition) - log_q\n\n    def log_prob", "self.log_prior(z, condition)\n\n    def log_prob", "tests/test_vae.py"),
+    "a rank-one posterior without its correction": Mutation(
+        "zoo/latent/posteriors.py", "tf.math.log(root[..., 0])", "0.0 * root[..., 0]", "tests/test_posteriors.py"),
+    "a flow's log-determinant with the wrong sign": Mutation(
+        "zoo/latent/posteriors.py", "return z, log_q - log_det", "return z, log_q + log_det", "tests/test_posteriors.py"),
+    "the doubly reparameterised gradient without its shares": Mutation(
+        "zoo/latent/iwae.py", "gradient * shares[0][..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
+    "a DLGM whose layers replace one another": Mutation(
+        "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
+    "given quadrants that are drawn": Mutation(
+        "zoo/latent/conditional_vae.py", "_CERTAIN * known, raw)", "0.0 * known, raw)", "tests/test_conditional_vae.py"),
+    "beta that weighs nothing": Mutation(
+        "zoo/latent/beta_vae.py", "self.warmup_steps, self.beta)", "self.warmup_steps, 1.0)", "tests/test_beta_vae.py"),
     "a mask off by one": Mutation(
         "zoo/layers/masked_convolution.py", "mask[half, half + 1:] = 0.0", "mask[half, half + 2:] = 0.0", "tests/test_pixel_cnn.py"),
     "mask A that sees its own pixel": Mutation(

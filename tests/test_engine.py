@@ -94,7 +94,7 @@ def test_a_step_is_each_player_in_turn(name):
     batch = next(batches(one.model))
     one.advance(batches(one.model), 1)
     for index, player in enumerate(twin.players()):
-        _, gradients = losses_and_gradients(player, batch, random.fold_in(random.seed(11), 0, index, 0, 0))
+        _, gradients = losses_and_gradients(player, batch, random.fold_in(random.seed(11), 0, index, 0, 0), tf.constant(0))
         for weight, gradient in zip(player.weights, gradients):
             weight.assign_sub(0.1 * gradient)
     for ours, theirs in zip(one.model.get_weights(), twin.get_weights()):

@@ -114,6 +114,11 @@ def test_a_density_of_points_has_no_bits(case):
 def test_bounds_are_called_bounds(case):
     c = case("vae")
     c.check("negative_elbo", -c.model.elbo(c.x, c.rows(2)), "nats", "upper_bound")
+    rate, distortion = c.model.rate_distortion(c.x, c.rows(2))
+    c.check("rate", rate, "nats", "estimate")
+    c.check("distortion", distortion, "nats", "estimate")
+    assert c.records["active_units"]["value"] == np.sum(np.var(c.model.encode(c.x), 0) > 0.01)
+    assert c.records["active_units"]["protocol"]["latents"] == c.model.latent_size
     weighted = -c.model.log_prob(c.x, c.rows(1), num_samples=20)
     c.check("negative_log_likelihood", weighted, "nats", "upper_bound")
     c.check("bits_per_dimension", weighted / (64 * math.log(2)), "bits/dim", "upper_bound")
@@ -217,7 +222,8 @@ def test_published_numbers_match_by_metric_and_unit(case, monkeypatch):
 
 def test_a_bound_is_printed_with_its_sign(case):
     lines = evaluate.report(list(case("vae").records.values())).splitlines()
-    assert all("<= " in line and "upper bound" in line and "±" in line for line in lines[1:4])
+    bounds = [line for line in lines if line.startswith(("negative", "bits"))]
+    assert len(bounds) == 3 and all("<= " in line and "upper bound" in line and "±" in line for line in bounds)
     assert "<=" not in evaluate.report(list(case("real_nvp_points").records.values()))
     assert len({line.index("nats") for line in lines[1:3]}) == 1
 

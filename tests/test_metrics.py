@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from zoo.metrics import likelihood
+from zoo.metrics import latents, likelihood
 from zoo.metrics.divergences import discrepancy, energy_distance, maximum_mean_discrepancy
 from zoo.metrics.modes import modes
 
@@ -136,3 +136,11 @@ def test_modes_of_a_collapsed_sampler():
 def test_modes_refuses_samples_of_another_size():
     with pytest.raises(ValueError, match="of the same D"):
         modes(np.zeros([3, 3]), RING, 0.1)
+
+
+def test_active_units_are_those_whose_mean_varies():
+    codes = np.random.default_rng(0).normal(size=(1000, 4)) * [1.0, 0.2, 0.05, 0.0] + [0.0, 5.0, 5.0, 5.0]
+    assert latents.active_units(codes) == 2 and latents.active_units(codes.reshape(1000, 2, 2)) == 2
+    assert latents.collapsed(1, 50) and not latents.collapsed(5, 50) and latents.collapsed(0, 2)
+    with pytest.raises(ValueError, match="two examples"):
+        latents.active_units(codes[:1])

@@ -107,7 +107,7 @@ def test_manifold_is_a_grid_of_quantiles(condition):
 
 
 def test_manifold_of_the_vae():
-    model = cases.make("vae", latent_size=2)
+    model = cases.make("vae", latent_size=2, prior="normal")
     assert operations.manifold(model, 3).shape == (3, 3, *model.domain.shape)
     np.testing.assert_allclose(operations.manifold(model, 3)[1, 1], model.decode(tf.zeros([1, 2]))[0], atol=1e-5)
 

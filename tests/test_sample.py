@@ -160,7 +160,7 @@ def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
 
 def test_modes_follow_from_what_the_model_can_do(case):
     found = {name: draws.modes(case(name)[1]) for name in CASES}
-    assert found == {"vae": ["sample", "reconstruct", "interpolate", "manifold"], "vae_3": ["sample", "reconstruct", "interpolate"],
+    assert found == {"vae": ["sample", "reconstruct", "interpolate", "manifold", "complete"], "vae_3": ["sample", "reconstruct", "interpolate", "complete"],
                      "pixel_cnn": ["sample", "complete"], "real_nvp_points": ["sample", "reconstruct", "interpolate", "manifold"]}
 
 
@@ -168,7 +168,7 @@ def test_modes_follow_from_what_the_model_can_do(case):
     ([], "--workdir"),
     (["--workdir={missing}"], "no such folder"),
     (["--workdir={vae}", "--mode=sampel"], "did you mean 'sample'"),
-    (["--workdir={vae}", "--mode=complete"], "it has sample, reconstruct, interpolate, manifold"),
+    (["--workdir={pixel_cnn}", "--mode=reconstruct"], "it has sample, complete"),
     (["--workdir={pixel_cnn}", "--mode=reconstruct"], "it has sample, complete"),
     (["--workdir={vae}", "--num_samples=0"], "--num_samples"),
     (["--workdir={vae}", "--num_samples=-3"], "--num_samples"),

@@ -173,7 +173,7 @@ def test_every_flag_is_read(tmp_path, monkeypatch):
     (["--strategy=multi_worker"], "TF_CONFIG"),
     (["--config.model.latent_sise=3"], "did you mean 'latent_size'?"),
     (["--config.model.latent_size=many"], "latent_size"),
-    (["--config.model.latent_size=0"], "latent_size at least 1"),
+    (["--config.model.latent_size=0"], "latent_size must be at least 1"),
     (["--config.model.network=convolution"], "'dense' or 'conv'"),
     (["--config.optimizer.name=adan"], "did you mean 'adam'?"),
     (["--config.optimizer.learning_rate=0"], "learning_rate must be more than 0"),

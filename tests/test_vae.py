@@ -42,8 +42,9 @@ def grid_log_prob(model, x, points=161, limit=7.0):
 def test_the_bounds_lie_in_order_below_the_likelihood(levels, shape):
     model = vae(levels=levels, shape=shape)
     # A posterior as broad as the prior: the weights are bounded, and the bound is tight at a number of samples that a test can afford.
-    model.head.kernel.assign(model.head.kernel * [[0.3, 0.3, 0.0, 0.0]])
-    model.head.bias.assign(tf.zeros([4]))
+    dense = model.head.head
+    dense.kernel.assign(dense.kernel * [[0.3, 0.3, 0.0, 0.0]])
+    dense.bias.assign(tf.zeros([4]))
     x = tf.reshape(images(levels), [-1, *shape])
     exact = grid_log_prob(model, x)
     np.testing.assert_allclose(np.sum(np.exp(exact)), 1.0, atol=1e-4)  # the quadrature, over every image that there is
@@ -67,14 +68,14 @@ def test_the_bounds_lie_in_order_below_the_likelihood(levels, shape):
 def test_analytic_kl_equals_monte_carlo():
     model = vae()
     x = images(2)[:4]
-    posterior, prior = model.posterior(x), model.prior()
+    posterior, prior = model.posterior(x).distribution(), model.prior()
     z = posterior.sample(200_000, seed=[1, 2])
     difference = posterior.log_prob(z) - prior.log_prob(z)
     kl = model.terms(x, tf.zeros([4, 2]))["kl"]
     np.testing.assert_allclose(tf.reduce_mean(difference, 0), kl, atol=5 * float(tf.reduce_max(tf.math.reduce_std(difference, 0))) / 447)
     np.testing.assert_allclose(kl, 0.5 * tf.reduce_sum(posterior.variance() + posterior.mean() ** 2 - 1 - tf.math.log(posterior.variance()), -1),
                                rtol=1e-5)
-    features = model.head(model.trunk(x))  # the head's second half is the logarithm of the variance
+    features = model.head.head(model.trunk(x))  # the head's second half is the logarithm of the variance
     np.testing.assert_allclose(tf.math.log(posterior.variance()), features[:, 2:], rtol=1e-4, atol=1e-5)
 
 
@@ -143,7 +144,7 @@ def test_samples_follow_the_decoder(levels):
 def test_many_levels_take_smaller_chunks(monkeypatch):
     model = vae(levels=5)
     x, seeds = cases.batch(model, 3), random.rows(random.seed(1), 3)
-    monkeypatch.setattr("zoo.latent.vae._LOGITS", 7 * 4 * 5)  # seven samples' logits of a 2x2 image of 5 levels
+    monkeypatch.setattr("zoo.latent.variational._ENTRIES", 7 * 4 * 5)  # seven samples' parameters of a 2x2 image of 5 levels
     np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=20), model.log_prob(x, seeds, num_samples=20, chunk=7), rtol=1e-6)
 
 
@@ -152,7 +153,7 @@ def test_decode_is_the_mean_of_the_likelihood():
     model = vae()
     np.testing.assert_allclose(model.decode(z), model.likelihood(z).mean(), rtol=1e-6)
     model = vae(levels=5)
-    probabilities = tf.nn.softmax(model.logits(z)).numpy()
+    probabilities = tf.nn.softmax(model.parameters(z)).numpy()
     np.testing.assert_allclose(model.decode(z), (probabilities * np.arange(5)).sum(-1), rtol=1e-5)
 
 
@@ -160,10 +161,58 @@ def test_decode_is_the_mean_of_the_likelihood():
 def test_networks_fit_any_size(network, shape, hidden):
     model = vae(network=network, shape=shape, hidden=hidden, levels=3)
     x = cases.batch(model, 2)
-    assert model.logits(model.encode(x)).shape == (2, *shape, 3) and model.call(x).shape == (2,)
+    assert model.parameters(model.encode(x)).shape == (2, *shape, 3) and model.call(x).shape == (2,)
 
 
 @pytest.mark.parametrize("arguments", [dict(network="mlp"), dict(levels=1), dict(latent_size=0)])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.VAE(**(BINARY | arguments))
+
+
+@pytest.mark.parametrize("arguments", [dict(prior="mixture", components=3), dict(prior="vamp", components=3), dict(posterior="full"), dict(posterior="rank_one"),
+                                       dict(posterior="iaf", flows=2), dict(posterior="planar", flows=2)])
+def test_every_prior_and_posterior_bounds_the_same_likelihood(arguments):
+    model = vae(**arguments)
+    for weight in model.head.weights:  # near the prior: the weights are bounded
+        weight.assign(0.3 * weight)
+    x = images(2)
+    z = model.draw_prior(random.rows(random.seed(9), 40_000))
+    likelihood = model.likelihood(z)
+    exact = np.array([tf.reduce_logsumexp(likelihood.log_prob(one)) - np.log(40_000.0) for one in x])
+    np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
+    many, seeds = tf.repeat(x, 50, axis=0), random.rows(random.seed(1), 50 * len(x))
+    compute = tf.function(lambda num, chunk: model.log_prob(many, seeds, num_samples=num, chunk=chunk))
+    bounds = [float(tf.reduce_mean(compute(k, chunk))) for k, chunk in ((1, 1), (10, 10), (100, 20))]
+    assert bounds[0] < bounds[1] < bounds[2] < exact.mean() + 0.03
+    np.testing.assert_allclose(bounds[2], exact.mean(), atol=0.12)
+
+
+def test_schedules_weigh_the_loss_of_training_and_not_the_bound():
+    model, plain = vae(warmup_steps=10, free_bits=0.5), vae()
+    x, seed = images(2)[:5], random.seed(1)
+    first, half, end = (model.objective(x, seed, *step)["kl"] for step in ((tf.constant(0),), (tf.constant(5),), ()))
+    np.testing.assert_array_equal(first, 0.0)
+    free = tf.reduce_sum(tf.maximum(0.5, tf.reduce_mean(model.posterior(x).kls(), 0)))
+    np.testing.assert_allclose(tf.reduce_mean(half), 0.5 * free, rtol=1e-5)
+    np.testing.assert_allclose(end, plain.objective(x, seed)["kl"], rtol=1e-6)
+    np.testing.assert_allclose(model.elbo(x, random.rows(seed, 5)), plain.elbo(x, random.rows(seed, 5)), rtol=1e-6)
+
+
+def test_completions_keep_what_is_known_and_follow_the_conditional():
+    """Of a model whose latents hardly matter, what is missing is drawn from the pixels' own distribution; the bound says its probability."""
+    model = vae()
+    model.head.head.kernel.assign(tf.zeros_like(model.head.head.kernel))
+    model.head.head.bias.assign(tf.zeros_like(model.head.head.bias))  # q(z|x) is the prior: importance does all the work
+    x, mask = tf.repeat(images(2)[9:10], 400, 0), tf.constant([[[True, False], [True, True]]] * 400)
+    drawn = model.complete(x, mask, random.rows(random.seed(1), 400))
+    assert np.all(np.where(mask[..., None], drawn == x, True))
+    z = model.draw_prior(random.rows(random.seed(9), 40_000))
+    both = [tf.reduce_logsumexp(model.likelihood(z).log_prob(tf.where(mask[:1, ..., None], x[:1], value))) for value in (0.0, 1.0)]
+    conditional = tf.nn.softmax(both).numpy()
+    np.testing.assert_allclose(np.mean(drawn[:, 0, 1]), conditional[1], atol=0.08)
+    bound = model.missing_log_prob(x, mask, random.rows(random.seed(2), 400))
+    truth = np.log(conditional[int(x[0, 0, 1, 0])])
+    assert np.mean(bound) <= truth + 0.02 and np.mean(bound) > truth - 0.15
+    with pytest.raises(ValueError, match="mask"):
+        model.complete(x, mask[:, :1], random.rows(random.seed(1), 400))

@@ -112,7 +112,7 @@ def as_flags(config):
             if isinstance(value, ml_collections.ConfigDict):
                 yield from lines(value, f"{prefix}.{key}")
             elif value is not None:
-                yield f"  {prefix}.{key}={value}"
+                yield f"  {prefix}.{key}={value}" if "\n" not in str(value) else f"  {prefix}.{key}={value.splitlines()[0]} ..."
 
     return "\n".join(lines(config, "--config"))
 

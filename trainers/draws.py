@@ -3,6 +3,7 @@
 Everything here is drawn row by row from seeds, in batches that fit memory: a row does not depend on how many there are.
 """
 
+import contextlib
 import math
 
 _ROWS = 250  # in memory at once
@@ -93,8 +94,13 @@ def sample(run, num, options):
 
     if options.mean and not hasattr(run.model, "sample_mean"):
         raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples.")
-    if given := [name for name in ("prompt", "temperature", "top_k", "top_p") if options[name].present]:
-        if not hasattr(run.model, "continuation"):
+    given = [name for name in ("prompt", "temperature", "top_k", "top_p") if options[name].present]
+    if given == ["temperature"] and hasattr(run.model, "sample_at"):
+        with _option():
+            x = draw(run.model, random.seed(options.seed), num, lambda seeds, c: run.model.sample_at(seeds, options.temperature, c))
+        return x, _shown(x, run)
+    if given:
+        if run.model.domain.kind != "tokens" or not hasattr(run.model, "continuation"):
             raise BadInput(f"--{given[0]}: model {run.description['model']!r} draws no text.")
         x = _continuation(run, num, options)
         return x, _shown(x, run)
@@ -126,8 +132,17 @@ def _continuation(run, num, options):
     def function(x, known, seeds):  # the model compiles it, and checks what it is given before that
         return run.model.continuation(x, known, seeds, options.temperature, options.top_k, options.top_p)
 
-    try:
+    with _option():
         return map_rows(function, x, known, plots.rows(random.seed(options.seed), num))
+
+
+@contextlib.contextmanager
+def _option():
+    """Turns what a model says of a setting, whose name comes first, into what the flag of that name says."""
+    from trainers.errors import BadInput
+
+    try:
+        yield
     except ValueError as error:
         raise BadInput(f"--{error}") from None
 
@@ -141,7 +156,10 @@ def reconstruct(run, num, options):
 
     x, condition = examples(run, num, options.seed, options.data_dir)
     decoded = map_rows(tf.function(lambda x, c: operations.reconstruct(run.model, x, c), reduce_retracing=True), x, condition)
-    return np.stack([x.numpy(), decoded], axis=1), lambda ending: _beneath([x.numpy(), decoded], run.model.domain, columns=min(num, 10))
+    both = np.stack([x.numpy(), decoded], axis=1)
+    if run.model.domain.kind == "tokens":
+        return both, _shown(both.reshape(-1, *both.shape[2:]), run)
+    return both, lambda ending: _beneath([x.numpy(), decoded], run.model.domain, ending, columns=min(num, 10))
 
 
 def interpolate(run, num, options):
@@ -174,20 +192,26 @@ def complete(run, num, options):
     import numpy as np
     import tensorflow as tf
 
-    from trainers import masks, plots
+    from trainers import masks, plots, stroke_pictures
     from trainers.errors import BadInput
     from zoo import nearest, random
 
     domain = run.model.domain
-    known = masks.names(domain.places)
+    known = masks.names(domain.places, domain.kind)
     name = options.mask or known[0]
     if name not in known:
         raise BadInput(f"--mask={name}: examples of shape {tuple(domain.shape)} have other masks; {nearest(name, known)}")
     x, condition = examples(run, num, options.seed, options.data_dir)
-    mask = masks.make(name, domain.places, num)
+    if options["temperature"].present and domain.kind != "strokes":
+        raise BadInput("--temperature: goes with --mode=sample, not with --mode=complete.")
+    mask = masks.of(name, domain, x)
     function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c), reduce_retracing=True)
+    if options["temperature"].present:
+        def function(x, mask, seeds, c):  # the model compiles it, and checks the temperature before that
+            return run.model.continuation(x, mask, seeds, options.temperature, c)
     x_, mask_, condition_ = [None if a is None else tf.repeat(a, _COMPLETIONS, axis=0) for a in (x, mask, condition)]
-    drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
+    with _option() if options["temperature"].present else contextlib.nullcontext():
+        drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
     drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)
 
     def picture(ending):
@@ -196,15 +220,19 @@ def complete(run, num, options):
         images = np.concatenate([given[:, None], shown], axis=1)
         return plots.png(plots.grid(images.reshape(-1, *images.shape[2:]), columns=_COMPLETIONS + 2))
 
+    if domain.kind == "strokes":
+        return drawn, lambda ending: stroke_pictures.completions(drawn, mask, ending)
     return drawn, picture if plots.is_image(domain) else _shown(drawn.reshape(-1, *drawn.shape[2:]), run)
 
 
-def _beneath(stacks, domain, columns):
+def _beneath(stacks, domain, ending, columns):
     """The picture of equally long arrays of examples, line by line beneath one another."""
     import numpy as np
 
-    from trainers import plots
+    from trainers import plots, stroke_pictures
 
+    if domain.kind == "strokes":
+        return stroke_pictures.file(stroke_pictures.beneath(stacks, columns), ending, columns)
     if not plots.is_image(domain):
         return plots.png(plots.picture(stacks[-1], domain))
     lines = []

@@ -99,7 +99,7 @@ class Engine:
             weights = list(player.weights)
             for move in range(player.updates):
                 seed = random.fold_in(self.seed, step, index, move, replica)
-                terms, gradients = self._compute[player.name](batches[move], seed)
+                terms, gradients = self._compute[player.name](batches[move], seed, step)
                 if self.clip_norm:
                     if self.replicas > 1:
                         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
@@ -111,8 +111,8 @@ class Engine:
 
 
 def _compute(player, jit):
-    """The function (batch, seed) -> (terms, gradients) of a player's loss."""
-    def compute(batch, seed):
-        return losses_and_gradients(player, batch, seed)
+    """The function (batch, seed, step) -> (terms, gradients) of a player's loss."""
+    def compute(batch, seed, step):
+        return losses_and_gradients(player, batch, seed, step)
 
     return tf.function(compute, jit_compile=True) if jit else compute

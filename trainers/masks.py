@@ -1,18 +1,34 @@
 """Which places of an example are given when it is completed: the masks by which models are compared.
 
-top, left: that half of an image. first: the first half of a table's row, a text or a sound. random: each place with probability 1/2, another draw for
+top, left: that half of an image. first: the first half of a table's row, a text, a sound or a sketch. random: each place with probability 1/2, another draw for
 each example.
 """
 
 import numpy as np
 
-_IMAGE, _ROW = ("top", "left", "random"), ("first", "random")
+_IMAGE, _ROW, _SKETCH = ("top", "left", "random"), ("first", "random"), ("first",)
 _SEED = 20
 
 
-def names(places):
-    """The masks of examples with places of this shape."""
-    return _IMAGE if len(places) == 2 else _ROW
+def names(places, kind=None):
+    """The masks of examples with places of this shape, and of a domain's kind."""
+    return _SKETCH if kind == "strokes" else _IMAGE if len(places) == 2 else _ROW
+
+
+def of(name, domain, x):
+    """The masks of examples x: those of `make`, but of a sketch the first half of its own steps, its end not counted."""
+    if domain.kind != "strokes":
+        return make(name, domain.places, len(x))
+    steps = counted(domain, x).sum(1, keepdims=True) - 1
+    return np.arange(domain.shape[0]) < (steps + 1) // 2
+
+
+def counted(domain, x):
+    """Which places of examples x say something, bool [num, *places]: all, but of a sketch only those up to its end."""
+    if domain.kind != "strokes":
+        return np.ones((len(x), *domain.places), bool)
+    ends = np.asarray(x)[..., 4] > 0.5
+    return np.cumsum(ends, -1) - ends == 0
 
 
 def make(name, places, num):

@@ -95,6 +95,8 @@ class Evaluation:
 
 def likelihoods(evaluation):
     """Numbers (metric, Estimate, unit, kind, protocol) of what the model knows of log p(x): exact, or every bound that it has."""
+    import tensorflow as tf
+
     from zoo.metrics import likelihood
     from zoo.model import likelihood_kind
 
@@ -106,7 +108,13 @@ def likelihoods(evaluation):
         protocol = dict(measure=density) if domain.dequantized else {}
         found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "exact", protocol))
     if hasattr(model, "elbo"):
-        values, protocol = evaluation.per_example("elbo", lambda x, seeds, c: model.elbo(x, seeds, condition=c), _BOUND), dict(noise_draws=1)
+        protocol = dict(noise_draws=1)
+        if hasattr(model, "rate_distortion"):
+            parts = evaluation.per_example("elbo", lambda x, seeds, c: tf.stack(model.rate_distortion(x, seeds, condition=c), -1), _BOUND)  # [num, 2]
+            found += [(name, likelihood.estimate(part), "nats", "estimate", protocol) for name, part in zip(("rate", "distortion"), parts.T)]
+            values = -parts.sum(1)
+        else:
+            values = evaluation.per_example("elbo", lambda x, seeds, c: model.elbo(x, seeds, condition=c), _BOUND)
         found.append(("negative_elbo", likelihood.nats(values), "nats", "upper_bound", protocol))
         if hasattr(model, "log_prob"):
             values, protocol = evaluation.per_example(
@@ -115,7 +123,7 @@ def likelihoods(evaluation):
     if found and domain.kind == "waveform":
         bits = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
         found.append(("bits_per_sample", bits, "bits/sample", found[-1][3], dict(rate=evaluation.dataset.rate)))
-    if found and domain.kind == "tokens":
+    if found and domain.kind == "tokens" and likelihood_kind(model) == "exact":
         from trainers import text_measures
 
         found += text_measures.measure(evaluation)
@@ -141,11 +149,29 @@ def _bits(values, evaluation, nats):
 def everything(evaluation):
     """All numbers that can be measured of the model on its data."""
     found = likelihoods(evaluation)
+    if hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
+        found.append(active_units(evaluation))
     if hasattr(evaluation.model, "missing_log_prob") and math.prod(evaluation.domain.places) > 1:
         found += completions(evaluation)
-    if evaluation.domain.kind not in ("tokens", "waveform"):  # the distance of two texts' token numbers means nothing, nor does that of two phases
+    if evaluation.domain.kind not in ("tokens", "waveform", "strokes"):  # the distance of two texts' token numbers means nothing, nor does that of two phases
         found += sample_metrics(evaluation)
+    if evaluation.domain.kind == "tokens" and not evaluation.dataset.text.windows:
+        from trainers import string_measures
+
+        found += string_measures.measure(evaluation)
     return found
+
+
+def active_units(evaluation):
+    """How many latents say something of the example; where hardly any does, the posterior collapsed onto the prior, and that is said."""
+    from zoo.metrics import latents
+    from zoo.metrics.likelihood import Estimate
+
+    codes = evaluation.per_example("encode", lambda x, seeds, c: evaluation.model.encode(x, condition=c), _LIKELIHOOD)
+    active, size = latents.active_units(codes), math.prod(codes.shape[1:])
+    if latents.collapsed(active, size):
+        print(f"warning: posterior collapse: {active} of {size} latents depend on the example.", file=sys.stderr, flush=True)
+    return "active_units", Estimate(active, math.nan), "count", "estimate", dict(latents=size, active=f"variance of the code's mean above {latents.ACTIVE}")
 
 
 def completions(evaluation):
@@ -164,15 +190,17 @@ def completions(evaluation):
     x, conditions = zip(*evaluation.batches(num))
     x, condition = tf.concat(x, 0), None if conditions[0] is None else tf.concat(conditions, 0)
     function = tf.function(lambda x, mask, seeds, c: model.missing_log_prob(x, mask, seeds, c), reduce_retracing=True)
-    for name in masks.names(model.domain.places):
-        mask, progress = masks.make(name, model.domain.places, num), Progress(f"missing, {name} given", num)
+    for name in masks.names(model.domain.places, model.domain.kind):
+        mask, progress = masks.of(name, model.domain, x), Progress(f"missing, {name} given", num)
         exact = model.completes_exactly(mask) if hasattr(model, "completes_exactly") else True
         values = map_rows(function, x, mask, rows(random.fold_in(evaluation.noise, _HIDDEN), num), condition, rows=min(evaluation.batch_size, 20))
         progress.add(num)
         progress.close()
-        protocol = dict(given=f"{name}: {mask.mean():.0%} of the places", num_examples=num, hidden_places=float(np.mean((~mask).reshape(num, -1).sum(1))))
+        counted = masks.counted(model.domain, x)
+        protocol = dict(given=f"{name}: {mask[counted].mean():.0%} of the places", num_examples=num,
+                        hidden_places=float(np.mean((~mask & counted).reshape(num, -1).sum(1))))
         if not exact:
-            protocol["of"] = "what importance resampling of 16 candidates draws"
+            protocol["of"] = f"what {model.completion} draws"
         found.append((f"missing_negative_log_likelihood_{name}", likelihood.nats(values), "nats", "exact" if exact else "upper_bound", protocol))
     return found
 

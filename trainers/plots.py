@@ -50,7 +50,7 @@ def samples(model, seed, num=None, sample=None, condition=None):
     `condition`: [num, ...]; all class labels in turn if None.
     """
     domain = model.domain
-    num = num or (_IMAGES if is_image(domain) else _SEQUENCES if domain.kind in ("tokens", "waveform") else _POINTS)
+    num = num or (_IMAGES if is_image(domain) or domain.kind == "strokes" else _SEQUENCES if domain.kind in ("tokens", "waveform") else _POINTS)
     condition = labels(domain, num) if condition is None else condition[:num]
     return (sample or sampler(model))(rows(seed, num if condition is None else len(condition)), condition).numpy()
 

@@ -70,7 +70,7 @@ class Reporter:
                 tf.summary.scalar(f"{split}/{name}", value)
 
     def shown(self, step, name, ending, data):
-        """Writes the bytes of a file of samples to TensorBoard: a picture, a text or a sound."""
+        """Writes the bytes of a file of samples to TensorBoard: a picture, a text or a sound; it has no place for others."""
         if self._quiet:
             return
         with self._writer.as_default(step):
@@ -78,7 +78,7 @@ class Reporter:
                 tf.summary.image(name, tf.io.decode_png(data)[None])
             elif ending == ".txt":
                 tf.summary.text(name, "```\n" + data.decode() + "\n```")
-            else:
+            elif ending == ".wav":
                 sound, rate = tf.audio.decode_wav(data)
                 tf.summary.audio(name, sound[None], int(rate))
 

@@ -1,7 +1,8 @@
-"""Draws from a trained model: python -m trainers.sample --workdir=DIR --mode=MODE --out=FILE (.png, .txt for text, .wav for sound, .npy for the numbers).
+"""Draws from a trained model: python -m trainers.sample --workdir=DIR --mode=MODE --out=FILE.
 
-sample: new examples. reconstruct: test examples above what their codes decode to. interpolate: paths between the codes of pairs of
-test examples. manifold: the plane of a model's two latents. complete: what the model draws where test examples are hidden.
+FILE is a picture (.png), strokes (.svg), text (.txt), sound (.wav) or the numbers (.npy). sample: new examples. reconstruct: test examples above
+what their codes decode to. interpolate: paths between the codes of pairs of test examples. manifold: the plane of a model's two latents. complete: what the model
+draws where test examples are hidden.
 """
 
 import io
@@ -24,7 +25,7 @@ def define(options):
     flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, or codes of the manifold (a square number); by default "
                          + ", ".join(f"{mode} {num}" for mode, num in MODES.items()) + ".", flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of the noise: the same seed gives the same samples, however many.", flag_values=options)
-    flags.DEFINE_string("out", None, "File to write: a picture (.png), text (.txt), sound (.wav) or an array (.npy); by default "
+    flags.DEFINE_string("out", None, "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an array (.npy); by default "
                         "WORKDIR/samples/MODE with the usual ending.", flag_values=options)
     flags.DEFINE_boolean("mean", None, "With --mode=sample, the mean of p(x|z) in the place of a draw from it, where the model has one; by default "
                          "for a picture only.", flag_values=options)
@@ -32,7 +33,8 @@ def define(options):
     flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"], "What is given of an example, for --mode=complete: the top or left half of an "
                       "image, the first half of a row, text or sound, or a random half; top or first if not given.", flag_values=options)
     flags.DEFINE_string("prompt", None, "With --mode=sample of a text model, how the text begins.", flag_values=options)
-    flags.DEFINE_float("temperature", 1.0, "With --mode=sample of a text model: below 1 the likely tokens are drawn more often.", flag_values=options)
+    flags.DEFINE_float("temperature", 1.0, "With --mode=sample of a text model, or --mode=sample or complete of one of strokes: below 1 "
+                       "what is likely is drawn more often.", flag_values=options)
     flags.DEFINE_integer("top_k", 0, "With --mode=sample of a text model: each token is one of the so many likeliest; 0: of all.", flag_values=options)
     flags.DEFINE_float("top_p", 1.0, "With --mode=sample of a text model: each token is one of the likeliest that have this probability together.",
                        flag_values=options)
@@ -62,7 +64,7 @@ def main(options):
     if options.mode not in MODES:
         raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
     for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), *((name, "sample") for name in ("prompt", "temperature", "top_k", "top_p"))):
-        if options[name].present and options.mode != mode:
+        if options[name].present and options.mode != mode and (name, options.mode) != ("temperature", "complete"):
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
     num = MODES[options.mode] if options.num_samples is None else command.positive(options, "num_samples")
     print(_write(options, num), flush=True)

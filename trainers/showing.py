@@ -1,4 +1,4 @@
-"""Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and its picture of waveforms."""
+"""Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and its picture of waveforms, lines of strokes."""
 
 import io
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from trainers import plots
 
 _SOUNDS = 8  # that a picture has panels for
-ENDINGS = {"tokens": (".txt",), "waveform": (".wav", ".png")}
+ENDINGS = {"tokens": (".txt",), "waveform": (".wav", ".png"), "strokes": (".png", ".svg")}
 
 
 class Medium(NamedTuple):
@@ -44,6 +44,10 @@ def file(x, domain, ending, medium=Medium(), columns=None):
         from trainers.data import audio
 
         return audio.wav_bytes(x.reshape(-1), medium.rate)
+    if domain.kind == "strokes":
+        from trainers import stroke_pictures
+
+        return stroke_pictures.file(x, ending, columns)
     if domain.kind == "waveform":
         from trainers import sound
 

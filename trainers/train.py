@@ -24,8 +24,8 @@ _SHOWN = 8  # samples whose features are those of training examples
 
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
-    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., pysource, tones, a TFDS name, or KIND:PATH "
-                        "with KIND one of image_folder, lines, table, text_file, wav_folder.",
+    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, sketches, tones, a TFDS name, or KIND:PATH "
+                        "with KIND one of image_folder, lines, ndjson, table, text_file, wav_folder.",
                         flag_values=options)
     flags.DEFINE_string("workdir", None, "Folder of the run; runs/MODEL-DATASET if not given.", flag_values=options)
     flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data sets; nothing is downloaded for those that are there.",
@@ -150,12 +150,27 @@ def _take_vocabulary(config, dataset):
     """Gives a model of tokens the data set's vocabulary and end: the tokenizer's, whatever the recipe says."""
     from trainers.errors import BadInput
 
+    _take_grammar(config, dataset)
     for key, value in (("levels", dataset.levels), ("end", dataset.tokenizer.end)) if dataset.tokenizer else ():
         if key in config.model:
             if any(argument.split("=")[0] == f"--config.model.{key}" for argument in sys.argv) and config.model[key] != value:
                 raise BadInput(f"--config.model.{key}={config.model[key]}: the tokenizer of --dataset={dataset.name} says {value}; leave it out, "
                                "or choose another --config.data.tokenizer or --config.data.vocabulary.")
             config.model[key] = value
+
+
+def _take_grammar(config, dataset):
+    """Gives a model of derivations the grammar whose rules are the data set's tokens."""
+    from trainers.errors import BadInput
+
+    if "grammar" not in config.model:
+        return
+    if any(argument.split("=")[0] == "--config.model.grammar" for argument in sys.argv):
+        raise BadInput("--config.model.grammar: is that of the data; leave it out and set --config.data.grammar.")
+    if dataset.tokenizer:
+        if dataset.tokenizer.name != "grammar":
+            raise BadInput(f"--config.data.tokenizer={config.data.tokenizer}: the model reads the rules of a grammar; set --config.data.tokenizer=grammar.")
+        config.model.grammar = dataset.tokenizer.grammar.text
 
 
 def _train(options, config, dataset, plain, data, strategy, workdir, description):

@@ -16,6 +16,7 @@ from zoo.autoregressive.pixel_cnn_pp import PixelCNNPP
 from zoo.autoregressive.pixel_snail import PixelSNAIL
 from zoo.autoregressive.rnade import RNADE
 from zoo.autoregressive.row_lstm import RowLSTM
+from zoo.autoregressive.sketch_rnn_unconditional import UnconditionalSketchRNN
 from zoo.autoregressive.wavenet import WaveNet
 from zoo.density.bernoulli_mixture import BernoulliMixture
 from zoo.density.gaussian_mixture import GaussianMixture
@@ -24,6 +25,15 @@ from zoo.density.kernel_density import KernelDensity
 from zoo.diffusion.ddpm import DDPM
 from zoo.flow.real_nvp import RealNVP
 from zoo.gan.gan import GAN
+from zoo.latent.sketch_rnn import SketchRNN
+from zoo.latent.beta_tcvae import BetaTCVAE
+from zoo.latent.beta_vae import BetaVAE
+from zoo.latent.character_vae import CharacterVAE
+from zoo.latent.grammar_vae import GrammarVAE
+from zoo.latent.conditional_vae import ConditionalVAE
+from zoo.latent.dlgm import DLGM
+from zoo.latent.iwae import IWAE
+from zoo.latent.ladder_vae import LadderVAE
 from zoo.latent.vae import VAE
 
 MODELS = {
@@ -45,7 +55,17 @@ MODELS = {
     "image_gpt": ImageGPT,
     "wavenet": WaveNet,
     "gpt": GPT,
+    "sketch_rnn_unconditional": UnconditionalSketchRNN,
     "vae": VAE,
+    "beta_vae": BetaVAE,
+    "beta_tcvae": BetaTCVAE,
+    "conditional_vae": ConditionalVAE,
+    "iwae": IWAE,
+    "dlgm": DLGM,
+    "ladder_vae": LadderVAE,
+    "sketch_rnn": SketchRNN,
+    "grammar_vae": GrammarVAE,
+    "character_vae": CharacterVAE,
     "real_nvp": RealNVP,
     "gan": GAN,
     "ddpm": DDPM,

@@ -149,10 +149,10 @@ def _distribution():
 
 
 def _plain(value):
-    """What JSON stores of a configuration's entry that is no plain value: another model, or a number of numpy's."""
+    """What JSON stores of a configuration's entry that is no plain value: another model, or an array or a number of numpy's."""
     if hasattr(value, "get_config"):
         return {"class": type(value).__name__, "config": value.get_config()}
-    return value.item() if hasattr(value, "item") else str(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 @contextlib.contextmanager

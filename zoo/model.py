@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo import random
@@ -19,12 +20,14 @@ from zoo import random
 class Domain(NamedTuple):
     """What a model's examples are: the declaration that the input pipeline fulfils.
 
-    kind: `binary` (float32 in {0, 1}), `levels` (int32 in 0..levels-1), `real` (float32), `tokens` (int32), `waveform` (float32).
+    kind: `binary` (float32 in {0, 1}), `levels` (int32 in 0..levels-1), `real` (float32), `tokens` (int32), `waveform` (float32),
+        `strokes` (float32 [T, 5], steps of a pen as `zoo.distributions.strokes` says).
     shape: of one example. levels: number of values that a discrete example's entry can take.
     range: (low, high) to which the values of `real` image data are scaled; None leaves tables and points as they are.
     dequantized: whether `real` image data get uniform noise of one level's width (a density model of real values needs it).
     classes: number of class labels if the model is conditional on one; its batch is then a pair (x, condition int32 [batch]).
     features: shape of a real-valued condition, an embedding or a local feature in time; the batch is then (x, condition float32 [batch, *features]).
+    given: bool [height, width] where features are the image itself: they hold its values where it is true, and -1 elsewhere.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class Domain(NamedTuple):
     dequantized: bool = False
     classes: int | None = None
     features: tuple | None = None
+    given: np.ndarray | None = None
 
     @property
     def dtype(self):
@@ -56,8 +60,8 @@ class Domain(NamedTuple):
 
     @property
     def places(self):
-        """The shape of a mask that says what of an example is known: a pixel's channels are known together."""
-        return tuple(self.shape[:-1] if len(self.shape) == 3 else self.shape)
+        """The shape of a mask that says what of an example is known: the channels of a pixel, or the numbers of a pen's step, together."""
+        return tuple(self.shape[:-1] if len(self.shape) == 3 or self.kind == "strokes" else self.shape)
 
     def require(self, condition):
         """Raises ValueError if the condition is missing, or has no use."""
@@ -67,12 +71,16 @@ class Domain(NamedTuple):
 
 
 class Player(NamedTuple):
-    """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean of their sum."""
+    """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean of their sum.
+
+    updates: moves in a step. scheduled: whether the loss also takes the step, int32: `loss(batch, seed, step)`; without one it is what its schedules end with.
+    """
 
     name: str
     weights: Sequence
     loss: Callable
     updates: int = 1
+    scheduled: bool = False
 
 
 @runtime_checkable
@@ -127,7 +135,7 @@ def likelihood_kind(model):
 
 def capabilities(model):
     """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
-    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "continuation")
+    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "continuation", "sample_at")
     found = [name for name in names if hasattr(model, name)]
     if "encode" in found:
         found += ["reconstruct", "interpolate"]
@@ -139,11 +147,11 @@ def split_batch(batch):
     return batch if isinstance(batch, (tuple, list)) else (batch, None)
 
 
-def losses_and_gradients(player, batch, seed):
-    """Returns ({term: [batch]}, gradients) of the mean, over the batch, of the player's summed terms."""
+def losses_and_gradients(player, batch, seed, step=None):
+    """Returns ({term: [batch]}, gradients) of the mean, over the batch, of the player's summed terms at a step (None: after all schedules)."""
     weights = list(player.weights)
     with tf.GradientTape() as tape:
-        terms = player.loss(batch, seed)
+        terms = player.loss(batch, seed, *([step] if player.scheduled else []))
         loss = tf.reduce_mean(tf.add_n(list(terms.values())))
     return terms, tape.gradient(loss, weights)
 
@@ -228,8 +236,9 @@ class GenerativeModel(keras.Model, abc.ABC):
             optimizer = self._fit.optimizers[player.name]
             for _ in range(player.updates if move else 1):
                 if move:
+                    step = tf.cast(optimizer.iterations, tf.int32) // player.updates
                     seed = random.fold_in(self._fit.seed, index, tf.cast(optimizer.iterations, tf.int32))
-                    terms, gradients = losses_and_gradients(player, batch, seed)
+                    terms, gradients = losses_and_gradients(player, batch, seed, step)
                     optimizer.apply(gradients, list(player.weights))
                 else:
                     terms = player.loss(batch, random.fold_in(self._fit.seed, index, -1))

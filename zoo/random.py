@@ -34,7 +34,9 @@ def rows(seed, num, start=0):
 
 def fold_in_rows(seeds, *data):
     """Folds the same data into every row's seed: [batch, 2] -> [batch, 2]."""
-    return _fold_in_rows(seeds, *(tf.convert_to_tensor(item, tf.int32) for item in data))
+    for item in data:  # one at a time: TensorFlow can't relax the traces of a function that is called with one item and then with two
+        seeds = _fold_in_rows(seeds, tf.convert_to_tensor(item, tf.int32))
+    return seeds
 
 
 def normal_rows(seeds, shape):
@@ -57,8 +59,8 @@ def _rows(seed, num, start):
 
 
 @tf.function(reduce_retracing=True)
-def _fold_in_rows(seeds, *data):
-    return tf.map_fn(lambda s: fold_in(s, *data), seeds, fn_output_signature=_SEED)
+def _fold_in_rows(seeds, item):
+    return tf.map_fn(lambda s: fold_in(s, item), seeds, fn_output_signature=_SEED)
 
 
 @tf.function(reduce_retracing=True)

@@ -127,6 +127,8 @@ def _node(data, functions=()):
     for value in attributes.values():  # 10: a function, 1: a list, whose 9: functions
         some = value.get(10, []) + [f for items in value.get(1, []) for f in fields(items).get(9, [])]
         calls += [text(fields(f), 1) for f in some]
+    if not text(node, 2):
+        raise ValueError("saved_model.pb is corrupt: a node without an op.")
     return Node(text(node, 1), text(node, 2), tuple(map(_string, node.get(3, ()))), tuple(calls), _xla(attributes))
 
 

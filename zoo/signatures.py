@@ -17,6 +17,9 @@ from zoo import operations, random
 from zoo.model import capabilities, likelihood_kind
 
 
+_STEPS = "steps (dx, dy, p1, p2, p3): an offset in the data's unit; which is 1: a line goes on, the pen is lifted, the drawing has ended"
+
+
 class Field(NamedTuple):
     """An input or output: its type, its shape (None is the batch), what it means, and the values that it can take (None: any)."""
 
@@ -43,7 +46,10 @@ def signatures(model, importance_samples):
     x, mean = _example(domain, "an example"), _mean(domain)
     seed = Field(tf.int32, (None, 2), "the row's own seed: the same seed draws the same noise", "none")
     labels = {}
-    if domain.features:
+    if domain.given is not None:
+        given = "the example itself, of which the pixels that the model is given are read, and no others"
+        labels = {"condition": Field(tf.float32, (None, *domain.features), given, "as the example", (0, domain.levels - 1))}
+    elif domain.features:
         labels = {"condition": Field(tf.float32, (None, *domain.features), "features that the example is given", "as in the data")}
     elif domain.classes:
         labels = {"condition": Field(tf.int32, (None,), "class label", "class", (0, domain.classes - 1))}
@@ -101,14 +107,23 @@ def signatures(model, importance_samples):
         given = {"x": x, "mask": mask, "seed": seed}
         add("complete", "draws what is missing of an example", given, {"x": x._replace(meaning="x, completed")},
             lambda x, mask, seed, condition: model.complete(x, mask, seed, condition=condition))
-    if "continuation" in can:
+    temperature = {"temperature": Field(tf.float32, (None,), "divisor of the log-odds, above 0; 1 draws from the model", "none", (0.1, 2.0))}
+    if "continuation" in can and domain.kind == "strokes":
+        mask = Field(tf.bool, (None, *domain.places), "true where x is given: the first steps of the sketch", "none")
+        add("continuation", "goes on with a sketch at a temperature", {"x": x, "mask": mask, "seed": seed} | temperature,
+            {"x": x._replace(meaning="x, continued")},
+            lambda x, mask, seed, temperature, condition: model.continuation(x, mask, seed, temperature, condition=condition))
+    elif "continuation" in can:
         mask = Field(tf.bool, (None, *domain.places), "true where x is given: the first tokens of the text", "none")
-        controls = {"temperature": Field(tf.float32, (None,), "divisor of the log-odds, above 0; 1 draws from the model", "none", (0.1, 2.0)),
+        controls = {**temperature,
                     "top_k": Field(tf.int32, (None,), "tokens of which one is drawn, the likeliest; 0 for all", "tokens", (0, domain.levels)),
                     "top_p": Field(tf.float32, (None,), "probability that the tokens of which one is drawn have together", "none", (0.1, 1.0))}
         add("continuation", "goes on with a text, each token from the likely ones only", {"x": x, "mask": mask, "seed": seed} | controls,
             {"x": x._replace(meaning="x, continued")},
             lambda x, mask, seed, temperature, top_k, top_p, condition: model.continuation(x, mask, seed, temperature, top_k, top_p))
+    if "sample_at" in can:
+        add("sample_at", "draws one example per seed at a temperature", {"seed": seed} | temperature, {"sample": x},
+            lambda seed, temperature, condition: model.sample_at(seed, temperature, condition=condition))
     return {"sample": found["sample"], "serving_default": found["sample"], **found}
 
 
@@ -141,6 +156,10 @@ def example_inputs(model, found, num=3, seed=0):
             return model.encode(codes["x"], condition=None if spec is None else tf.zeros(spec.shape, spec.dtype)).numpy()
         if name == "weight":
             return rng.uniform(0.1, 0.9, shape).astype(np.float32)
+        if hasattr(model, "derivations") and name.startswith("x"):  # other tokens are no example of a grammar
+            return model.sample(random.rows(random.seed(seed), num)).numpy()
+        if domain.kind == "strokes" and shape[1:] == tuple(domain.shape):
+            return random_strokes(rng, shape)
         if field.range is None:
             return rng.normal(size=shape).astype(np.float32)
         low, high = field.range
@@ -151,9 +170,18 @@ def example_inputs(model, found, num=3, seed=0):
     return {name: {key: value(key, field) for key, field in signature.inputs.items()} for name, signature in found.items()}
 
 
+def random_strokes(rng, shape):
+    """Sketches of random lengths, from 1 step to all but one of T, and their ends: float32 of shape [num, T, 5]."""
+    num, length, _ = shape
+    ended = np.arange(length) >= rng.integers(1, max(length, 2), num)[:, None]
+    state = np.where(ended, 2, rng.integers(0, 2, (num, length)))
+    return np.concatenate([np.where(ended[..., None], 0.0, rng.normal(size=(num, length, 2))), np.eye(3)[state]], -1).astype(np.float32)
+
+
 def _example(domain, meaning):
     """The field of an example of the domain."""
-    unit = {"binary": "pixel that is 0 or 1", "levels": "level", "tokens": "token", "waveform": "amplitude"}.get(domain.kind, "as in the data")
+    unit = {"binary": "pixel that is 0 or 1", "levels": "level", "tokens": "token: its number in the tokenizer", "waveform": "amplitude",
+            "strokes": _STEPS}.get(domain.kind, "as in the data")
     high = {"binary": 1}.get(domain.kind, domain.levels - 1 if domain.dtype == tf.int32 else None)
     limits = domain.range if high is None else (0, high)
     if domain.kind == "real" and limits:
@@ -162,7 +190,9 @@ def _example(domain, meaning):
 
 
 def _mean(domain):
-    """The field of what a decoder gives: float32, in the example's unit."""
+    """The field of what a decoder gives: float32 in the example's unit, or tokens."""
+    if domain.kind == "tokens":
+        return _example(domain, "the decoded example: at each place the likeliest token after those before it")
     return _example(domain, "the decoded example; its mean where the decoder is a distribution")._replace(dtype=tf.float32)
 
 

@@ -1,6 +1,6 @@
 """Data sets, and the batches that a model's declared domain asks for.
 
-A data set gives examples as they are stored; `domain.py` turns them into what the model reads (binary, levels, real, tokens, waveform), and
+A data set gives examples as they are stored; `domain.py` turns them into what the model reads (binary, levels, real, tokens, waveform, strokes), and
 `pipeline.py` into batches. Batch number n of a run is a function of (seed, n) alone, so that resuming and sharing work among workers are exact
 without any saved state.
 """
@@ -14,8 +14,8 @@ from zoo import nearest
 __all__ = ["DataSet", "EMBEDDED", "FILES", "check", "evaluation_batches", "open_dataset", "protocol", "training_batches"]
 
 EMBEDDED = ("digits", "photo_patches", "toy2d/eight_gaussians", "toy2d/two_moons", "toy2d/checkerboard", "toy2d/spirals", "toy2d/pinwheel", "claw",
-            "pysource", "tones")
-FILES = ("image_folder", "lines", "table", "text_file", "wav_folder")  # the user's own: KIND:PATH
+            "expressions", "pysource", "sketches", "tones")
+FILES = ("image_folder", "lines", "ndjson", "table", "text_file", "wav_folder")  # the user's own: KIND:PATH
 
 
 def open_dataset(name, data_dir=None, data=None, log=print, tokenizer=None):
@@ -34,7 +34,7 @@ def open_dataset(name, data_dir=None, data=None, log=print, tokenizer=None):
     Raises:
         BadInput: for an unknown name, files that are missing or can't be read, or entries of `data` that don't fit the set or that it can't use.
     """
-    from trainers.data import audio, folder, sizes, stored, table, text  # late: TFDS comes with `stored` alone
+    from trainers.data import audio, folder, sizes, stored, strokes, table, text  # late: TFDS comes with `stored` alone
     options = _options(data or {})
     kind = name.partition(":")[0]
     if kind == "image_folder":
@@ -42,6 +42,8 @@ def open_dataset(name, data_dir=None, data=None, log=print, tokenizer=None):
         return folder.open_folder(name, sizes.parse(options["image_size"] or None), options["validation"], log)
     if kind == "wav_folder":
         return audio.open_wav_folder(name, options, log)
+    if kind == "ndjson":
+        return strokes.open_ndjson(name, options, log)
     if kind == "table":
         return table.open_table(name, options, log)
     if kind in ("text_file", "lines"):

@@ -43,7 +43,8 @@ class DataSet:
     """A data set that is ready to be read.
 
     name, version: as a record of a result names them.
-    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32, T) or `audio` (int16, T).
+    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32, T),
+        `audio` (int16, T) or `strokes` (float32, (T, 5)).
     shape: of one example. levels: number of values that a stored entry can take, a text's vocabulary; None for real points and sound.
     classes: number of labels, or None; what is kept in memory can have float32 features [n, ...] in the place of labels.
     sizes: {split: number of examples}, of a text's windows those that do not overlap.
@@ -66,7 +67,7 @@ class DataSet:
 
     @property
     def dtype(self):
-        kinds = {"image": np.uint8, "text": np.int32, "audio": np.int16, "points": np.uint8 if self.levels else np.float32}
+        kinds = {"image": np.uint8, "text": np.int32, "audio": np.int16, "strokes": np.float32, "points": np.uint8 if self.levels else np.float32}
         return kinds[self.kind]
 
     @property

@@ -46,12 +46,12 @@ def binarization(dataset, domain, data_config):
 def _reads(domain):
     things = "images" if len(domain.shape) == 3 else "rows"
     what = {"binary": f"binary {things}", "levels": f"{things} of {domain.levels} levels", "tokens": f"tokens of a vocabulary of {domain.levels}",
-            "waveform": "waveforms"}
+            "waveform": "waveforms", "strokes": "strokes"}
     return what.get(domain.kind) or ("real images" if domain.range else "real points")
 
 
 def _has(dataset):
-    return {"image": "images", "text": "text", "audio": "sound"}.get(dataset.kind) or ("binary rows" if dataset.levels else "real points")
+    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}.get(dataset.kind) or ("binary rows" if dataset.levels else "real points")
 
 
 def _choose(dataset, domain):
@@ -63,6 +63,7 @@ def _choose(dataset, domain):
         "real": (image, "choose a data set of images.") if domain.range else
                 (points and not dataset.levels, "choose a data set of points, for example toy2d/eight_gaussians."),
         "tokens": (dataset.kind == "text", "choose a text, for example pysource."),
+        "strokes": (dataset.kind == "strokes", "choose drawings, for example sketches, or ndjson:PATH."),
         "waveform": (dataset.kind == "audio", "choose a data set of sound, for example tones."),
     }[domain.kind]
     return None if fits else advice
@@ -76,7 +77,8 @@ def check(dataset, domain, data_config):
     if tuple(domain.shape) != tuple(dataset.shape):
         height, width, channels = tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
         sized = height == width and channels == dataset.shape[-1] and dataset.levels == 256
-        flag = f"image_size={height}" if sized else f"length={domain.shape[0]}" if dataset.kind in ("text", "audio") and len(domain.shape) == 1 else None
+        long = (dataset.kind in ("text", "audio") and len(domain.shape) == 1) or dataset.name.startswith("ndjson:")
+        flag = f"image_size={height}" if sized else f"length={domain.shape[0]}" if long else None
         raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes {tuple(domain.shape)}; "
                        + (f"set --config.data.{flag}." if flag else "train a model on this data set, or choose one of the model's shape."))
     if domain.kind == "tokens" and domain.levels != dataset.levels:
@@ -93,7 +95,7 @@ def check(dataset, domain, data_config):
         raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {domain.classes}; "
                        + (f"set --config.model.classes={dataset.classes}." if dataset.classes else "leave --config.model.classes out."))
     features = dataset.features or (dataset.classes and (dataset.classes,))
-    if domain.features and tuple(domain.features) != features:
+    if domain.features and domain.given is None and tuple(domain.features) != features:
         raise BadInput(f"--dataset={dataset.name} has {f'features of shape {features}' if features else 'neither features nor labels'}, the model is conditional "
                        f"on features of shape {tuple(domain.features)}; "
                        + (f"set --config.model.features={features}." if features else "leave --config.model.features out."))
@@ -126,7 +128,7 @@ def encoding(dataset, domain, data_config):
         return Encoding(False, lambda x, bits: x)
     if domain.kind == "waveform":
         return Encoding(False, lambda x, bits: tf.cast(x, tf.float32) * (1.0 / FULL_SCALE))
-    if mode == "stored" or dataset.kind == "points":
+    if mode == "stored" or dataset.kind in ("points", "strokes"):
         return Encoding(False, lambda x, bits: tf.cast(x, tf.float32))
     low, high = domain.range
     if domain.dequantized:  # low + (high - low) (level + u) / levels

@@ -142,7 +142,9 @@ def _decoded(dataset, record):
 
 
 def _element(domain, x, labels):
-    """x, with its label or, for a model of features, these: the data set's, or the label's indicator vector."""
+    """x, with its label or, for a model of features, these: x where it is given, the data set's, or the label's indicator vector."""
+    if domain.given is not None:
+        return x, tf.where(domain.given[..., None], tf.cast(x, tf.float32), -1.0)
     if domain.features:
         return x, labels if labels.dtype == tf.float32 else tf.one_hot(labels, domain.features[0])
     return (x, labels) if domain.classes else x

@@ -16,14 +16,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from trainers.data import EMBEDDED, FILES, audio, sizes, text
+from trainers.data import EMBEDDED, FILES, audio, sizes, strokes, text
 from trainers.data.dataset import DataSet, unused
 from trainers.data.pipeline import permutation
 from trainers.errors import BadInput
 from zoo import nearest
 
-BUILDERS = {"claw": "Claw", "digits": "Digits", "photo_patches": "PhotoPatches", "pysource": "Pysource", "tones": "Tones",
-            "toy2d": "Toy2d"}  # module of this package -> class
+BUILDERS = {"claw": "Claw", "digits": "Digits", "expressions": "Expressions", "photo_patches": "PhotoPatches", "pysource": "Pysource",
+            "sketches": "Sketches", "tones": "Tones", "toy2d": "Toy2d"}  # module of this package -> class
 BLOCK = 4096  # records that are shuffled together
 HOST = "https://storage.googleapis.com"
 
@@ -70,6 +70,8 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
     """The `DataSet` of an embedded set's or a TFDS set's name."""
     size, validation = sizes.parse(options["image_size"] or None), options["validation"]
     builder, name = _embedded(name, data_dir, log) if name.partition("/")[0] in BUILDERS else _tfds(name, data_dir, log)
+    if name == "sketches":
+        return strokes.open_sketches(name, builder, options)
     info = builder.info
     features = dict(info.features.items())
     key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), "point" if name in EMBEDDED and "point" in features else None)
@@ -88,6 +90,8 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
         ranges["validation"] = ("train", split_sizes["train"], counts["train"])
     if info.file_format != tfds.core.FileFormat.TFRECORD:
         raise BadInput(f"--dataset={name}: prepared in {builder.data_dir} as {info.file_format.value}; prepare it as tfrecord.")
+    if name == "expressions":
+        return _expressions(name, builder, ranges, options, log, tokenizer)
     if is_text:
         return text.windows(name, str(info.version), {split: _text(name, builder, split, *place) for split, place in ranges.items()}, options, log, tokenizer,
                             dict(hold_out=f"the last {validation} documents for validation" if validation else "the data set's own"))
@@ -121,14 +125,23 @@ def _levels(name, builder, key, label):
     return 2 if largest <= 1 else 256
 
 
+def _expressions(name, builder, ranges, options, log, tokenizer):
+    """The embedded set of strings of a grammar: each is an example."""
+    from trainers.data.expressions import GRAMMAR
+    from zoo.distributions.grammar import packaged
+    texts = {split: _text(name, builder, split, *place).split("\n") for split, place in ranges.items()}
+    texts = {split: [(f"expression {row + 1} of split {split!r}", line) for row, line in enumerate(found)] for split, found in texts.items()}
+    return text.lines(name, str(builder.info.version), texts, options, log, tokenizer, dict(hold_out="drawn together, each expression once"), packaged(GRAMMAR))
+
+
 def _text(name, builder, split, stored, first, end):
     """A split's documents in stored order, line feeds between them."""
     if (num_bytes := builder.info.splits[stored].num_bytes) > text.LARGEST:
         raise BadInput(f"--dataset={name}: split {stored!r} has {num_bytes} bytes, at most {text.LARGEST} are taken.")
     source = StoredSource(builder, "text", None, {split: (stored, first, end)}, ())
     try:
-        records = list(source.records(split))
-        documents = [tf.io.parse_single_example(record, {"text": tf.io.FixedLenFeature([], tf.string)})["text"].numpy() for record in records]
+        batches = source.records(split).batch(BLOCK).map(lambda records: tf.io.parse_example(records, {"text": tf.io.FixedLenFeature([], tf.string)})["text"])
+        documents = [document for batch in batches for document in batch.numpy()]
     except tf.errors.OpError as error:
         raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
     if len(documents) != end - first:

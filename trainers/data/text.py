@@ -30,35 +30,42 @@ def open_text_file(name, options, log, tokenizer):
 
 def open_lines(name, options, log, tokenizer):
     """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % for validation and 10 % to test by their contents."""
-    unused(name, options, ("tokenizer", "vocabulary", "length", "validation"), "lines")
+    unused(name, options, ("tokenizer", "vocabulary", "length", "validation", "grammar"), "lines")
     _no_validation(name, options, "a tenth of the lines is")
     text, version = read(name)
     stored = [line.removesuffix("\r") for line in text.split("\n")]
     places = [place for place, line in enumerate(stored) if line.strip()]
     rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines")
-    lines = {split: [stored[places[row]] for row in rows[split]] for split in rows}
-    tokenizer = tokenizer or _make(name, options, lines["train"], log, end=True)
+    numbers = {split: [places[row] + 1 for row in rows[split]] for split in rows}
+    return lines(name, version, {split: [(f"line {number}", stored[number - 1]) for number in found] for split, found in numbers.items()}, options, log, tokenizer,
+                 dict(hold_out="10 % of the lines by a hash of their contents, validation another 10 %"))
+
+
+def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):
+    """The `DataSet` of {split: [(what to call a text, the text)]} whose examples are texts, filled up with the end; `grammar`: where --config.data names none."""
+    called, texts = ({split: [pair[part] for pair in found] for split, found in texts.items()} for part in (0, 1))
+    tokenizer = tokenizer or _make(name, options, texts["train"], log, True, grammar)
     if tokenizer.end is None:
         raise BadInput(f"--dataset={name}: the run's tokenizer has no end token, which lines need.")
-    tokens = {split: _encode(name, tokenizer, split, lines[split], many=True) for split in lines}
+    tokens = {split: _encode(name, tokenizer, split, texts[split], called[split]) for split in texts}
     lengths = {split: np.array([len(line) for line in found]) for split, found in tokens.items()}
     longest = max(map(np.max, lengths.values())) + 1  # with its end
     length = options["length"] or int(longest)
     if length < longest:
-        place = next(places[rows[split][row]] for split, found in lengths.items() for row in np.flatnonzero(found == longest - 1))
-        raise BadInput(f"--config.data.length={length}: line {place + 1} of --dataset={name} has {longest - 1} tokens and an end; "
+        what = next(called[split][row] for split, found in lengths.items() for row in np.flatnonzero(found == longest - 1))
+        raise BadInput(f"--config.data.length={length}: {what} of --dataset={name} has {longest - 1} tokens and an end; "
                        f"at least {longest} is needed (0: the longest line's).")
-    if len(places) * length * 4 > CACHE_BYTES:
-        raise BadInput(f"--dataset={name}: {len(places)} lines filled up to the {length} tokens of the longest take more than {CACHE_BYTES >> 30} GiB; "
-                       "shorten the longest, or train on windows of text_file:PATH.")
+    if sum(map(len, tokens.values())) * length * 4 > CACHE_BYTES:
+        raise BadInput(f"--dataset={name}: {sum(map(len, tokens.values()))} lines filled up to the {length} tokens of the longest take more than "
+                       f"{CACHE_BYTES >> 30} GiB; shorten the longest, or train on windows of text_file:PATH.")
     cache, streams = {}, {}
     for split, found in tokens.items():
         x = np.full((len(found), length), tokenizer.end, np.int32)
         x[np.arange(length) < lengths[split][:, None]] = np.concatenate(found)
         cache[split], streams[split] = (x, np.zeros(len(x), np.int32)), x[np.arange(length) <= lengths[split][:, None]]
-    held = Text(tokenizer, streams, {split: sum(len(line.encode()) + 1 for line in found) for split, found in lines.items()}, windows=False)
+    held = Text(tokenizer, streams, {split: sum(len(line.encode()) + 1 for line in found) for split, found in texts.items()}, windows=False)
     return DataSet(name, version, "text", (length,), tokenizer.size, None, {split: len(found) for split, found in tokens.items()}, cache=cache, text=held,
-                   facts=_facts(held) | dict(hold_out="10 % of the lines by a hash of their contents, validation another 10 %"))
+                   facts=_facts(held) | facts)
 
 
 def windows(name, version, texts, options, log, tokenizer, facts):
@@ -110,17 +117,23 @@ def _no_validation(name, options, what):
         raise BadInput(f"--config.data.validation={options['validation']}: {what} the validation split of --dataset={name} already; leave it 0.")
 
 
-def _make(name, options, texts, log, end=False):
-    tokenizer = tokenizers.make(options["tokenizer"], options["vocabulary"], texts, end)
+def _make(name, options, texts, log, end=False, grammar=None):
+    if options["grammar"]:
+        from trainers.data import grammars  # late: it comes with the parser
+        grammar = grammars.read(options["grammar"])
+    tokenizer = tokenizers.make(options["tokenizer"], options["vocabulary"], texts, end, grammar)
     if tokenizer.size < options["vocabulary"]:
         log(f"--dataset={name}: no pair of tokens is left that occurs twice, so the vocabulary has {tokenizer.size} in place of {options['vocabulary']}.")
     return tokenizer
 
 
-def _encode(name, tokenizer, split, text, many=False):
+def _encode(name, tokenizer, split, text, called=None):
+    """The tokens of a text, or of many if there is a list of what to call them."""
     try:
-        return tokenizer.encode_all(text) if many else tokenizer.encode(text)
+        return tokenizer.encode(text) if called is None else tokenizer.encode_all(text)
     except BadInput as error:
+        if (row := getattr(error, "row", None)) is not None:
+            raise BadInput(f"--dataset={name}: {called[row]}, {error}; correct it, or --config.data.grammar.") from error
         raise BadInput(f"--dataset={name}: split {split!r}: {error}; set --config.data.tokenizer=bytes, which knows every text.") from error
 
 

@@ -1,4 +1,5 @@
-"""Tokenizers: a text as integers, and back. Characters of the training split, UTF-8 bytes, or pairs of bytes that occur together.
+"""Tokenizers: a text as integers, and back. Characters of the training split, UTF-8 bytes, pairs of bytes that occur together, or rules of a grammar
+(`trainers.data.grammars`).
 
 Byte-pair encoding is GPT-2's (A. Radford et al., Language Models are Unsupervised Multitask Learners, 2019; R. Sennrich, B. Haddow and A. Birch,
 Neural Machine Translation of Rare Words with Subword Units, 2016, arXiv:1508.07909): it starts from all 256 bytes, so that every text can be
@@ -6,6 +7,7 @@ encoded, and merges the most frequent pair within a word until the vocabulary is
 """
 
 import abc
+import hashlib
 import re
 
 import numpy as np
@@ -13,14 +15,18 @@ import numpy as np
 from trainers.errors import BadInput
 from zoo import nearest
 
-NAMES = ("auto", "characters", "bytes", "bpe")
+NAMES = ("auto", "characters", "bytes", "bpe", "grammar")
 PIECE = 1 << 20  # characters that the library is given at once: what it keeps of each token takes far more memory than the token
 
 
 class Tokenizer(abc.ABC):
-    """Tokens are 0..size-1; `end`, the last of them where there is one, follows a text's last token and stands for no character."""
+    """Tokens are 0..size-1; `end`, the last of them where there is one, follows a text's last token and stands for no character.
+
+    `grammar`: the one by which texts are judged, where there is one.
+    """
 
     name: str
+    grammar = None
 
     def __init__(self, known, end):
         self.size = known + bool(end)
@@ -51,11 +57,13 @@ class Tokenizer(abc.ABC):
 
     def to_dict(self):
         """The whole tokenizer as a JSON object."""
-        return dict(tokenizer=self.name, end=self.end is not None, state=self._state())
+        judged = {} if self.grammar is None else dict(grammar=self.grammar.text)
+        return dict(tokenizer=self.name, end=self.end is not None, state=self._state()) | judged
 
     def describe(self):
         """What a record says of it."""
-        return dict(name=self.name, size=self.size, end=self.end)
+        judged = {} if self.grammar is None else dict(grammar=f"sha256:{hashlib.sha256(self.grammar.text.encode()).hexdigest()[:12]}")
+        return dict(name=self.name, size=self.size, end=self.end) | judged
 
 
 class Characters(Tokenizer):
@@ -147,8 +155,14 @@ class BytePairs(Tokenizer):
         return self._pairs.to_str()
 
 
-def make(name, vocabulary, texts, end=False):
+def make(name, vocabulary, texts, end=False, grammar=None):
     """The tokenizer that --config.data asks for, of the training split's texts. Raises BadInput for a name or a size that is none."""
+    tokenizer = _make(name, vocabulary, texts, end, grammar)
+    tokenizer.grammar = grammar
+    return tokenizer
+
+
+def _make(name, vocabulary, texts, end, grammar):
     if name not in NAMES:
         raise BadInput(f"--config.data.tokenizer={name} is unknown; {nearest(name, NAMES)}")
     if name == "auto":
@@ -162,6 +176,14 @@ def make(name, vocabulary, texts, end=False):
     if vocabulary:
         raise BadInput(f"--config.data.vocabulary={vocabulary}: --config.data.tokenizer={name} has a size of its own; leave it 0, "
                        "or set --config.data.tokenizer=bpe.")
+    if name == "grammar":
+        from trainers.data import grammars  # late: only this tokenizer needs the parser
+        if not end:
+            raise BadInput("--config.data.tokenizer=grammar: a derivation is that of a line; choose lines:PATH.")
+        if grammar is None:
+            raise BadInput("--config.data.tokenizer=grammar: tokens are a grammar's rules; set --config.data.grammar to a file with a grammar, or to one of "
+                           f"{', '.join(grammars.known())}.")
+        return grammars.Derivations(grammar)
     return Bytes(end) if name == "bytes" else Characters("".join(texts), end)
 
 
@@ -169,9 +191,16 @@ def from_dict(values):
     """The tokenizer that `to_dict` described. Raises BadInput where it is no such description."""
     try:
         name, end, state = values["tokenizer"], bool(values["end"]), values["state"]
-        return {"characters": lambda: Characters(state, end), "bytes": lambda: Bytes(end), "bpe": lambda: BytePairs(state, end)}[name]()
+        grammar = None
+        if "grammar" in values:
+            from zoo.distributions.grammar import Grammar
+            grammar = Grammar(values["grammar"])
+        tokenizer = {"characters": lambda: Characters(state, end), "bytes": lambda: Bytes(end), "bpe": lambda: BytePairs(state, end),
+                     "grammar": lambda: _make(name, 0, (), end, grammar)}[name]()
     except Exception as error:  # the library raises plain `Exception`
         raise BadInput(f"the run's tokenizer can't be read: {type(error).__name__}: {error}.") from error
+    tokenizer.grammar = grammar
+    return tokenizer
 
 
 def _cut(tokens, lengths):

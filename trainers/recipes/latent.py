@@ -5,11 +5,11 @@ from trainers.recipes.recipe import ANY, Published, Recipe
 _TABLE_1 = "Burda, Grosse and Salakhutdinov 2015 (arXiv:1509.00519), table 1, VAE, 1 stochastic layer, k = 1, MNIST binarized dynamically"
 _IWAE_NET = dict(latent_size=50, network="dense", hidden=(200, 200), activation="tanh")
 
+# 1,437 images overfit within a minute: decoupled weight decay holds the bound of held-out images.
+_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.5), schedule=dict(name="cosine"), ema=0.995, evaluation=dict(importance_samples=500))
+
 RECIPES = [
-    # 1,437 images of 17 levels: convolutions and weight decay keep the bound of held-out images from falling again.
-    Recipe("vae", "digits", steps=4000, batch_size=128,
-           arguments=dict(levels=17, latent_size=16, network="conv", hidden=(32, 64), activation="relu"),
-           optimizer=dict(name="adamw", weight_decay=0.5), schedule=dict(name="cosine"), ema=0.995, evaluation=dict(importance_samples=500)),
+    Recipe("vae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, latent_size=16, network="conv", hidden=(32, 64), activation="relu"), **_DIGITS),
     # The net and the data of the importance-weighted autoencoder's paper. There: 3,280 epochs of batches of 20, the learning rate falling in
     # eight stages (schedule `staged`). Here: 750 epochs of batches of 100 and a cosine, which two CPU cores do within the hour.
     Recipe("vae", "mnist", steps=450_000, batch_size=100, arguments=_IWAE_NET, schedule=dict(name="cosine"),
@@ -19,4 +19,39 @@ RECIPES = [
            published=(Published("negative_log_likelihood", 88.71, "nats", _TABLE_1.replace("dynamically", "statically")),)),
     Recipe("vae", ANY, steps=20_000, batch_size=128, arguments=dict(network="conv", hidden=(32, 64, 128), latent_size=32, activation="relu"),
            schedule=dict(name="cosine"), ema=0.999),
+
+    Recipe("beta_vae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, network="conv", hidden=(32, 64)), **_DIGITS),
+    Recipe("beta_vae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
+    Recipe("beta_tcvae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, network="conv", hidden=(32, 64), num_examples=1437), **_DIGITS),
+    Recipe("beta_tcvae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
+
+    Recipe("conditional_vae", "digits", steps=2000, batch_size=64, arguments=dict(levels=17, latent_size=16, classes=10, quadrants=0), **_DIGITS),
+    # Given one quadrant; --config.model.quadrants=2 or 3 for the others. The published numbers are of grey values as probabilities, which dynamic
+    # binarization averages over.
+    Recipe("conditional_vae", "mnist", steps=30_000, batch_size=100, arguments=dict(latent_size=200), optimizer=dict(name="adamw", weight_decay=0.01),
+           schedule=dict(name="cosine"), ema=0.999, data=dict(validation=10_000), selection=dict(every=1000, patience=8),
+           evaluation=dict(importance_samples=1000), published=(Published("negative_log_likelihood", 71.8, "nats", "Pyro's example, one quadrant given, 500-500 "
+                                                                          "networks and 200 latents"),)),
+    Recipe("conditional_vae", ANY, steps=50_000, batch_size=64, arguments=dict(latent_size=50), schedule=dict(name="cosine"), ema=0.999),
+
+    Recipe("iwae", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16,), k=10), **_DIGITS),
+    # The paper's network and data; there 3,280 epochs of batches of 20, here a cosine. k = 50: --config.model.k=50, two layers:
+    # --config.model.latent_sizes="(100, 50)" --config.model.hidden="(200, 100)".
+    Recipe("iwae", "mnist", steps=400_000, batch_size=100, schedule=dict(name="cosine"), evaluation=dict(importance_samples=5000),
+           published=(Published("negative_log_likelihood", 85.54, "nats", _TABLE_1.replace("VAE", "IWAE").replace("k = 1", "k = 5")),)),
+    Recipe("iwae", ANY, steps=50_000, batch_size=64, arguments=dict(k=10), schedule=dict(name="cosine"), ema=0.999),
+
+    Recipe("dlgm", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8)), **_DIGITS),
+    Recipe("dlgm", "binarized_mnist", steps=150_000, batch_size=100, optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
+           selection=dict(every=5000), evaluation=dict(importance_samples=5000),
+           published=(Published("negative_log_likelihood", 86.60, "nats", "Rezende, Mohamed and Wierstra 2014 (arXiv:1401.4082), table 1, rank-one posteriors, "
+                                "an estimate of theirs; quoted from memory"),)),
+    Recipe("dlgm", ANY, steps=50_000, batch_size=64, schedule=dict(name="cosine"), ema=0.999),
+
+    Recipe("ladder_vae", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8, 4), hidden=(128, 64, 32), warmup_steps=1000), **_DIGITS),
+    # The paper's five layers; there 2,000 epochs of batches of 256, a warm-up of 200.
+    Recipe("ladder_vae", "mnist", steps=100_000, batch_size=256,
+           arguments=dict(latent_sizes=(64, 32, 16, 8, 4), hidden=(512, 256, 128, 64, 64), warmup_steps=20_000), schedule=dict(name="cosine"), ema=0.999,
+           evaluation=dict(importance_samples=5000), published=(Published("negative_log_likelihood", 81.74, "nats", "Sonderby et al. 2016 (arXiv:1602.02282), five layers"),)),
+    Recipe("ladder_vae", ANY, steps=50_000, batch_size=128, arguments=dict(warmup_steps=10_000), schedule=dict(name="cosine"), ema=0.999),
 ]

@@ -108,6 +108,11 @@ class Autoregressive(GenerativeModel):
 
         return _either(_come_first(self._in_order(mask)), exact, bound)
 
+    @property
+    def completion(self):
+        """What `complete` does where it is not exact, in words."""
+        return f"importance resampling of {CANDIDATES} candidates"
+
     def completes_exactly(self, mask):
         """Whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says is exact."""
         return _come_first(self._in_order(tf.convert_to_tensor(mask, tf.bool)))

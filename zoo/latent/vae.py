@@ -1,139 +1,71 @@
 """Variational autoencoder: a latent Gaussian decoded to an image, and a Gaussian posterior whose parameters a network reads off the image.
 
-D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114.
+D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114. KL warm-up: C. K. Sonderby et al., 2016, arXiv:1602.02282; free bits: D. P. Kingma
+et al., 2016, arXiv:1606.04934; learned priors: J. M. Tomczak, M. Welling, 2018, arXiv:1705.07120.
 """
 
-import math
-
-import keras
-import tensorflow as tf
-import tensorflow_probability as tfp
-
-from zoo import random
-from zoo.distributions import pixels
-from zoo.latent.bounds import importance_weighted
-from zoo.model import Domain, GenerativeModel, Player, image_shape
-from zoo.networks import autoencoding
-
-tfd = tfp.distributions
+from zoo.latent import priors, schedules
+from zoo.latent.one_layer import OneLayer
 
 
-_CHUNK, _LOGITS = 50, 1 << 22  # importance samples in memory at once, and their logits, of an image
-
-
-class VAE(GenerativeModel):
+class VAE(OneLayer):
     """log p(x) >= E_{q(z|x)} [log p(x|z)] - KL(q(z|x) || p(z)),  p(z) = N(0, I),  q(z|x) = N(loc(x), diag(scale(x)^2)).
 
     Args:
         shape: (height, width, channels) of an image.
-        levels: values of a pixel; 2 gives Bernoulli pixels, more give Categorical ones.
+        levels: values of a pixel, of a discrete likelihood.
         latent_size: number of latent dimensions.
         network: `dense` or `conv`.
         hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
         activation: of the hidden layers.
+        likelihood: `auto` (Bernoulli for two levels, Categorical for more), `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` (of grey
+            values on [0, 1]) or `gaussian` (of dequantized ones).
+        prior: `normal`; `mixture`, of learned Gaussians; or `vamp`, the mixture of the posteriors of learned pseudo-inputs.
+        components: of a prior that is a mixture.
+        posterior: `diagonal`, `rank_one` or `full` Gaussian, or the flows `planar` and `iaf` (inverse autoregressive).
+        flows: steps of the flow.
+        warmup_steps: steps in which the weight of the KL term rises from 0 to 1; 0: none.
+        free_bits: nats that each latent's KL may take at no cost while training (of the batch's mean; of their sum where they are not independent).
 
     Raises:
-        ValueError: if `shape` is not an image's, `network` is neither, `levels` is less than 2, or `latent_size` less than 1.
+        ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the VampPrior is asked for with a posterior that is not diagonal.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200), activation="tanh", **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200), activation="tanh", likelihood="auto",
+                 prior="normal", components=500, posterior="diagonal", flows=0, warmup_steps=0, free_bits=0.0, **kwargs):
         super().__init__(**kwargs)
-        if network not in ("dense", "conv"):
-            raise ValueError(f"network must be 'dense' or 'conv', found {network!r}.")
-        if levels < 2 or latent_size < 1:
-            raise ValueError(f"levels must be at least 2 and latent_size at least 1, found {levels} and {latent_size}.")
-        self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
-        self.network, self.hidden, self.activation = network, tuple(hidden), activation
-        parameters = 1 if levels == 2 else levels
-        if network == "dense":
-            self.trunk = autoencoding.dense_trunk(self.hidden, activation)
-            self.decoder = autoencoding.dense_decoder(self.shape, parameters, self.hidden, activation)
-        else:
-            self.trunk = autoencoding.conv_trunk(self.hidden, activation)
-            self.decoder = autoencoding.conv_decoder(self.shape, parameters, self.hidden, activation)
-        self.head = keras.layers.Dense(2 * latent_size, name="posterior")
+        if components < 1 or warmup_steps < 0 or free_bits < 0:
+            raise ValueError(f"components must be at least 1, warmup_steps and free_bits not negative, found {components}, {warmup_steps} and {free_bits}.")
+        if prior not in priors.PRIORS:
+            raise ValueError(f"prior must be one of {', '.join(priors.PRIORS)}, found {prior!r}.")
+        if prior == "vamp" and posterior != "diagonal":
+            raise ValueError(f"the VampPrior needs posterior 'diagonal', found {posterior!r}.")
+        self.assemble(shape, levels, latent_size, network, hidden, activation, likelihood, posterior, flows)
+        self.given_prior, self.components, self.given_posterior, self.flows = prior, components, posterior, flows
+        self.warmup_steps, self.free_bits = warmup_steps, free_bits
+        self.learned_prior = {"mixture": lambda: priors.Mixture(components, latent_size), "vamp": lambda: priors.PseudoInputs(components, self.shape),
+                              "normal": lambda: None}[prior]()
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
-                    hidden=self.hidden, activation=self.activation)
-
-    @property
-    def domain(self):
-        return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels)
+        return self.assembled() | dict(prior=self.given_prior, components=self.components, posterior=self.given_posterior, flows=self.flows,
+                                       warmup_steps=self.warmup_steps, free_bits=self.free_bits)
 
     def prior(self):
-        """p(z) = N(0, I)."""
-        return tfd.Independent(tfd.Normal(tf.zeros([self.latent_size]), 1.0), 1)
+        """p(z), a TFP distribution."""
+        if self.given_prior == "normal":
+            return priors.standard_normal(self.latent_size)
+        return self.learned_prior.distribution() if self.given_prior == "mixture" else priors.vamp(self.head(self.trunk(self.learned_prior.clipped())).distribution())
 
-    def posterior(self, x):
-        """q(z|x), a diagonal Gaussian with batch shape [batch]."""
-        features = self.trunk(pixels.unit(x, self.levels))
-        loc, log_variance = tf.split(autoencoding.float32(self.head(features)), 2, axis=-1)
-        return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * log_variance)), 1)
+    def kl(self, posterior, z, log_q):
+        return super().kl(posterior, z, log_q) if self.given_prior == "normal" else log_q - self.log_prior(z)
 
-    def logits(self, z):
-        """The logits of p(x|z), z [batch, latent_size]: `pixels` says their shape."""
-        logits = autoencoding.float32(self.decoder(z))
-        return logits[..., 0] if self.levels == 2 else logits
-
-    def likelihood(self, z):
-        """p(x|z), batch shape [batch], event shape `shape`."""
-        return pixels.pixels(self.logits(z), self.levels)
-
-    def terms(self, x, eps):
-        """{reconstruction: -log p(x|z), kl: KL(q(z|x) || p(z))}, each [batch], at z = loc + scale * eps."""
+    def terms(self, x, eps, condition=None, step=None):
+        """{reconstruction: -log p(x|z), kl: KL(q(z|x) || p(z))}, each [batch]; at a training step the KL as the schedules weigh it."""
         posterior = self.posterior(x)
-        z = posterior.mean() + posterior.stddev() * eps
-        return {"reconstruction": -self.likelihood(z).log_prob(x), "kl": tfd.kl_divergence(posterior, self.prior())}
-
-    def objective(self, x, seed):
-        return self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.latent_size], seed))
-
-    def players(self):
-        return (Player("model", self.trainable_weights, self.objective),)
-
-    def call(self, x):
-        return self.likelihood(self.posterior(x).mean()).log_prob(x)
-
-    def elbo(self, x, seeds, condition=None):
-        """log p(x|z) - KL(q(z|x) || p(z)) with one z ~ q(z|x), in nats, [batch]."""
-        return -tf.add_n(list(self.terms(x, random.normal_rows(seeds, [self.latent_size])).values()))
-
-    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
-        """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), in nats, [batch]: a lower bound of log p(x), tighter as k grows.
-
-        `chunk` samples of an image are in memory at once; None takes fewer for images with more logits, and 50 at most.
-        """
-        logits = math.prod(self.shape) * (1 if self.levels == 2 else self.levels)
-        chunk = chunk or max(1, min(_CHUNK, _LOGITS // logits))
-        posterior, prior = self.posterior(x), self.prior()
-
-        def log_weights(index, num):
-            eps = random.normal_rows(random.fold_in_rows(seeds, index), [num, self.latent_size])  # [batch, num, latent]
-            z = posterior.mean() + posterior.stddev() * tf.transpose(eps, [1, 0, 2])  # [num, batch, latent]
-            logits = self.logits(tf.reshape(z, [-1, self.latent_size]))
-            logits = tf.reshape(logits, [num, tf.shape(x)[0], *logits.shape[1:]])
-            return pixels.pixels(logits, self.levels).log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
-
-        return importance_weighted(log_weights, num_samples, chunk)
-
-    def encode(self, x, condition=None):
-        """The posterior's mean, [batch, latent_size]."""
-        return self.posterior(x).mean()
-
-    def decode(self, z, condition=None):
-        """The mean of p(x|z), in levels."""
-        return pixels.mean(self.logits(z), self.levels)
-
-    def sample(self, seeds, condition=None):
-        """x ~ p(x|z), z ~ p(z)."""
-        logits = self.logits(self._latents(seeds))
-        return pixels.from_noise(logits, pixels.noise_rows(random.fold_in_rows(seeds, 1), self.shape, self.levels), self.levels)
-
-    def sample_mean(self, seeds, condition=None):
-        """E[x|z], z ~ p(z): the same latents as `sample`, without the pixels' own noise."""
-        return self.decode(self._latents(seeds))
-
-    def _latents(self, seeds):
-        return random.normal_rows(random.fold_in_rows(seeds, 0), [self.latent_size])
+        z, log_q = posterior.draw(eps)
+        kl = self.kl(posterior, z, log_q)
+        if step is not None and self.free_bits:
+            parts = posterior.kls() if self.given_prior == "normal" and self.given_posterior == "diagonal" else kl[:, None]
+            kl = schedules.at_least(parts, self.free_bits * self.latent_size / parts.shape[-1])
+        return {"reconstruction": -self.likelihood(z).log_prob(x), "kl": schedules.warmup(step, self.warmup_steps) * kl}

@@ -10,6 +10,23 @@ import keras
 import tensorflow as tf
 
 
+def trunk(network, hidden, activation):
+    """The encoder `dense` or `conv`, up to its features. Raises ValueError for another name."""
+    _require(network)
+    return (dense_trunk if network == "dense" else conv_trunk)(hidden, activation)
+
+
+def decoder(network, shape, parameters, hidden, activation):
+    """The decoder that mirrors `trunk`. Raises ValueError for another name."""
+    _require(network)
+    return (dense_decoder if network == "dense" else conv_decoder)(shape, parameters, hidden, activation)
+
+
+def _require(network):
+    if network not in ("dense", "conv"):
+        raise ValueError(f"network must be 'dense' or 'conv', found {network!r}.")
+
+
 def dense_trunk(hidden, activation):
     """Flattens, then a dense layer for each width in `hidden`."""
     return keras.Sequential([keras.layers.Flatten()] + [keras.layers.Dense(n, activation) for n in hidden], name="trunk")

@@ -1,0 +1,87 @@
+"""The ladder VAE: the merge against the product of densities, KL terms against draws, and bounds that rise to the likelihood."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+import zoo
+from zoo import random
+from zoo.latent import ladder_vae
+
+tfd = tfp.distributions
+TINY = dict(shape=(2, 2, 1), levels=2, latent_sizes=(2, 1), hidden=(5, 4), activation="tanh")
+IMAGES = tf.reshape(tf.constant(list(itertools.product(range(2), repeat=4)), tf.float32), [-1, 2, 2, 1])
+
+
+def make(**arguments):
+    keras.utils.set_random_seed(2)
+    model = zoo.LadderVAE(**(TINY | arguments))
+    for number, weight in enumerate(model.weights):
+        weight.assign_add(tf.random.stateless_normal(weight.shape, [3, number], stddev=0.2))
+    return model
+
+
+def test_the_merge_is_the_product_of_two_densities():
+    loc, scale = ladder_vae.merge(*(tf.constant([v]) for v in (0.5, 0.7, -1.0, 0.4)))
+    z = np.linspace(-3, 3, 7).astype(np.float32)
+    product = tfd.Normal(0.5, 0.7).log_prob(z) + tfd.Normal(-1.0, 0.4).log_prob(z)
+    merged = tfd.Normal(loc, scale).log_prob(z)
+    np.testing.assert_allclose(product - merged, np.full(7, (product - merged)[0]), atol=1e-4)  # but for a constant
+    np.testing.assert_allclose(ladder_vae.kl(*(tf.constant([v]) for v in (0.5, 0.7, -1.0, 0.4))), tfd.kl_divergence(tfd.Normal(0.5, 0.7), tfd.Normal(-1.0, 0.4)), rtol=1e-5)
+
+
+def test_the_lower_posterior_reads_both_sides():
+    model = make()
+    x, eps = IMAGES[5:7], tf.random.stateless_normal([2, 3], [1, 2])
+    z, kls, log_qs = model.path(x, eps)
+    (loc, scale), top = model.evidence(x)
+    np.testing.assert_allclose(z[1], top[0] + top[1] * eps[:, 2:], rtol=1e-5)
+    prior = model.conditional(0, z[1])
+    q = tfd.Normal(*ladder_vae.merge(loc, scale, *prior))
+    np.testing.assert_allclose(z[0], q.mean() + q.stddev() * eps[:, :2], rtol=1e-5)
+    np.testing.assert_allclose(log_qs[0], tf.reduce_sum(q.log_prob(z[0]), -1), rtol=1e-4)
+    np.testing.assert_allclose(kls[0], tf.reduce_sum(tfd.kl_divergence(q, tfd.Normal(*prior)), -1), rtol=1e-4)
+    np.testing.assert_allclose(kls[1], tf.reduce_sum(tfd.kl_divergence(tfd.Normal(*top), tfd.Normal(0.0, 1.0)), -1), rtol=1e-4)
+
+
+def test_rates_are_those_of_draws():
+    model = make()
+    x = tf.repeat(IMAGES[5:6], 20_000, 0)
+    z, log_q = model.approximate(x)(tf.random.stateless_normal([20_000, 3], [1, 2]))
+    sampled = log_q - model.log_prior(z)
+    rate, _ = model.rate_distortion(x, random.rows(random.seed(3), 20_000))
+    np.testing.assert_allclose(tf.reduce_mean(sampled), tf.reduce_mean(rate), atol=5 * float(tf.math.reduce_std(sampled)) / 141 + 1e-3)
+
+
+def test_bounds_rise_to_the_likelihood():
+    model = make()
+    for layer, size in zip(model.likely, model.latent_sizes):  # broad: the weights are bounded
+        layer.head.kernel.assign(0.2 * layer.head.kernel)
+        layer.head.bias.assign([0.0] * size + [1.5] * size)
+    likelihood = model.likelihood(model.draw_prior(random.rows(random.seed(9), 40_000)))
+    exact = np.array([tf.reduce_logsumexp(likelihood.log_prob(x)) - np.log(40_000.0) for x in IMAGES])
+    np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
+    many = tf.repeat(IMAGES, 50, axis=0)
+    seeds = random.rows(random.seed(3), len(many))
+    compute = tf.function(lambda num, chunk: model.log_prob(many, seeds, num_samples=num, chunk=chunk))
+    bounds = [float(tf.reduce_mean(compute(k, chunk))) for k, chunk in ((1, 1), (10, 10), (100, 20))]
+    assert bounds[0] < bounds[1] < bounds[2] < exact.mean() + 0.02
+    np.testing.assert_allclose(bounds[2], exact.mean(), atol=0.1)
+
+
+def test_warmup_weighs_every_layer():
+    model = make(warmup_steps=10)
+    terms, half = model.objective(IMAGES[:4], random.seed(1)), model.objective(IMAGES[:4], random.seed(1), tf.constant(5))
+    assert list(terms) == ["reconstruction", "kl_1", "kl_2"]
+    for name in ("kl_1", "kl_2"):
+        np.testing.assert_allclose(half[name], 0.5 * terms[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("arguments", [dict(latent_sizes=()), dict(latent_sizes=(2,)), dict(hidden=(5, 0)), dict(warmup_steps=-1), dict(shape=(2, 2))])
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError):
+        zoo.LadderVAE(**(TINY | arguments))

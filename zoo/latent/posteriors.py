@@ -1,0 +1,246 @@
+"""Approximate posteriors q(z|x): what a network reads off an example becomes a distribution of latents that noise is turned into.
+
+Each is a layer from features [batch, n] to an object with three methods: `mean()` [batch, D]; `draw(eps)`, which gives z [..., batch, D] and log q(z|x)
+[..., batch] of standard normal eps [..., batch, D]; and `kl()`, KL(q || N(0, I)) [batch] in closed form, or None where there is none.
+D. J. Rezende, S. Mohamed, D. Wierstra, 2014, arXiv:1401.4082 (Gaussians: diagonal, of rank one, full); D. J. Rezende, S. Mohamed, Variational Inference with
+Normalizing Flows, 2015, arXiv:1505.05770 (planar flows); D. P. Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow, 2016, arXiv:1606.04934.
+"""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from zoo.layers.masked_dense import MaskedDense
+
+tfd = tfp.distributions
+
+
+class Gaussian:
+    """N(loc, S S^T) with loc [batch, D] and S given by how it multiplies [..., batch, D], by log|det S| [batch] and by the trace of S S^T [batch]."""
+
+    def __init__(self, loc, multiply, log_det, trace):
+        self._loc, self._multiply, self._log_det, self._trace = loc, multiply, log_det, trace
+
+    def mean(self):
+        return self._loc
+
+    def draw(self, eps):
+        """z = loc + S eps, log q = log N(eps; 0, I) - log|det S|."""
+        return self._loc + self._multiply(eps), standard_normal(eps).log_prob(eps) - self._log_det
+
+    def kl(self):
+        """1/2 (tr(S S^T) + |loc|^2 - D) - log|det S|."""
+        return 0.5 * (self._trace + tf.reduce_sum(self._loc**2, -1) - self._loc.shape[-1]) - self._log_det
+
+
+class DiagonalGaussian(Gaussian):
+    """Independent latents, whose KL terms are known one by one."""
+
+    def __init__(self, loc, log_scale):
+        scale = tf.exp(log_scale)
+        super().__init__(loc, lambda eps: scale * eps, tf.reduce_sum(log_scale, -1), tf.reduce_sum(scale**2, -1))
+        self.log_scale = log_scale
+
+    def distribution(self):
+        """As a TFP distribution with batch shape [batch]."""
+        return tfd.Independent(tfd.Normal(self._loc, tf.exp(self.log_scale)), 1)
+
+    def kls(self):
+        """KL(q(z_d|x) || N(0, 1)) of every latent, [batch, D]."""
+        return 0.5 * (tf.exp(2.0 * self.log_scale) + self._loc**2 - 1.0) - self.log_scale
+
+
+class Diagonal(keras.layers.Layer):
+    """S = diag(exp(log_variance / 2))."""
+
+    def __init__(self, latent_size, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_size = latent_size
+        self.head = keras.layers.Dense(2 * latent_size)
+
+    def build(self, input_shape):
+        self.head.build(input_shape)
+
+    def call(self, features):
+        loc, log_variance = tf.split(tf.cast(self.head(features), tf.float32), 2, axis=-1)
+        return DiagonalGaussian(loc, 0.5 * log_variance)
+
+
+class RankOne(keras.layers.Layer):
+    """The precision diag(d) + u u^T (Rezende, Mohamed and Wierstra 2014, section 4.3): correlated latents for O(D) work.
+
+    S = d^-1/2 - (1 - sqrt(eta)) / (u^T d^-1 u) d^-1 u u^T d^-1/2, eta = 1 / (1 + u^T d^-1 u), for which S S^T is the inverse of that precision.
+    """
+
+    def __init__(self, latent_size, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_size = latent_size
+        self.head = keras.layers.Dense(3 * latent_size)
+
+    def build(self, input_shape):
+        self.head.build(input_shape)
+
+    def call(self, features):
+        loc, log_d, u = tf.split(tf.cast(self.head(features), tf.float32), 3, axis=-1)
+        scale, v = tf.exp(-0.5 * log_d), u * tf.exp(-0.5 * log_d)  # S = scale (I - c v v^T)
+        square = tf.reduce_sum(v * v, -1, keepdims=True)
+        root = tf.math.rsqrt(1.0 + square)  # sqrt(eta)
+        c = root**2 / (1.0 + root)  # (1 - sqrt(eta)) / |v|^2 without the division by zero at u = 0
+
+        def multiply(eps):
+            return scale * (eps - c * v * tf.reduce_sum(v * eps, -1, keepdims=True))
+
+        trace = tf.reduce_sum(scale**2 * (1.0 - (2.0 * c - c**2 * square) * v**2), -1)
+        return Gaussian(loc, multiply, tf.reduce_sum(-0.5 * log_d, -1) + tf.math.log(root[..., 0]), trace)
+
+
+class Full(keras.layers.Layer):
+    """S lower triangular, a Cholesky factor, with an exponential on its diagonal."""
+
+    def __init__(self, latent_size, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_size = latent_size
+        self.head = keras.layers.Dense(latent_size * (latent_size + 3) // 2)
+        rows, columns = np.tril_indices(latent_size, -1)
+        self._places = rows * latent_size + columns  # of the entries below the diagonal
+
+    def build(self, input_shape):
+        self.head.build(input_shape)
+
+    def call(self, features):
+        size = self.latent_size
+        loc, log_scale, below = tf.split(tf.cast(self.head(features), tf.float32), [size, size, len(self._places)], axis=-1)
+        place = np.zeros((len(self._places), size * size), np.float32)
+        place[np.arange(len(self._places)), self._places] = 1.0
+        lower = tf.reshape(tf.matmul(below, place), [-1, size, size])
+        scale = tf.exp(log_scale)
+
+        def multiply(eps):
+            return scale * eps + tf.einsum("bij,...bj->...bi", lower, eps)
+
+        return Gaussian(loc, multiply, tf.reduce_sum(log_scale, -1), tf.reduce_sum(scale**2, -1) + tf.reduce_sum(lower**2, [-1, -2]))
+
+
+class Flowed:
+    """A Gaussian's draws after some invertible steps, each a function z -> (f(z), log|det df/dz|)."""
+
+    def __init__(self, base, steps):
+        self._base, self._steps = base, steps
+
+    def mean(self):
+        """Where the Gaussian's mean goes: a code of x, not the mean of q."""
+        return self._through(self._base.mean())[0]
+
+    def draw(self, eps):
+        z, log_q = self._base.draw(eps)
+        z, log_det = self._through(z)
+        return z, log_q - log_det
+
+    def kl(self):
+        return None
+
+    def _through(self, z):
+        total = 0.0
+        for step in self._steps:
+            z, log_det = step(z)
+            total += log_det
+        return z, total
+
+
+class Planar(keras.layers.Layer):
+    """f(z) = z + u tanh(w^T z + b), the parameters of each step read off the example; w^T u >= -1 makes it invertible (Rezende and Mohamed 2015)."""
+
+    def __init__(self, latent_size, flows, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_size, self.flows = latent_size, flows
+        self.base = Diagonal(latent_size)
+        self.head = keras.layers.Dense(flows * (2 * latent_size + 1), kernel_initializer=keras.initializers.VarianceScaling(0.01))
+
+    def build(self, input_shape):
+        self.base.build(input_shape)
+        self.head.build(input_shape)
+
+    def call(self, features):
+        parameters = tf.split(tf.cast(self.head(features), tf.float32), self.flows, axis=-1)
+        return Flowed(self.base(features), [self._step(p) for p in parameters])
+
+    def _step(self, parameters):
+        u, w, b = tf.split(parameters, [self.latent_size, self.latent_size, 1], axis=-1)
+        w += 1e-3  # never all zero, which has no direction
+        product = tf.reduce_sum(w * u, -1, keepdims=True)
+        u += (tf.nn.softplus(product) - 1.0 - product) * w / tf.reduce_sum(w * w, -1, keepdims=True)  # now w^T u = softplus(.) - 1
+
+        def step(z):
+            h = tf.tanh(tf.reduce_sum(w * z, -1, keepdims=True) + b)
+            return z + u * h, tf.math.log1p((1.0 - h[..., 0] ** 2) * tf.reduce_sum(w * u, -1))
+
+        return step
+
+
+class InverseAutoregressive(keras.layers.Layer):
+    """z' = s z + (1 - s) m, where s = sigmoid(gate + 2) and m are masked networks of z and of features of the example (Kingma et al. 2016, equations 13 and 14).
+
+    The order of the latents is turned around after each step.
+    """
+
+    def __init__(self, latent_size, flows, hidden=(), **kwargs):
+        super().__init__(**kwargs)
+        self.latent_size, self.flows, self.hidden = latent_size, flows, tuple(hidden) or (max(2 * latent_size, 32),)
+        self.base = Diagonal(latent_size)
+        positions = np.arange(latent_size)
+        self.sides = [positions + 1, *(np.arange(n) * max(latent_size - 1, 1) // n + 1 for n in self.hidden), np.tile(positions, 2)]
+        self.stacks = [[MaskedDense(len(t)) for t in self.sides[1:]] for _ in range(flows)]
+        self.contexts = [keras.layers.Dense(self.hidden[0]) for _ in range(flows)]
+
+    def build(self, input_shape):
+        self.base.build(input_shape)
+        for stack, context in zip(self.stacks, self.contexts):
+            context.build(input_shape)
+            for layer, inputs in zip(stack, (self.latent_size, *self.hidden)):
+                layer.build((None, inputs))
+
+    def call(self, features):
+        return Flowed(self.base(features), [self._step(k, self.contexts[k](features)) for k in range(self.flows)])
+
+    def _step(self, k, context):
+        context = tf.cast(context, tf.float32)
+
+        def step(z):
+            shape = tf.shape(z)
+            h = tf.reshape(tf.reverse(z, [-1]) if k % 2 else z, [-1, self.latent_size])
+            given = tf.reshape(tf.broadcast_to(context, tf.concat([shape[:-1], context.shape[-1:]], 0)), [-1, context.shape[-1]])
+            for layer, (source, target) in zip(self.stacks[k], zip(self.sides, self.sides[1:])):
+                first, h = layer is self.stacks[k][0], layer(h, source, target)
+                h = tf.cast(h, tf.float32)
+                h = tf.nn.elu(h + given) if first else h if layer is self.stacks[k][-1] else tf.nn.elu(h)
+            m, gate = tf.split(h, 2, axis=-1)
+            m, gate = (tf.reshape(tf.reverse(t, [-1]) if k % 2 else t, shape) for t in (m, gate))
+            s = tf.sigmoid(gate + 2.0)
+            return s * z + (1.0 - s) * m, tf.reduce_sum(tf.math.log_sigmoid(gate + 2.0), -1)
+
+        return step
+
+
+POSTERIORS = {"diagonal": Diagonal, "rank_one": RankOne, "full": Full, "planar": Planar, "iaf": InverseAutoregressive}
+FLOWS = ("planar", "iaf")
+
+
+def make(name, latent_size, flows=0):
+    """The layer of a posterior. Raises ValueError for an unknown name, and for a number of flows that does not go with it."""
+    if name not in POSTERIORS:
+        raise ValueError(f"posterior must be one of {', '.join(POSTERIORS)}, found {name!r}.")
+    if (flows < 1) if name in FLOWS else flows:
+        raise ValueError(f"flows must be {'at least 1' if name in FLOWS else '0'} with posterior {name!r}, found {flows}.")
+    return POSTERIORS[name](latent_size, flows, name="posterior") if name in FLOWS else POSTERIORS[name](latent_size, name="posterior")
+
+
+def standard_normal(like):
+    """N(0, I) over the last dimension of a tensor."""
+    return tfd.Independent(tfd.Normal(tf.zeros(like.shape[-1:]), 1.0), 1)
+
+
+def log_two_pi(size):
+    return size * math.log(2.0 * math.pi)
