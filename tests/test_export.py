@@ -47,7 +47,7 @@ def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
                 low, high = entry["range"] or (None, None)
                 assert (low is None or example.min() >= low - 1e-6) and (high is None or example.max() <= high + 1e-6)
     given = {key: tf.constant(value) for key, value in examples["sample_n"]["inputs"].items()}
-    condition = tf.repeat(given["condition"], 3) if "condition" in given else None
+    condition = tf.repeat(given["condition"][None], 3, axis=0) if "condition" in given else None
     rows = model.sample(random.rows(given["seed"], 3), condition)
     np.testing.assert_allclose(rows, examples["sample_n"]["outputs"]["sample"], atol=1e-5)
     if said["likelihood"] == "exact":

@@ -107,7 +107,7 @@ def dci(codes, factors, seed=0):
     half = len(codes) // 2
     importance, accuracy = [], []
     for v in factors.T:
-        forest = RandomForestClassifier(50, max_depth=12, random_state=seed).fit(codes[:half], v[:half])
+        forest = RandomForestClassifier(50, max_features=None, max_depth=12, random_state=seed).fit(codes[:half], v[:half])
         importance.append(forest.feature_importances_)
         accuracy.append(forest.score(codes[half:], v[half:]))
     importance = np.stack(importance, 1)  # [D, F]
