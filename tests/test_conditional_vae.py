@@ -1,26 +1,19 @@
 """The conditional VAE: likelihoods of what is hidden that sum to one, given quadrants that stay, and bounds below the truth."""
 
-import itertools
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import zoo
+from tests.variationals import IMAGES, perturbed
 from zoo import random
 from zoo.latent.conditional_vae import given_quadrants
 
 TINY = dict(shape=(2, 2, 1), levels=2, latent_size=2, hidden=(5,), activation="tanh")
-IMAGES = tf.reshape(tf.constant(list(itertools.product(range(2), repeat=4)), tf.float32), [-1, 2, 2, 1])
 
 
 def make(**arguments):
-    keras.utils.set_random_seed(2)
-    model = zoo.ConditionalVAE(**(TINY | arguments))
-    for number, weight in enumerate(model.weights):
-        weight.assign_add(tf.random.stateless_normal(weight.shape, [3, number], stddev=0.3))
-    return model
+    return perturbed(zoo.ConditionalVAE, TINY | arguments)
 
 
 def given(model, x):

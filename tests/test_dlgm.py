@@ -1,26 +1,19 @@
 """The DLGM against the equations of its layers and quadrature; and the gradient estimators against each other and closed forms."""
 
-import itertools
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import zoo
+from tests.variationals import IMAGES, perturbed
 from zoo import random
 from zoo.latent import gradient_estimators
 
 TINY = dict(shape=(2, 2, 1), levels=2, latent_sizes=(2, 1), hidden=5, activation="tanh")
-IMAGES = tf.reshape(tf.constant(list(itertools.product(range(2), repeat=4)), tf.float32), [-1, 2, 2, 1])
 
 
 def make(**arguments):
-    keras.utils.set_random_seed(2)
-    model = zoo.DLGM(**(TINY | arguments))
-    for number, weight in enumerate(model.weights):
-        weight.assign_add(tf.random.stateless_normal(weight.shape, [3, number], stddev=0.3))
-    return model
+    return perturbed(zoo.DLGM, TINY | arguments)
 
 
 def test_layers_are_added_to_what_the_layer_above_says():

@@ -1,28 +1,21 @@
 """The IWAE: its gradient against autodiff of the bound and of the doubly reparameterised estimator by hand, and bounds that rise with k to the likelihood."""
 
-import itertools
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import zoo
+from tests.variationals import IMAGES, perturbed
 from zoo import random
 from zoo.latent import iwae
 from zoo.model import losses_and_gradients
 
 TINY = dict(shape=(2, 2, 1), levels=2, activation="tanh", k=4)
 ONE, TWO = dict(latent_sizes=(2,), hidden=(5,)), dict(latent_sizes=(2, 1), hidden=(5, 4))
-IMAGES = tf.reshape(tf.constant(list(itertools.product(range(2), repeat=4)), tf.float32), [-1, 2, 2, 1])
 
 
 def make(**arguments):
-    keras.utils.set_random_seed(2)
-    model = zoo.IWAE(**(TINY | arguments))
-    for number, weight in enumerate(model.weights):
-        weight.assign_add(tf.random.stateless_normal(weight.shape, [3, number], stddev=0.3))
-    return model
+    return perturbed(zoo.IWAE, TINY | arguments)
 
 
 def noise(model, seed, num):

@@ -1,28 +1,21 @@
 """The ladder VAE: the merge against the product of densities, KL terms against draws, and bounds that rise to the likelihood."""
 
-import itertools
-
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 import zoo
+from tests.variationals import IMAGES, perturbed
 from zoo import random
 from zoo.latent import ladder_vae
 
 tfd = tfp.distributions
 TINY = dict(shape=(2, 2, 1), levels=2, latent_sizes=(2, 1), hidden=(5, 4), activation="tanh")
-IMAGES = tf.reshape(tf.constant(list(itertools.product(range(2), repeat=4)), tf.float32), [-1, 2, 2, 1])
 
 
 def make(**arguments):
-    keras.utils.set_random_seed(2)
-    model = zoo.LadderVAE(**(TINY | arguments))
-    for number, weight in enumerate(model.weights):
-        weight.assign_add(tf.random.stateless_normal(weight.shape, [3, number], stddev=0.2))
-    return model
+    return perturbed(zoo.LadderVAE, TINY | arguments, stddev=0.2)
 
 
 def test_the_merge_is_the_product_of_two_densities():
