@@ -16,8 +16,13 @@ def parser(description, known):
     return made
 
 
-def chosen(made, arguments):
-    """The models to measure; ends the program with one sentence if there is no such model."""
+def chosen(made, arguments, name):
+    """The models to measure; ends the program with one sentence if there is no such model, or no place for the table, before anything is measured."""
+    if arguments.readme:
+        try:
+            tables.put(arguments.readme.read_text(), name, "")
+        except (OSError, ValueError) as error:
+            made.error(f"--readme={arguments.readme}: {error}")
     if unknown := set(arguments.names) - set(arguments.known):
         made.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(arguments.known)}")
     return arguments.names or arguments.known

@@ -87,7 +87,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3, help="runs of the naive sampler; the cached one runs three times as often")
     arguments = parser.parse_args()
     rows = []
-    for name in command.chosen(parser, arguments):
+    for name in command.chosen(parser, arguments, "sampling"):
         rows.append(compare(name, arguments.rows, arguments.repeats))
         print(table(rows[-1:]).splitlines()[-1], flush=True)
     command.publish(arguments, "sampling", table(rows))

@@ -101,7 +101,7 @@ def main():
     parser.add_argument("--jit", action="store_true", help="compile our loss and gradients with XLA, as zoo-train --jit does")
     parser.add_argument("--ours", action="store_true", help="measure our side of one model in this process (what the others start)")
     arguments = parser.parse_args()
-    names = command.chosen(parser, arguments)
+    names = command.chosen(parser, arguments, "training")
     if arguments.ours:
         return ours(names[0], arguments.seconds, arguments.jit)
     rows = []

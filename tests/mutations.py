@@ -40,7 +40,7 @@ MUTATIONS = {
     "log-variance read as log-scale": Mutation(
         "zoo/latent/posteriors.py", "DiagonalGaussian(loc, 0.5 * log_variance)", "DiagonalGaussian(loc, log_variance)", "tests/test_vae.py"),
     "importance weights without the posterior": Mutation(
-        "zoo/latent/variational.py", "self.log_prior(z, condition) - log_q\n\n    def log_prob", "self.log_prior(z, condition)\n\n    def log_prob", "tests/test_vae.py"),
+        "zoo/latent/variational.py", "log_prior(z) - log_q", "log_prior(z)", "tests/test_vae.py"),
     "a rank-one posterior without its correction": Mutation(
         "zoo/latent/posteriors.py", "tf.math.log(root[..., 0])", "0.0 * root[..., 0]", "tests/test_posteriors.py"),
     "a flow's log-determinant with the wrong sign": Mutation(

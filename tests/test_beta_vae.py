@@ -1,5 +1,8 @@
 """beta-VAE and beta-TCVAE: what is weighed, and the decomposition of the KL term against sums over a whole data set."""
 
+import json
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import tensorflow as tf
 
 import zoo
 from tests import cases
+from trainers import train
 from zoo import random
 from zoo.latent import beta_tcvae
 
@@ -67,3 +71,11 @@ def test_stratified_weights_are_a_distribution_with_the_code_s_own_share(size, n
 def test_bad_arguments(cls, arguments):
     with pytest.raises(ValueError):
         cls(**(TINY | arguments))
+
+
+def test_the_trainer_takes_the_data_set_s_size(tmp_path, monkeypatch):
+    command = ["zoo-train", "--model=beta_tcvae", "--dataset=digits", "--steps=1", "--sample_every=0", "--noexport", "--config.model.network=dense", "--config.model.hidden=(4,)"]
+    for name, flags, size in (("own", [], 1437), ("given", ["--config.model.num_examples=99"], 99)):
+        monkeypatch.setattr(sys, "argv", [*command, *flags])
+        assert train.run([*command, *flags, f"--workdir={tmp_path / name}"]) == 0
+        assert json.loads((tmp_path / name / "config.json").read_text())["config"]["model"]["num_examples"] == size

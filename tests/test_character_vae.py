@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.variationals import trained
 from zoo import operations, random
 from zoo.latent.character_vae import CharacterVAE
-from zoo.model import losses_and_gradients
 
 
 def make(**arguments):
@@ -102,15 +102,7 @@ def test_training_learns_to_rebuild_texts():
     keras.utils.set_random_seed(0)
     model = CharacterVAE(shape=(4,), levels=3, end=2, latent_size=4, filters=(16,), kernels=(2,), dense=32, hidden=32, layers=1, beta=0.02)
     x = tf.constant([row for row in every_text(4, 3).numpy() if not ((row[:-1] == 2) & (row[1:] != 2)).any()])
-    optimizer = keras.optimizers.Adam(1e-2)
-
-    @tf.function
-    def step(number):
-        terms, gradients = losses_and_gradients(model.players()[0], x, random.fold_in(random.seed(0), number), number)
-        optimizer.apply(gradients, model.trainable_weights)
-        return tf.reduce_mean(tf.add_n(list(terms.values())))
-
-    losses = [float(step(tf.constant(number))) for number in range(300)]
+    losses = trained(model, x, 300)
     assert losses[-1] < 0.5 * losses[0] and np.mean((operations.reconstruct(model, x) == x).numpy().all(1)) > 0.7
 
 

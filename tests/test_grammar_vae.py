@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from tests.test_grammar import GRAMMARS, derivations
+from tests.variationals import trained
 from trainers.data.grammars import Parser
 from zoo import operations, random
 from zoo.distributions import categories
@@ -16,7 +17,6 @@ from zoo.distributions import grammar as zoo_grammars
 from zoo.distributions.derivations import Derivations
 from zoo.distributions.grammar import Grammar
 from zoo.latent.grammar_vae import GrammarVAE
-from zoo.model import losses_and_gradients
 
 TREES = "S -> 'a' S T | 'b' | ''\nT -> S 'c' | 'd'"
 LENGTHS = {"sums": 7, "nested": 6, "pairs": 8, "ambiguous": 7, "palindromes": 4, "overlapping": 3, "finite": 5}
@@ -235,15 +235,7 @@ def test_training_learns_to_rebuild_derivations():
     model = GrammarVAE(shape=(6,), latent_size=4, filters=(16,), kernels=(3,), dense=32, hidden=32, layers=1, beta=0.02)
     grammar = model.derivations.grammar
     x = tf.constant([list(rules) + [grammar.done] * (6 - len(rules)) for rules in derivations(grammar, 6)][:100], tf.int32)
-    optimizer = keras.optimizers.Adam(1e-2)
-
-    @tf.function
-    def step(number):
-        terms, gradients = losses_and_gradients(model.players()[0], x, random.fold_in(random.seed(0), number), number)
-        optimizer.apply(gradients, model.trainable_weights)
-        return tf.reduce_mean(tf.add_n(list(terms.values())))
-
-    losses = [float(step(tf.constant(number))) for number in range(200)]
+    losses = trained(model, x, 200)
     decoded = operations.reconstruct(model, x)
     assert losses[-1] < 0.5 * losses[0] and np.mean((decoded == x).numpy().all(1)) > 0.5
 

@@ -137,7 +137,7 @@ def _check(options, config, dataset, configs, check):
     from zoo.density.fitted import FittedModel
 
     keras.utils.set_random_seed(options.seed % 2**32)
-    _take_vocabulary(config, dataset)
+    _take_from_data(config, dataset)
     plain = plain_model(options.model, config, dataset.shape)
     if isinstance(plain, FittedModel):
         plain = fitting.prepare(options, config, dataset, plain, lambda: plain_model(options.model, config, dataset.shape))
@@ -146,17 +146,24 @@ def _check(options, config, dataset, configs, check):
     return plain
 
 
-def _take_vocabulary(config, dataset):
-    """Gives a model of tokens the data set's vocabulary and end: the tokenizer's, whatever the recipe says."""
+def _take_from_data(config, dataset):
+    """Gives a model what the data set alone knows: its number of examples, and of tokens the tokenizer's vocabulary and end, whatever the recipe says."""
     from trainers.errors import BadInput
 
     _take_grammar(config, dataset)
+    if "num_examples" in config.model and not _given("num_examples"):
+        config.model.num_examples = dataset.sizes["train"]
     for key, value in (("levels", dataset.levels), ("end", dataset.tokenizer.end)) if dataset.tokenizer else ():
         if key in config.model:
-            if any(argument.split("=")[0] == f"--config.model.{key}" for argument in sys.argv) and config.model[key] != value:
+            if _given(key) and config.model[key] != value:
                 raise BadInput(f"--config.model.{key}={config.model[key]}: the tokenizer of --dataset={dataset.name} says {value}; leave it out, "
                                "or choose another --config.data.tokenizer or --config.data.vocabulary.")
             config.model[key] = value
+
+
+def _given(key):
+    """Whether the command line sets an argument of the model."""
+    return any(argument.split("=")[0] == f"--config.model.{key}" for argument in sys.argv)
 
 
 def _take_grammar(config, dataset):
@@ -165,7 +172,7 @@ def _take_grammar(config, dataset):
 
     if "grammar" not in config.model:
         return
-    if any(argument.split("=")[0] == "--config.model.grammar" for argument in sys.argv):
+    if _given("grammar"):
         raise BadInput("--config.model.grammar: is that of the data; leave it out and set --config.data.grammar.")
     if dataset.tokenizer:
         if dataset.tokenizer.name != "grammar":

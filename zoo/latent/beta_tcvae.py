@@ -24,7 +24,7 @@ class BetaTCVAE(OneLayer):
         activation: of the hidden layers.
         likelihood: a name of `zoo.latent.observations`, or `auto`.
         beta: weight of the total correlation, above 0.
-        num_examples: size of the training set, N, of which a batch is a sample.
+        num_examples: size of the training set, N, of which a batch is a sample; the trainer takes the data set's.
         warmup_steps: steps in which the weight of the three terms rises from 0; 0: none.
 
     Raises:

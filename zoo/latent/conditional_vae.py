@@ -86,6 +86,9 @@ class ConditionalVAE(Variational):
     def log_prior(self, z, condition=None):
         return self.prior(condition).log_prob(z)
 
+    def prior_density(self, condition=None):
+        return self.prior(condition).log_prob
+
     def draw_prior(self, seeds, condition=None):
         prior = self.prior(condition)
         return prior.mean() + prior.stddev() * random.normal_rows(seeds, [self.latent_size])

@@ -104,6 +104,10 @@ class IWAE(Variational):
         z, log_q = self.approximate(x)(eps)
         return {"bound": -(importance_bound(self.log_weight(x, z, log_q)) if self.estimator == "iwae" else self._doubly_reparameterised(x, z))}
 
+    def log_weight(self, x, z, log_q, condition=None):
+        """log p(x, z) / q(z|x), [..., batch]."""
+        return self.likelihood(z, condition).log_prob(x) + self.log_prior(z, condition) - log_q
+
     def _doubly_reparameterised(self, x, z):
         """The bound. Its gradient by the posterior's weights is sum_k s_k^2 d log w_k / dh_k dh_k / dphi, s the shares of the weights in their sum."""
         shares = []  # known once the weights are, long before a gradient is asked for

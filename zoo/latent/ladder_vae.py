@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.latent import observations, posteriors, schedules
+from zoo.latent import observations, priors, schedules
 from zoo.latent.variational import Variational, flatly
 from zoo.model import image_shape, split_batch
 from zoo.networks import autoencoding
@@ -97,7 +97,7 @@ class LadderVAE(Variational):
             above = loc + scale * parts[layer]
             z.insert(0, above)
             kls.insert(0, kl(loc, scale, prior_loc, prior_scale))
-            log_qs.insert(0, posteriors.standard_normal(parts[layer]).log_prob(parts[layer]) - tf.reduce_sum(tf.math.log(scale), -1))
+            log_qs.insert(0, priors.standard_normal(self.latent_sizes[layer]).log_prob(parts[layer]) - tf.reduce_sum(tf.math.log(scale), -1))
         return tuple(z), kls, log_qs
 
     def approximate(self, x, condition=None):
@@ -112,7 +112,7 @@ class LadderVAE(Variational):
         for layer, (own, above) in enumerate(zip(z, (*z[1:], None))):
             loc, scale = self.conditional(layer, above)
             standard = (own - loc) / scale
-            total += posteriors.standard_normal(standard).log_prob(standard) - tf.reduce_sum(tf.math.log(scale) * tf.ones_like(own), -1)
+            total += priors.standard_normal(self.latent_sizes[layer]).log_prob(standard) - tf.reduce_sum(tf.math.log(scale) * tf.ones_like(own), -1)
         return total
 
     def draw_prior(self, seeds, condition=None):

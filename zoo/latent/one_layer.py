@@ -1,7 +1,5 @@
 """What models with one vector of latents share: an encoder, a decoder, and the bound with its KL term in closed form."""
 
-import tensorflow as tf
-
 from zoo import random
 from zoo.latent import observations, posteriors, priors
 from zoo.latent.variational import Variational, flatly
@@ -41,6 +39,10 @@ class OneLayer(Variational):
 
     def log_prior(self, z, condition=None):
         return priors.log_prob(self.prior(), z)
+
+    def prior_density(self, condition=None):
+        prior = self.prior()
+        return lambda z: priors.log_prob(prior, z)
 
     def draw_prior(self, seeds, condition=None):
         return priors.draw_rows(self.prior(), seeds, self.latent_size)

@@ -6,13 +6,12 @@ D. J. Rezende, S. Mohamed, D. Wierstra, 2014, arXiv:1401.4082 (Gaussians: diagon
 Normalizing Flows, 2015, arXiv:1505.05770 (planar flows); D. P. Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow, 2016, arXiv:1606.04934.
 """
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from zoo.latent import priors
 from zoo.layers.masked_dense import MaskedDense
 
 tfd = tfp.distributions
@@ -29,7 +28,7 @@ class Gaussian:
 
     def draw(self, eps):
         """z = loc + S eps, log q = log N(eps; 0, I) - log|det S|."""
-        return self._loc + self._multiply(eps), standard_normal(eps).log_prob(eps) - self._log_det
+        return self._loc + self._multiply(eps), priors.standard_normal(eps.shape[-1]).log_prob(eps) - self._log_det
 
     def kl(self):
         """1/2 (tr(S S^T) + |loc|^2 - D) - log|det S|."""
@@ -53,38 +52,43 @@ class DiagonalGaussian(Gaussian):
         return 0.5 * (tf.exp(2.0 * self.log_scale) + self._loc**2 - 1.0) - self.log_scale
 
 
-class Diagonal(keras.layers.Layer):
-    """S = diag(exp(log_variance / 2))."""
+class Head(keras.layers.Layer):
+    """A linear layer of features, to `outputs` numbers in float32."""
 
-    def __init__(self, latent_size, **kwargs):
+    def __init__(self, latent_size, outputs, **kwargs):
         super().__init__(**kwargs)
         self.latent_size = latent_size
-        self.head = keras.layers.Dense(2 * latent_size)
+        self.head = keras.layers.Dense(outputs)
 
     def build(self, input_shape):
         self.head.build(input_shape)
 
+    def numbers(self, features):
+        return tf.cast(self.head(features), tf.float32)
+
+
+class Diagonal(Head):
+    """S = diag(exp(log_variance / 2))."""
+
+    def __init__(self, latent_size, **kwargs):
+        super().__init__(latent_size, 2 * latent_size, **kwargs)
+
     def call(self, features):
-        loc, log_variance = tf.split(tf.cast(self.head(features), tf.float32), 2, axis=-1)
+        loc, log_variance = tf.split(self.numbers(features), 2, axis=-1)
         return DiagonalGaussian(loc, 0.5 * log_variance)
 
 
-class RankOne(keras.layers.Layer):
+class RankOne(Head):
     """The precision diag(d) + u u^T (Rezende, Mohamed and Wierstra 2014, section 4.3): correlated latents for O(D) work.
 
     S = d^-1/2 - (1 - sqrt(eta)) / (u^T d^-1 u) d^-1 u u^T d^-1/2, eta = 1 / (1 + u^T d^-1 u), for which S S^T is the inverse of that precision.
     """
 
     def __init__(self, latent_size, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_size = latent_size
-        self.head = keras.layers.Dense(3 * latent_size)
-
-    def build(self, input_shape):
-        self.head.build(input_shape)
+        super().__init__(latent_size, 3 * latent_size, **kwargs)
 
     def call(self, features):
-        loc, log_d, u = tf.split(tf.cast(self.head(features), tf.float32), 3, axis=-1)
+        loc, log_d, u = tf.split(self.numbers(features), 3, axis=-1)
         scale, v = tf.exp(-0.5 * log_d), u * tf.exp(-0.5 * log_d)  # S = scale (I - c v v^T)
         square = tf.reduce_sum(v * v, -1, keepdims=True)
         root = tf.math.rsqrt(1.0 + square)  # sqrt(eta)
@@ -97,22 +101,17 @@ class RankOne(keras.layers.Layer):
         return Gaussian(loc, multiply, tf.reduce_sum(-0.5 * log_d, -1) + tf.math.log(root[..., 0]), trace)
 
 
-class Full(keras.layers.Layer):
+class Full(Head):
     """S lower triangular, a Cholesky factor, with an exponential on its diagonal."""
 
     def __init__(self, latent_size, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_size = latent_size
-        self.head = keras.layers.Dense(latent_size * (latent_size + 3) // 2)
+        super().__init__(latent_size, latent_size * (latent_size + 3) // 2, **kwargs)
         rows, columns = np.tril_indices(latent_size, -1)
         self._places = rows * latent_size + columns  # of the entries below the diagonal
 
-    def build(self, input_shape):
-        self.head.build(input_shape)
-
     def call(self, features):
         size = self.latent_size
-        loc, log_scale, below = tf.split(tf.cast(self.head(features), tf.float32), [size, size, len(self._places)], axis=-1)
+        loc, log_scale, below = tf.split(self.numbers(features), [size, size, len(self._places)], axis=-1)
         place = np.zeros((len(self._places), size * size), np.float32)
         place[np.arange(len(self._places)), self._places] = 1.0
         lower = tf.reshape(tf.matmul(below, place), [-1, size, size])
@@ -236,11 +235,3 @@ def make(name, latent_size, flows=0):
         raise ValueError(f"flows must be {'at least 1' if name in FLOWS else '0'} with posterior {name!r}, found {flows}.")
     return POSTERIORS[name](latent_size, flows, name="posterior") if name in FLOWS else POSTERIORS[name](latent_size, name="posterior")
 
-
-def standard_normal(like):
-    """N(0, I) over the last dimension of a tensor."""
-    return tfd.Independent(tfd.Normal(tf.zeros(like.shape[-1:]), 1.0), 1)
-
-
-def log_two_pi(size):
-    return size * math.log(2.0 * math.pi)

@@ -14,9 +14,9 @@ import tensorflow_probability as tfp
 from zoo import random
 from zoo.distributions import categories
 from zoo.latent import schedules
-from zoo.latent.bounds import importance_weighted
+from zoo.latent.bounded import Bounded
 from zoo.layers.gru import RepeatedGRU
-from zoo.model import Domain, GenerativeModel, Player
+from zoo.model import Domain
 
 tfd = tfp.distributions
 
@@ -24,7 +24,7 @@ NEVER = -1e9  # log-odds of what can't stand at a place: finite, so that no grad
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and their logits, of a string
 
 
-class SequenceVAE(GenerativeModel):
+class SequenceVAE(Bounded):
     """log p(x|z) = sum_t log Categorical(x_t | logits_t(z), of what may stand after x_<t);  p(z) = N(0, I);  q(z|x) = N(loc(x), diag(scale(x)^2)).
 
     Args:
@@ -53,7 +53,7 @@ class SequenceVAE(GenerativeModel):
             raise ValueError(f"filters and kernels must be equally many, found {tuple(filters)} and {tuple(kernels)}.")
         if (reach := 1 + sum(kernels) - len(kernels)) > shape[0]:
             raise ValueError(f"kernels: {tuple(kernels)} take {reach} places together, and texts have {shape[0]}; give fewer or smaller ones.")
-        self.shape, self.levels, self.latent_size = tuple(shape), levels, latent_size
+        self.shape, self.levels, self.latent_size, self.noise_size = tuple(shape), levels, latent_size, latent_size
         self.filters, self.kernels, self.dense = tuple(filters), tuple(kernels), dense
         self.hidden, self.depth, self.beta, self.warmup_steps = hidden, layers, beta, warmup_steps
         convolutions = [keras.layers.Conv1D(n, size, activation="relu") for n, size in zip(self.filters, self.kernels)]
@@ -108,9 +108,6 @@ class SequenceVAE(GenerativeModel):
         terms = self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.latent_size], seed))
         return terms | {"kl": schedules.warmup(step, self.warmup_steps, self.beta) * terms["kl"]}
 
-    def players(self):
-        return (Player("model", self.trainable_weights, self.objective, scheduled=True),)
-
     def call(self, x):
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.latent_size])).values()))
 
@@ -120,26 +117,20 @@ class SequenceVAE(GenerativeModel):
         terms = self.terms(x, random.normal_rows(seeds, [self.latent_size]))
         return terms["kl"], terms["reconstruction"]
 
-    def elbo(self, x, seeds, condition=None):
-        """log p(x|z) - KL(q(z|x) || p(z)) with one z ~ q(z|x), in nats, [batch]."""
-        return -tf.add_n(self.rate_distortion(x, seeds, condition))
-
-    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
-        """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), in nats, [batch]: a lower bound of log p(x), tighter as k grows.
-
-        `chunk` samples of a string are in memory at once; None takes fewer for longer strings, and 50 at most.
-        """
-        self.domain.require(condition)
-        chunk = chunk or max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.levels)))
+    def weigher(self, x, condition=None):
         posterior, prior, allowed = self.posterior(x), self.prior(), self.allowed(x)
 
-        def log_weights(index, num):
-            eps = random.normal_rows(random.fold_in_rows(seeds, index), [num, self.latent_size])  # [batch, num, latent]
-            z = posterior.mean() + posterior.stddev() * tf.transpose(eps, [1, 0, 2])  # [num, batch, latent]
-            logits = tf.reshape(self.logits(tf.reshape(z, [-1, self.latent_size])), [num, -1, *self.shape, self.levels])
+        def weigh(eps):
+            z = posterior.mean() + posterior.stddev() * eps  # [num, batch, latent]
+            logits = tf.reshape(self.logits(tf.reshape(z, [-1, self.latent_size])), [-1, tf.shape(x)[0], *self.shape, self.levels])
             return self.likelihood(logits, allowed).log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
 
-        return importance_weighted(log_weights, num_samples, chunk)
+        return weigh
+
+    @property
+    def chunk(self):
+        """Importance samples in memory at once: fewer for longer strings, and 50 at most."""
+        return max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.levels)))
 
     def encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""

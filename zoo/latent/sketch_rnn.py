@@ -10,8 +10,8 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.distributions import strokes
-from zoo.latent.bounds import importance_weighted
-from zoo.model import Domain, GenerativeModel, Player, split_batch
+from zoo.latent.bounded import Bounded
+from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
 
 tfd = tfp.distributions
@@ -19,7 +19,7 @@ tfd = tfp.distributions
 _CHUNK, _STATES = 50, 1 << 20  # importance samples in memory at once, and the numbers of their decoders' states, of a sketch
 
 
-class SketchRNN(GenerativeModel):
+class SketchRNN(Bounded):
     """log p(S) >= E_{q(z|S)} [sum_{i <= N} log p(dx_i, dy_i | S_<i, z) + sum_{i <= N+1} log p(pen_i | S_<i, z)] - KL(q(z|S) || N(0, I)).
 
     N is the number of steps before the sketch ends, at most T. The step that ends it has no offset, and after it all is certain: p is a density
@@ -59,7 +59,7 @@ class SketchRNN(GenerativeModel):
                              f"{kl_weight}, {kl_min}, {eta_min}, {annealing} and {dropout}.")
         self.shape, self.latent_size, self.encoder_units, self.decoder_units = strokes.sketch_shape(shape), latent_size, encoder_units, decoder_units
         self.components, self.kl_weight, self.kl_min, self.eta_min, self.annealing = components, kl_weight, kl_min, eta_min, annealing
-        self.dropout, self.classes = dropout, classes
+        self.dropout, self.classes, self.noise_size = dropout, classes, latent_size
         self.encoder = SketchEncoder(encoder_units, dropout)
         self.head = keras.layers.Dense(2 * latent_size, dtype="float32", name="posterior")
         self.decoder = SketchDecoder(decoder_units, 6 * components + 3, latent_size + (classes or 0), dropout)
@@ -107,9 +107,6 @@ class SketchRNN(GenerativeModel):
         weight = self.kl_weight * self.eta(step) * self.shape[0] / self.latent_size
         return terms | {"kl": weight * tf.maximum(terms["kl"], self.latent_size * self.kl_min)}
 
-    def players(self):
-        return (Player("model", self.trainable_weights, self.objective, scheduled=True),)
-
     def call(self, batch):
         x, condition = split_batch(batch)
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.latent_size]), condition).values()))
@@ -119,27 +116,23 @@ class SketchRNN(GenerativeModel):
         terms = self.terms(x, random.normal_rows(seeds, [self.latent_size]), condition)
         return terms["kl"], terms["offsets"] + terms["pen"]
 
-    def elbo(self, x, seeds, condition=None):
-        """log p(S|z) - KL(q(z|S) || p(z)) with one z ~ q(z|S), in nats, [batch]: nothing weighted."""
-        return -tf.add_n(self.rate_distortion(x, seeds, condition))
-
-    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
-        """log 1/k sum_k p(S, z_k) / q(z_k|S), z_k ~ q(z|S), in nats, [batch]: a lower bound of log p(S), tighter as k grows.
-
-        `chunk` samples of a sketch are in memory at once; None takes fewer for longer sketches and larger decoders, and 50 at most.
-        """
-        chunk = chunk or max(1, min(_CHUNK, _STATES // (self.shape[0] * (self.decoder_units + 6 * self.components))))
+    def weigher(self, x, condition=None):
         posterior, prior = self.posterior(x, condition), self.prior()
 
-        def log_weights(index, num):
-            eps = random.normal_rows(random.fold_in_rows(seeds, index), [num, self.latent_size])  # [batch, num, latent]
-            z = posterior.mean() + posterior.stddev() * tf.transpose(eps, [1, 0, 2])  # [num, batch, latent]
-            x_, condition_ = (None if t is None else tf.tile(t, [num] + [1] * (t.shape.rank - 1)) for t in (x, condition))
+        def weigh(eps):
+            num = tf.shape(eps)[0]
+            z = posterior.mean() + posterior.stddev() * eps  # [num, batch, latent]
+            x_, condition_ = (None if t is None else tf.tile(t, tf.concat([[num], tf.ones([t.shape.rank - 1], tf.int32)], 0)) for t in (x, condition))
             steps = strokes.Strokes(self.parameters(x_, tf.reshape(z, [-1, self.latent_size]), condition_))
             likelihood = tf.reshape(tfd.Independent(steps, 1).log_prob(x_), [num, -1])
             return likelihood + prior.log_prob(z) - posterior.log_prob(z)
 
-        return importance_weighted(log_weights, num_samples, chunk)
+        return weigh
+
+    @property
+    def chunk(self):
+        """Importance samples in memory at once: fewer for longer sketches and larger decoders, and 50 at most."""
+        return max(1, min(_CHUNK, _STATES // (self.shape[0] * (self.decoder_units + 6 * self.components))))
 
     def encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""

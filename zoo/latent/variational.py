@@ -11,13 +11,13 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent import completion
-from zoo.latent.bounds import importance_weighted
-from zoo.model import GenerativeModel, Player, split_batch
+from zoo.latent.bounded import Bounded
+from zoo.model import split_batch
 
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and what a decoder says of them, of an image
 
 
-class Variational(GenerativeModel):
+class Variational(Bounded):
     """log p(x) >= E_q [log p(x|z)] - KL(q(z|x) || p(z)): a distortion and a rate.
 
     A subclass sets `shape`, `noise_size` (standard normals of a draw of all latents) and `observation` (`zoo.latent.observations`).
@@ -56,9 +56,6 @@ class Variational(GenerativeModel):
         x, condition = split_batch(batch)
         return self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), condition, step)
 
-    def players(self):
-        return (Player("model", self.trainable_weights, self.objective, scheduled=True),)
-
     def call(self, batch):
         x, condition = split_batch(batch)
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.noise_size]), condition).values()))
@@ -69,31 +66,23 @@ class Variational(GenerativeModel):
         z, log_q = self.approximate(x, condition)(random.normal_rows(seeds, [self.noise_size]))
         return log_q - self.log_prior(z, condition), -self.likelihood(z, condition).log_prob(x)
 
-    def elbo(self, x, seeds, condition=None):
-        """log p(x|z) + log p(z) - log q(z|x) at one z ~ q(z|x) (the KL term in closed form where there is one), in nats, [batch]."""
-        return -tf.add_n(self.rate_distortion(x, seeds, condition))
+    def prior_density(self, condition=None):
+        """The function z -> log p(z): a prior that networks make is made once."""
+        return lambda z: self.log_prior(z, condition)
 
-    def log_weight(self, x, z, log_q, condition=None):
-        """log p(x, z) / q(z|x), [..., batch]."""
-        return self.likelihood(z, condition).log_prob(x) + self.log_prior(z, condition) - log_q
+    def weigher(self, x, condition=None):
+        draw, log_prior = self.approximate(x, condition), self.prior_density(condition)
 
-    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
-        """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), in nats, [batch]: a lower bound of log p(x), tighter as k grows.
+        def weigh(eps):
+            z, log_q = draw(eps)
+            return self.likelihood(z, condition).log_prob(x) + log_prior(z) - log_q
 
-        `chunk` samples of an image are in memory at once; None takes fewer for images of which a decoder says more, and 50 at most.
-        """
-        self.domain.require(condition)
-        chunk = chunk or max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.observation.parameters)))
-        draw = self.approximate(x, condition)
+        return weigh
 
-        def log_weights(index, num):
-            return self.log_weight(x, *draw(self.noise(random.fold_in_rows(seeds, index), num)), condition)
-
-        return importance_weighted(log_weights, num_samples, chunk)
-
-    def noise(self, seeds, num):
-        """`num` draws for each row: [num, batch, noise_size]."""
-        return tf.transpose(random.normal_rows(seeds, [num, self.noise_size]), [1, 0, 2])
+    @property
+    def chunk(self):
+        """Importance samples in memory at once: fewer for images of which a decoder says more, and 50 at most."""
+        return max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.observation.parameters)))
 
     def sample(self, seeds, condition=None):
         """x ~ p(x|z), z ~ p(z)."""
