@@ -165,8 +165,9 @@ class GPT(nn.Module):
 
 
 class WaveNet(nn.Module):
-    def __init__(self, length, channels, skip, dilations, levels, **_):
+    def __init__(self, length, channels, skip, dilations, levels, classes=None, **_):
         super().__init__()
+        self.conditioning = nn.ModuleList([nn.Embedding(classes, 2 * channels) for _ in dilations]) if classes else [None] * len(dilations)
         self.start, self.dilations = nn.Conv1d(1, channels, 2), dilations
         self.gates = nn.ModuleList([nn.Conv1d(channels, 2 * channels, 2, dilation=d) for d in dilations])
         self.residuals = nn.ModuleList([nn.Conv1d(channels, channels, 1) for _ in dilations[1:]])  # nothing reads the last layer's
@@ -174,11 +175,12 @@ class WaveNet(nn.Module):
         self.head = nn.Sequential(nn.ReLU(), nn.Conv1d(skip, skip, 1), nn.ReLU(), nn.Conv1d(skip, levels, 1))
         self.levels = levels
 
-    def forward(self, x):
+    def forward(self, x, labels=None):
         codes = torch.round((torch.sign(x) * torch.log1p(255 * x.abs()) / torch.log(torch.tensor(256.0)) + 1) / 2 * (self.levels - 1)).long()
         h, skips = self.start(F.pad(x[:, None], (2, 0))[..., :-1]), 0
-        for dilation, gate, residual, skip in zip(self.dilations, self.gates, [*self.residuals, None], self.skips):
-            a, b = gate(F.pad(h, (dilation, 0))).chunk(2, 1)
+        for dilation, gate, residual, skip, context in zip(self.dilations, self.gates, [*self.residuals, None], self.skips, self.conditioning):
+            u = gate(F.pad(h, (dilation, 0)))
+            a, b = (u if context is None else u + context(labels)[..., None]).chunk(2, 1)
             z = torch.tanh(a) * torch.sigmoid(b)
             skips, h = skips + skip(z), h + residual(z) if residual else h
         return F.cross_entropy(self.head(skips), codes, reduction="sum") / len(x)
