@@ -151,6 +151,10 @@ def everything(evaluation):
     found = likelihoods(evaluation)
     if hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
         found.append(active_units(evaluation))
+    if hasattr(evaluation.model, "encode"):
+        from trainers import factor_measures
+
+        found += factor_measures.measure(evaluation)
     if hasattr(evaluation.model, "missing_log_prob") and math.prod(evaluation.domain.places) > 1:
         found += completions(evaluation)
     if evaluation.domain.kind not in ("tokens", "waveform", "strokes"):  # the distance of two texts' token numbers means nothing, nor does that of two phases

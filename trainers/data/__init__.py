@@ -14,7 +14,7 @@ from zoo import nearest
 __all__ = ["DataSet", "EMBEDDED", "FILES", "check", "evaluation_batches", "open_dataset", "protocol", "training_batches"]
 
 EMBEDDED = ("digits", "photo_patches", "toy2d/eight_gaussians", "toy2d/two_moons", "toy2d/checkerboard", "toy2d/spirals", "toy2d/pinwheel", "claw",
-            "expressions", "pysource", "sketches", "tones")
+            "expressions", "pysource", "shapes", "sketches", "tones")
 FILES = ("image_folder", "lines", "ndjson", "table", "text_file", "wav_folder")  # the user's own: KIND:PATH
 
 

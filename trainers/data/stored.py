@@ -22,7 +22,7 @@ from trainers.data.pipeline import permutation
 from trainers.errors import BadInput
 from zoo import nearest
 
-BUILDERS = {"claw": "Claw", "digits": "Digits", "expressions": "Expressions", "photo_patches": "PhotoPatches", "pysource": "Pysource",
+BUILDERS = {"claw": "Claw", "digits": "Digits", "expressions": "Expressions", "photo_patches": "PhotoPatches", "pysource": "Pysource", "shapes": "Shapes",
             "sketches": "Sketches", "tones": "Tones", "toy2d": "Toy2d"}  # module of this package -> class
 BLOCK = 4096  # records that are shuffled together
 HOST = "https://storage.googleapis.com"
