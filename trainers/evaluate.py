@@ -12,6 +12,7 @@ from absl import flags
 import zoo
 from trainers import command
 
+_BESIDES = ("ais",)
 _FEWEST = 3  # examples of which an energy distance has a standard error
 
 
@@ -20,6 +21,11 @@ def define(options):
     flags.DEFINE_string("split", "test", "Split to evaluate on.", flag_values=options)
     flags.DEFINE_integer("importance_samples", None, "Samples per example of the importance-weighted bound; the recipe's if not given.",
                          flag_values=options)
+    flags.DEFINE_list("metrics", [], "What is measured besides what always is: ais, annealed importance sampling of log p(x) of a model with latents.",
+                      flag_values=options)
+    flags.DEFINE_integer("ais_steps", 1000, "Distributions between the prior and the posterior, of --metrics=ais.", flag_values=options)
+    flags.DEFINE_integer("ais_chains", 10, "Chains of an example, of --metrics=ais.", flag_values=options)
+    flags.DEFINE_integer("ais_examples", 100, "How many of the first examples --metrics=ais is measured on.", flag_values=options)
     flags.DEFINE_integer("num_examples", None, "Evaluate on the first so many examples; all if not given.", flag_values=options)
     flags.DEFINE_integer("batch_size", 100, "Examples in memory at once.", flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of the evaluation's own noise.", flag_values=options)
@@ -28,7 +34,7 @@ def define(options):
 
 
 def main(options):
-    from trainers import measures, records
+    from trainers import annealing_measures, measures, records
     from trainers.errors import BadInput
     from trainers.run import load
     from trainers.draws import dataset_of
@@ -36,7 +42,9 @@ def main(options):
 
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
-    for name in ("importance_samples", "num_examples", "batch_size"):
+    if unknown := set(options.metrics) - set(_BESIDES):
+        raise BadInput(f"--metrics={','.join(options.metrics)}: {sorted(unknown)[0]} is unknown; {zoo.nearest(sorted(unknown)[0], _BESIDES)}")
+    for name in ("importance_samples", "num_examples", "batch_size", "ais_steps", "ais_chains", "ais_examples"):
         if options[name].value is not None:
             command.positive(options, name)
     if options.publish and os.path.exists(options.publish) and not os.path.isdir(options.publish):
@@ -59,8 +67,9 @@ def main(options):
     evaluation = measures.Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
                             options.importance_samples or run.config.evaluation.importance_samples)
     line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(" && ")
+    besides = annealing_measures.measure(evaluation, options.ais_steps, options.ais_chains, min(num, options.ais_examples)) if "ais" in options.metrics else []
     found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr, evaluation.protocol | protocol, line, num == available)
-             for metric, estimate, unit, kind, protocol in measures.everything(evaluation)]
+             for metric, estimate, unit, kind, protocol in [*measures.everything(evaluation), *besides]]
     records.write_results(run.workdir.results, found)
     print(f"\n{run.description['model']} on {run.description['dataset']}, {options.split} split, step {run.step}\n{report(found)}\n{run.workdir.results}")
     for path in records.publish(found, options.publish) if options.publish else []:
