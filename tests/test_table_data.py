@@ -64,17 +64,28 @@ def test_the_same_numbers_are_parted_alike_whatever_the_file(tmp_path):
 
 def test_equal_rows_stay_together_and_in_their_split():
     contents = [bytes([value]) for value in range(250)] * 2
-    found = hold_out_by_content("x", contents, "rows")
+    found = hold_out_by_content("x", contents, "rows", dict(held_out=0.1))
     assert sorted(np.concatenate(list(found.values()))) == list(range(500))
     sides = {split: {contents[i] for i in rows} for split, rows in found.items()}
     assert sum(map(len, sides.values())) == 250 and {split: len(rows) // 2 for split, rows in found.items()} == {split: len(side) for split, side in sides.items()}
     assert len(sides["test"]) == pytest.approx(25, abs=14) and len(sides["validation"]) == pytest.approx(25, abs=14)
-    few = hold_out_by_content("x", contents[:120], "rows")
+    few = hold_out_by_content("x", contents[:120], "rows", dict(held_out=0.1))
     for split, rows in few.items():
         assert {contents[i] for i in rows} <= sides[split]
     for num in range(3, 30):
-        assert all(map(len, hold_out_by_content("x", contents[:num], "rows").values()))
-    sentence(lambda: hold_out_by_content("x", [b"a", b"b", b"a"], "rows"), "2 different rows", "at least 3")
+        assert all(map(len, hold_out_by_content("x", contents[:num], "rows", dict(held_out=0.1)).values()))
+    sentence(lambda: hold_out_by_content("x", [b"a", b"b", b"a"], "rows", dict(held_out=0.1)), "2 different rows", "at least 3")
+
+
+def test_the_part_that_is_held_out(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("".join(f"{i},{i * i}\n" for i in range(1000)))
+    dataset = data.open_dataset(f"table:{path}", data=dict(held_out=0.03), log=quiet)
+    assert 15 < dataset.sizes["test"] < 50 and 15 < dataset.sizes["validation"] < 50 and dataset.facts["hold_out"].startswith("3 % of the rows")
+    for part in (0.0, 0.5, 1, "x"):
+        sentence(lambda: data.open_dataset(f"table:{path}", data=dict(held_out=part), log=quiet), f"--config.data.held_out={part}", "between 0 and 0.5")
+    np.savez(tmp_path / "x.npz", train=np.zeros((5, 2)), test=np.zeros((3, 2)))
+    sentence(lambda: data.open_dataset(f"table:{tmp_path / 'x.npz'}", data=dict(held_out=0.2), log=quiet), "--config.data.held_out=0.2", "leave it 0.1")
 
 
 @pytest.mark.parametrize("keys", [("train_data", "valid_data", "test_data"), ("train", "validation", "test"), ("train", "valid", "test"), ("train", None, "test")])

@@ -61,4 +61,6 @@ def _options(data):
     for key, what in (("validation", "examples"), ("vocabulary", "tokens"), ("length", "places"), ("rate", "samples a second")):
         if type(options[key]) is not int or options[key] < 0:
             raise BadInput(f"--config.data.{key}={options[key]}: a number of {what}, 0 or more, is needed.")
+    if not (isinstance(options["held_out"], float) and 0 < options["held_out"] < 0.5):
+        raise BadInput(f"--config.data.held_out={options['held_out']}: a part between 0 and 0.5 is needed, which is held out to test, and again for validation.")
     return options

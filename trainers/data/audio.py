@@ -16,7 +16,7 @@ import warnings
 import numpy as np
 
 from trainers.data import sizes
-from trainers.data.dataset import DataSet, hold_out_by_content, unused
+from trainers.data.dataset import DataSet, hold_out_by_content, said_of_hold_out, unused
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 from zoo import nearest
@@ -29,10 +29,10 @@ PEAK = 1 << 15
 def open_wav_folder(name, options, log):
     """The `DataSet` of `name`, `wav_folder:PATH`: each file cut into examples of `options["length"]` samples, the rest of a file left out.
 
-    If every file lies in a sub-folder, the first folder's name is its label. 10 % of the files are held out to test, 10 % for validation, by a hash of
+    If every file lies in a sub-folder, the first folder's name is its label. 10 % of the files (`options["held_out"]`) are held out to test, as many for validation, by a hash of
     their sound. `options["rate"]`: samples a second; 0 is the rate that most files have.
     """
-    unused(name, options, ("length", "rate", "validation"), "sound")
+    unused(name, options, ("length", "rate", "validation", "held_out"), "sound")
     root = pathlib.Path(name.partition(":")[2]).expanduser()
     files = _find(name, root)
     log(f"Reading {len(files)} wav files of {root}.")
@@ -48,14 +48,14 @@ def open_wav_folder(name, options, log):
     paths = [file.relative_to(root).as_posix() for file in files]
     names = sorted({path.split("/")[0] for path in paths}) if all("/" in path for path in paths) else None
     labels = [names.index(path.split("/")[0]) if names else 0 for path in paths]
-    held = hold_out_by_content(name, (clip.tobytes() for clip in clips), "wav files")
+    held = hold_out_by_content(name, (clip.tobytes() for clip in clips), "wav files", options)
     sizes.hold_out(name, {split: len(index) for split, index in held.items()}, options["validation"])
     cache = {}
     for split, index in held.items():
         crops = [clips[i][:len(clips[i]) // length * length].reshape(-1, length) for i in index]
         cache[split] = np.concatenate(crops), np.repeat([labels[i] for i in index], [len(c) for c in crops]).astype(np.int32)
     digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(paths, files)).encode()).hexdigest()
-    facts = dict(hold_out="10 % of the files by a hash of their sound, validation another 10 %", crops="one after another, the rest of a file left out",
+    facts = dict(hold_out=said_of_hold_out("files", " of their sound", options), crops="one after another, the rest of a file left out",
                  resampled_files=resampled)
     return _dataset(name, f"sha256:{digest[:12]}", length, rate, len(names) if names else None, cache, facts)
 

@@ -165,8 +165,8 @@ def unused(name, options, used, has):
             raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {has}, which have no use for it; leave it {DATA[key] or 'out'}.")
 
 
-def hold_out_by_content(name, contents, noun):
-    """{split: numbers of the `contents` (bytes) in it}: 10 % test, 10 % validation by a hash of the content, so that equal ones stay together.
+def hold_out_by_content(name, contents, noun, options):
+    """{split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a hash of the content, so that equal ones stay together.
 
     Each content stays in its split when others come or go, but for the two that a small file lends where a split would be empty.
     """
@@ -175,7 +175,13 @@ def hold_out_by_content(name, contents, noun):
     num = len(different)
     if num < 3:
         raise BadInput(f"--dataset={name}: {num} different {noun}, at least 3 are needed: to train, for validation and to test.")
-    test = min(max(1, np.sum(different < 0.1)), num - 2)
-    validation = min(max(1, np.sum(different < 0.2) - test), num - 1 - test)
+    test = min(max(1, np.sum(different < options["held_out"])), num - 2)
+    validation = min(max(1, np.sum(different < 2 * options["held_out"]) - test), num - 1 - test)
     split = np.searchsorted([different[test - 1], different[test + validation - 1]], hashes / 2.0**64)  # equal hashes are equal floats
     return {key: np.flatnonzero(split == which) for which, key in ((2, "train"), (1, "validation"), (0, "test"))}
+
+
+def said_of_hold_out(noun, by, options):
+    """What a record says of `hold_out_by_content`."""
+    part = f"{100 * options['held_out']:g} %"
+    return f"{part} of the {noun} by a hash{by}, validation another {part}"

@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from trainers.data import sizes
-from trainers.data.dataset import DataSet, hold_out_by_content, unused
+from trainers.data.dataset import DataSet, hold_out_by_content, said_of_hold_out, unused
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 from zoo.distributions.strokes import END
@@ -31,7 +31,7 @@ def open_ndjson(name, options, log):
     lines have a word, the words are the classes. 10 % of the drawings are held out to test and 10 % for validation, by a hash of their strokes, or
     of their drawer where every "key_id" is of the form DRAWING_DRAWER.
     """
-    unused(name, options, ("length", "validation"), "drawings")
+    unused(name, options, ("length", "validation", "held_out"), "drawings")
     from trainers.data import text
     content, version = text.read(name)
     lines = content.removesuffix("\n").split("\n")
@@ -41,7 +41,7 @@ def open_ndjson(name, options, log):
     drawers = [_DRAWER.fullmatch(str(key)) for key in keys]
     by_drawer = all(drawers)
     noun = "drawers" if by_drawer else "drawings"
-    held = hold_out_by_content(name, [match[1].encode() for match in drawers] if by_drawer else hashes, noun)
+    held = hold_out_by_content(name, [match[1].encode() for match in drawers] if by_drawer else hashes, noun, options)
     names = _classes(name, words)
     whole = all((np.round(stroke) == stroke).all() for drawing in drawings for stroke in drawing)
     drawings, length, harder = _simplified(name, drawings, options["length"], 1.0 if whole else 0.0)
@@ -54,7 +54,7 @@ def open_ndjson(name, options, log):
     labels = np.array([names.index(word) for word in words] if names else [0] * len(x), np.int32)
     sizes.hold_out(name, {split: len(index) for split, index in held.items()}, options["validation"])
     tolerance = f"{TOLERANCE:.4f} of the longer side" + (" and at least one unit" if whole else "")
-    facts = dict(hold_out=f"10 % of the {noun} by a hash, validation another 10 %",
+    facts = dict(hold_out=said_of_hold_out(noun, "", options),
                  simplification=f"Douglas-Peucker, {tolerance}, more for {harder} drawings of more than {length} points",
                  coordinates="whole numbers and uniform noise of one unit, once" if whole else "as they are")
     return _dataset(name, version, {split: (x[index], labels[index]) for split, index in held.items()}, names and len(names), facts)

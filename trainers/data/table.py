@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 
-from trainers.data.dataset import DataSet, hold_out_by_content, unused
+from trainers.data.dataset import DataSet, hold_out_by_content, said_of_hold_out, unused
 from trainers.errors import BadInput
 from zoo import nearest
 
@@ -21,7 +21,7 @@ SPLITS = {"train": ("train", "train_data"), "validation": ("validation", "valid"
 
 def open_table(name, options, log):
     """The `DataSet` of a table. Raises BadInput where the file is missing or broken, or holds anything but finite numbers."""
-    unused(name, options, ("standardize", "validation"), "rows of numbers")
+    unused(name, options, ("standardize", "validation", "held_out"), "rows of numbers")
     path = pathlib.Path(name.partition(":")[2]).expanduser()
     if not name.partition(":")[2]:
         raise BadInput(f"--dataset={name} lacks the path of a file: table:PATH.")
@@ -36,10 +36,11 @@ def open_table(name, options, log):
     facts = {}
     if None in parts:
         parts = {None: _checked(name, parts[None])}
-        rows = hold_out_by_content(name, [row.tobytes() for row in parts[None]], "rows")
+        rows = hold_out_by_content(name, [row.tobytes() for row in parts[None]], "rows", options)
         parts = {split: parts[None][index] for split, index in rows.items()}
-        facts["hold_out"] = "10 % of the rows by a hash of their contents, validation another 10 %"
+        facts["hold_out"] = said_of_hold_out("rows", " of their contents", options)
     else:
+        unused(name, options, ("standardize", "validation"), "splits of its own")
         facts["hold_out"] = "the file's own splits" + (f", validation the last {options['validation']} training rows" if options["validation"] else "")
         parts = {split: _checked(name, part, split) for split, part in parts.items()}
         if len(widths := {part.shape[1] for part in parts.values()}) > 1:

@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from trainers.data import tokenizers
-from trainers.data.dataset import DataSet, Text, hold_out_by_content, unused
+from trainers.data.dataset import DataSet, Text, hold_out_by_content, said_of_hold_out, unused
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 
@@ -29,16 +29,16 @@ def open_text_file(name, options, log, tokenizer):
 
 
 def open_lines(name, options, log, tokenizer):
-    """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % for validation and 10 % to test by their contents."""
-    unused(name, options, ("tokenizer", "vocabulary", "length", "validation", "grammar"), "lines")
-    _no_validation(name, options, "a tenth of the lines is")
+    """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % (`options["held_out"]`) for validation and as many to test by their contents."""
+    unused(name, options, ("tokenizer", "vocabulary", "length", "validation", "held_out", "grammar"), "lines")
+    _no_validation(name, options, "a part of the lines, --config.data.held_out, is")
     text, version = read(name)
     stored = [line.removesuffix("\r") for line in text.split("\n")]
     places = [place for place, line in enumerate(stored) if line.strip()]
-    rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines")
+    rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines", options)
     numbers = {split: [places[row] + 1 for row in rows[split]] for split in rows}
     return lines(name, version, {split: [(f"line {number}", stored[number - 1]) for number in found] for split, found in numbers.items()}, options, log, tokenizer,
-                 dict(hold_out="10 % of the lines by a hash of their contents, validation another 10 %"))
+                 dict(hold_out=said_of_hold_out("lines", " of their contents", options)))
 
 
 def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):

@@ -24,7 +24,8 @@ class Recipe:
     optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
     schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none.
-    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), image_size (0: as stored),
+    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), held_out (the part of a file or folder without splits of its own that is
+        held out to test, and again for validation), image_size (0: as stored),
         standardize (a table's columns), tokenizer (`auto`, `characters`, `bytes`, `bpe`, `grammar`), vocabulary (of `bpe`), grammar (a file, or one of the zoo,
         by which lines are judged, and read by the tokenizer `grammar`), length (tokens or samples of
         an example; 0: the data set's default), rate (of sound, samples a second; 0: as stored), label (of sound; empty: the data set's first).
@@ -51,6 +52,6 @@ class Recipe:
 
 OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
-DATA = dict(binarization="auto", validation=0, image_size=0, standardize=False, tokenizer="auto", vocabulary=0, grammar="", length=0, rate=0, label="")
+DATA = dict(binarization="auto", validation=0, held_out=0.1, image_size=0, standardize=False, tokenizer="auto", vocabulary=0, grammar="", length=0, rate=0, label="")
 SELECTION = dict(every=0, patience=0)
 EVALUATION = dict(importance_samples=100, samples=1000, completions=100)
