@@ -40,6 +40,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[benchmarks]'
 	$(BIN)/python -m benchmarks.training --out=benchmarks/TRAINING.md --readme=README.md
 	$(BIN)/python -m benchmarks.sampling --out=benchmarks/SAMPLING.md --readme=README.md
+	$(BIN)/python -m benchmarks.bound --readme=README.md
 	$(BIN)/python -m benchmarks.overhead
 
 clean:

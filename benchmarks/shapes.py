@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 
 class Shape(NamedTuple):
-    """kind, example, levels: of the peer's random data. arguments: of the zoo's model. twin: of the peer's. bar: the ratio to reach."""
+    """kind, example, levels: of the peer's random data. arguments: of the zoo's model. twin: of the peer's. bar: the ratio to reach.
+
+    model: the zoo's name of it, where a row of the table has another.
+    """
 
     kind: str
     example: tuple
@@ -14,6 +17,7 @@ class Shape(NamedTuple):
     bar: float
     levels: int = 2
     peer: str = "PyTorch twin"
+    model: str | None = None
 
 
 _DILATIONS = tuple(2**i for i in range(10))
@@ -30,4 +34,8 @@ SHAPES = {
                      dict(length=4096, channels=32, skip=64, dilations=_DILATIONS, levels=256), 1.2, levels=256),
     "gpt": Shape("tokens", (64,), 12, dict(shape=(64,), levels=65, width=128, heads=4, layers=4),
                  dict(length=64, levels=65, width=128, heads=4, layers=4), 1.2, levels=65),
+    "vae": Shape("binary", (1, 28, 28), 100, dict(shape=(28, 28, 1), latent_size=50, hidden=(200, 200)), dict(hidden=200, latent=50), 1.2),
+    "vae_conv": Shape("binary", (1, 28, 28), 100, dict(shape=(28, 28, 1), latent_size=16, network="conv", hidden=(32, 64), activation="relu"),
+                      dict(channels=(32, 64), latent=16), 1.2, model="vae"),
+    "iwae": Shape("binary", (1, 28, 28), 20, dict(shape=(28, 28, 1), k=50), dict(hidden=200, latent=50, k=50), 1.2),
 }

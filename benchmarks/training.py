@@ -30,7 +30,7 @@ def ours(name, seconds, jit):
 
     shape = SHAPES[name]
     keras.utils.set_random_seed(0)
-    model = zoo.create(name, **shape.arguments)
+    model = zoo.create(shape.model or name, **shape.arguments)
     player, = model.players()
     optimizer = keras.optimizers.Adam(1e-3)
     optimizer.build(list(player.weights))

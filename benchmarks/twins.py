@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from benchmarks import latent_twins
 from benchmarks.shapes import SHAPES
 
 
@@ -186,7 +187,7 @@ class WaveNet(nn.Module):
         return F.cross_entropy(self.head(skips), codes, reduction="sum") / len(x)
 
 
-TWINS = dict(fvsbn=LoopedFVSBN, nade=LoopedNADE, made=MADE, pixel_cnn=PixelCNN, gated_pixel_cnn=GatedPixelCNN, image_gpt=GPT, gpt=GPT, wavenet=WaveNet)
+TWINS = dict(fvsbn=LoopedFVSBN, nade=LoopedNADE, made=MADE, pixel_cnn=PixelCNN, gated_pixel_cnn=GatedPixelCNN, image_gpt=GPT, gpt=GPT, wavenet=WaveNet) | latent_twins.TWINS
 
 
 def data(shape):
