@@ -54,7 +54,7 @@ def test_every_model_is_listed_with_its_paper():
     vae = listed["vae"]
     assert (vae["family"], vae["cite"], vae["likelihood"]) == ("latent", "Kingma and Welling 2013", "lower_bound")
     assert vae["capabilities"] == ["sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "reconstruct", "interpolate"]
-    assert vae["recipes"][0] == "digits" and {p["dataset"] for p in vae["published"]} == {"mnist", "binarized_mnist"}
+    assert vae["recipes"][0] == "digits" and {p["dataset"] for p in vae["published"]} == {"mnist", "binarized_mnist", "binarized_mnist (small)", "binarized_mnist (vamp)"}
     assert listed["gan"]["likelihood"] is None and listed["real_nvp"]["likelihood"] == "exact"
 
 

@@ -20,9 +20,13 @@ def model_class(name):
     return zoo.MODELS[name]
 
 
-def default(model, dataset):
-    """The recipe as a ConfigDict in which every entry that can be set is present, with its type."""
-    recipe = recipes.find(model, dataset)
+def default(model, dataset, variant=""):
+    """The recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for a variant that is none."""
+    recipe = recipes.find(model, dataset, variant)
+    if recipe is None:
+        known = sorted({other.variant for other in recipes.of_model(model) if other.variant and recipes.find(model, dataset, other.variant)})
+        raise BadInput(f"--variant={variant}: --model={model} has no such recipe for --dataset={dataset}; "
+                       + (zoo.nearest(variant, known) if known else "leave it out."))
     parameters = inspect.signature(model_class(model).__init__).parameters
     arguments = {}
     for name, parameter in parameters.items():

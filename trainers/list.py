@@ -61,10 +61,14 @@ def models(results=()):
             name=name, family=module.__name__.split(".")[-2], description=module.__doc__.split("\n\n")[0].split("\n")[0].split(":")[0],
             paper=source and source._asdict(), cite=source and source.short,
             likelihood=likelihood_kind(cls), capabilities=list(capabilities(cls)),
-            recipes=[recipe.dataset for recipe in recipes.of_model(name)],
-            published=[dict(dataset=recipe.dataset, **number._asdict()) for recipe in recipes.of_model(name) for number in recipe.published],
+            recipes=[_named(recipe.dataset, recipe.variant) for recipe in recipes.of_model(name)],
+            published=[dict(dataset=_named(recipe.dataset, recipe.variant), **number._asdict()) for recipe in recipes.of_model(name) for number in recipe.published],
             results=[record for record in results if record["model"] == name]))
     return listed
+
+
+def _named(dataset, variant):
+    return f"{dataset} ({variant})" if variant else dataset
 
 
 def text(listed):
@@ -76,7 +80,7 @@ def text(listed):
         lines = [f"{model['name']}  ({model['family']})  {model['description']}", f"  paper         {_citation(model)}",
                  f"  can           {' '.join(model['capabilities'])}", f"  recipes       {' '.join(model['recipes'])}"]
         lines += [f"  published     {p['dataset']}: {p['metric']} {p['value']:g} {p['unit']} ({p['source']})" for p in model["published"]]
-        lines += [f"  ours          {r['dataset']}: {r['metric']} {records.text(r)} {r['unit']} ({_steps(r)})" for r in model["results"]]
+        lines += [f"  ours          {_named(r['dataset'], r.get('variant'))}: {r['metric']} {records.text(r)} {r['unit']} ({_steps(r)})" for r in model["results"]]
         paragraphs.append("\n".join(lines))
     return "\n\n".join(paragraphs)
 
@@ -96,15 +100,15 @@ def results_table(listed):
     rows = []
     for record in (record for model in listed for record in _headline(model["results"])):
         published = record["published"]
-        rows.append((f"`{record['model']}`", record["dataset"], record["metric"].replace("_", " "), f"{records.text(record)} {record['unit']}",
+        rows.append((f"`{record['model']}`", _named(record["dataset"], record.get("variant")), record["metric"].replace("_", " "), f"{records.text(record)} {record['unit']}",
                      record["kind"].replace("_", " "), f"{published['value']:g} ({published['source']})" if published else "", _steps(record)))
     return _markdown(rows, ("model", "data set", "metric", "ours", "kind", "published", "training"))
 
 
 def _headline(results):
     """The records that README.md shows: not what is measured beside a likelihood, where there is one on that data set."""
-    known = {record["dataset"] for record in results if record["unit"] in ("nats", "bits/dim")}
-    return [r for r in results if r["dataset"] not in known or not (r["metric"].startswith("missing_") or r["metric"] in _BESIDE)]
+    known = {(record["dataset"], record.get("variant")) for record in results if record["unit"] in ("nats", "bits/dim")}
+    return [r for r in results if (r["dataset"], r.get("variant")) not in known or not (r["metric"].startswith("missing_") or r["metric"] in _BESIDE)]
 
 
 def update_readme(path, listed):

@@ -1,7 +1,7 @@
 """Records: a number with all that it takes to trust and to make it again.
 
 A record is a JSON object with the keys of `FIELDS`. A run's `results.json` is a list of them; a folder of published results
-(`results/`) holds one file each, `MODEL-DATASET-METRIC.json`, from which the tables of README.md are made.
+(`results/`) holds one file each, `MODEL-DATASET[-VARIANT]-METRIC.json`, from which the tables of README.md are made.
 """
 
 import json
@@ -19,7 +19,7 @@ from trainers.workdir import storage_errors, write_json
 
 # value in `unit`, per example; kind: `exact`, `upper_bound`, `lower_bound` or `estimate`, of the metric itself (the mean over test
 # examples always has the standard error `stderr`, null where there is none); published: {value, source} or null; hardware: where it was
-# evaluated, and trained; train_seconds: of the whole run; seed, steps, batch_size: of the training; commit: null outside a checkout.
+# evaluated, and trained; variant: of the recipe, only where one was chosen; train_seconds: of the whole run; seed, steps, batch_size: of the training; commit: null outside a checkout.
 FIELDS = ("model", "dataset", "split", "metric", "value", "unit", "kind", "stderr", "protocol", "published", "seed", "steps", "batch_size",
           "train_seconds", "hardware", "versions", "commit", "command")
 KINDS = ("exact", "upper_bound", "lower_bound", "estimate")
@@ -38,17 +38,18 @@ def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole
         seed=description["seed"], steps=run.step, batch_size=run.config.batch_size, train_seconds=round(run.seconds, 1),
         hardware=dict(evaluation=hardware(), training=description.get("hardware")), 
         versions=dict(evaluation=versions(), training=description.get("versions")),
-        commit=dict(evaluation=commit(), training=description.get("commit")), command=command)
+        commit=dict(evaluation=commit(), training=description.get("commit")), command=command,
+        **({"variant": description["variant"]} if description.get("variant") else {}))
 
 
 def _published(run, metric, unit):
     """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled alike."""
     from trainers import config as configs
 
-    name, dataset = run.description["model"], run.description["dataset"]
-    ours, recipes_own = run.config, configs.default(name, dataset)
+    name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
+    ours, recipes_own = run.config, configs.default(name, dataset, variant)
     alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in ("levels", "classes"))
-    recipe = recipes.find(name, dataset)
+    recipe = recipes.find(name, dataset, variant)
     return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY and (p.metric, p.unit) == (metric, unit)), None)
 
 
@@ -119,7 +120,8 @@ def publish(records, folder):
         for record in records:
             command = portable(record["command"])
             dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
-            paths.append(folder / f"{record['model']}-{dataset.replace('/', '-').replace(':', '-')}-{record['metric']}.json")
+            run = "-".join(part for part in (record["model"], dataset.replace("/", "-").replace(":", "-"), record.get("variant")) if part)
+            paths.append(folder / f"{run}-{record['metric']}.json")
             write_json(paths[-1], record | dict(command=command, dataset=dataset, protocol={k: dataset if k == "dataset" else v for k, v in record["protocol"].items()}))
     except OSError as error:
         raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
@@ -127,7 +129,7 @@ def publish(records, folder):
 
 
 def load_results(folder):
-    """The records of a folder, by model, data set and metric. Raises BadInput for a file that is none; a missing folder has none."""
+    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that is none; a missing folder has none."""
     records = []
     for path in sorted(pathlib.Path(folder).glob("*.json")):
         try:
@@ -140,7 +142,7 @@ def load_results(folder):
         if record["kind"] not in KINDS:
             raise BadInput(f"{path}: kind must be one of {', '.join(KINDS)}, found {record['kind']!r}.")
         records.append(record)
-    return sorted(records, key=lambda r: (r["model"], r["dataset"], r["metric"]))
+    return sorted(records, key=lambda r: (r["model"], r["dataset"], r.get("variant", ""), r["metric"]))
 
 
 def text(record):

@@ -27,6 +27,7 @@ def define(options):
     flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, sketches, tones, a TFDS name, or KIND:PATH "
                         "with KIND one of image_folder, lines, ndjson, table, text_file, wav_folder.",
                         flag_values=options)
+    flags.DEFINE_string("variant", "", "Another recipe of the same model and data set, by its name; zoo-list prints all.", flag_values=options)
     flags.DEFINE_string("workdir", None, "Folder of the run; runs/MODEL-DATASET if not given.", flag_values=options)
     flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data sets; nothing is downloaded for those that are there.",
                         flag_values=options)
@@ -51,7 +52,7 @@ def _define_config(options):
     from trainers import config
 
     config.model_class(options.model)
-    recipe = config.default(options.model, options.dataset)
+    recipe = config.default(options.model, options.dataset, options.variant)
     for argument in sys.argv[1:]:
         if argument.startswith("--config."):
             config.check_key(recipe, argument.removeprefix("--config.").split("=")[0])
@@ -86,12 +87,13 @@ def main(options):
     if (flag := next((flag for flag, every in looks.items() if every), None)) and not dataset.sizes.get("validation"):
         raise BadInput(f"{flag}={looks[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
 
-    workdir = Workdir(options.workdir or os.path.join("runs", f"{options.model}-{options.dataset.replace('/', '-').replace(':', '-')}"))
+    workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
         model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
         mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
-        versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]))
+        versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]),
+        **({"variant": options.variant} if options.variant else {}))
     if isinstance(plain, FittedModel):
         description["data"] |= fitting.protocol(dataset, plain.domain, config.data)
     with workdir.locked(worker):
@@ -118,6 +120,11 @@ def _condition(dataset, domain, config, seed):
     from trainers.data import evaluation_batches
 
     return next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN)))[1] if domain.features else None
+
+
+def _folder(options):
+    """The name of the run's folder, where none is given."""
+    return "-".join(part.replace("/", "-").replace(":", "-") for part in (options.model, options.dataset, options.variant) if part)
 
 
 def _absolute(dataset):

@@ -17,7 +17,7 @@ class Published(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What trains `model` on `dataset`; every entry but the first two and `published` can be set by `--config.KEY=VALUE`.
+    """What trains `model` on `dataset`; every entry but the first two, `published` and `variant` can be set by `--config.KEY=VALUE`.
 
     arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set); classes=0 is none.
     batch_size: global, over all replicas. steps: optimizer steps of each player.
@@ -31,6 +31,7 @@ class Recipe:
         an example; 0: the data set's default), rate (of sound, samples a second; 0: as stored), label (of sound; empty: the data set's first).
     selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's; 0: the last ones are)
         and patience (looks without an improvement that end the run; 0: none do).
+    variant: name by which `--variant` chooses it; empty: what is taken without that flag.
     evaluation: importance_samples of the bound, how many generated samples sample-based metrics take, and of how many examples a part is hidden.
     """
 
@@ -48,6 +49,7 @@ class Recipe:
     selection: dict = dataclasses.field(default_factory=dict)
     evaluation: dict = dataclasses.field(default_factory=dict)
     published: tuple = ()
+    variant: str = ""
 
 
 OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
