@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests import cases
-from tests.exports import MAKERS, exported, gan, spoil  # exported and gan are fixtures
+from tests.exports import EVERY, exported, gan, spoil  # exported and gan are fixtures
 from trainers import serving_check
 from zoo import export as exporting
 from zoo import random, serving_graph
@@ -22,7 +22,7 @@ def card(folder):
     return json.loads((folder / "assets.extra" / "card.json").read_text())
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_folder_answers_as_the_model(exported, name):
     model, folder = exported(name)
     report = serving_check.check(folder).splitlines()
@@ -30,7 +30,7 @@ def test_the_folder_answers_as_the_model(exported, name):
     assert {line.split(":")[0] for line in report[:-1]} == expected == set(card(folder)["signatures"])
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
     model, folder = exported(name)
     found = serving_graph.signatures((folder / "saved_model.pb").read_bytes())
@@ -58,7 +58,7 @@ def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
         assert "5 draws" in said["signatures"]["log_prob"]["outputs"]["log_prob"]["meaning"] and said["importance_samples"] == 5
 
 
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", EVERY)
 def test_warm_up_holds_one_request_per_signature(exported, name):
     logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     model, folder = exported(name)
