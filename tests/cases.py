@@ -27,6 +27,8 @@ CASES = {  # model -> arguments, all different from the defaults
     "iwae": dict(shape=(4, 3, 1), levels=3, latent_sizes=(3, 2), hidden=(5, 4), activation="relu", likelihood="categorical", k=3, estimator="dreg"),
     "dlgm": dict(shape=(4, 3, 1), levels=3, latent_sizes=(3, 2), hidden=5, activation="tanh", likelihood="categorical", posterior="full"),
     "ladder_vae": dict(shape=(4, 3, 1), levels=3, latent_sizes=(3, 2), hidden=(6, 5), activation="tanh", likelihood="categorical", warmup_steps=3),
+    "very_deep_vae": dict(shape=(5, 3, 2), levels=4, width=6, bottleneck=3, latent_channels=2, rates=(2, 3), encoder_blocks=(1, 2, 1), decoder_blocks=(2, 1, 1),
+                          likelihood="discretized_logistic_mixture", components=2),
     "row_lstm": dict(shape=(3, 4, 2), levels=3, channels=8, blocks=2, kernel_size=5, head_channels=9),
     "diagonal_bilstm": dict(shape=(3, 3, 2), levels=3, channels=8, blocks=2, kernel_size=5, head_channels=9),
     "pixel_cnn": dict(shape=(3, 4, 3), levels=4, channels=8, blocks=2, kernel_size=5, block_kernel_size=5, head_channels=9, classes=2),

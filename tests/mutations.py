@@ -25,16 +25,18 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "clip before the all-reduce": Mutation(
         "trainers/engine.py",
-        "                    if self.replicas > 1:\n                        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)\n"
-        "                    gradients, _ = tf.clip_by_global_norm([g / self.replicas for g in gradients], self.clip_norm)\n",
-        "                    gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)\n",
+        "self._mean(gradients) if self.clip_norm else gradients", "gradients",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "gradients summed, not averaged, over the replicas": Mutation(
-        "trainers/engine.py", "apply([g / self.replicas for g in gradients], weights)", "apply(gradients, weights)",
+        "trainers/engine.py", "apply([g / self.replicas for g in gradients], list", "apply(gradients, list",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "the same noise on every replica": Mutation(
         "trainers/engine.py", "random.fold_in(self.seed, step, index, move, replica)", "random.fold_in(self.seed, step, index, move, 0 * replica)",
         "tests/test_engine.py::test_replicas_draw_different_noise"),
+    "an update that is made although it is too large": Mutation(
+        "trainers/engine.py", "norm <= self.skip_norm", "norm == norm", "tests/test_skipping.py"),
+    "a layer of latents that costs nothing": Mutation(
+        "zoo/latent/very_deep_vae.py", "0.5 * (squares - 1.0) - log_ratio", "0.5 * (squares - 1.0)", "tests/test_very_deep_vae.py"),
     "the sign of the KL": Mutation(
         "zoo/latent/posteriors.py", "self._loc.shape[-1]) - self._log_det", "self._loc.shape[-1]) + self._log_det", "tests/test_posteriors.py"),
     "log-variance read as log-scale": Mutation(

@@ -7,11 +7,11 @@ import tensorflow as tf
 from zoo import random
 from zoo.latent import observations
 
-NAMES = [("bernoulli", 2), ("categorical", 5), ("discretized_logistic", 5), ("continuous_bernoulli", 256), ("gaussian", 256)]
+NAMES = [("bernoulli", 2), ("categorical", 5), ("discretized_logistic", 5), ("discretized_logistic_mixture", 5), ("continuous_bernoulli", 256), ("gaussian", 256)]
 
 
 def raw(likelihood, *batch):
-    return tf.random.stateless_normal([*batch, 2, 1, 1, likelihood.parameters], [4, 5], stddev=0.5)
+    return tf.random.stateless_normal([*batch, 2, 1, 1, likelihood.layout((2, 1, 1))[1]], [4, 5], stddev=0.5)
 
 
 @pytest.mark.parametrize("name, levels", NAMES)
@@ -25,10 +25,10 @@ def test_an_entry_s_probabilities_are_whole(name, levels):
         mean = np.trapezoid(density * grid[:, None, None, None, None], grid, axis=0)
     else:
         values = tf.cast(tf.range(levels), likelihood.domain((2, 1, 1)).dtype)
-        density = np.exp(likelihood.entries(given).log_prob(tf.broadcast_to(values[:, None, None, None, None], [levels, 3, 2, 1, 1])))
+        density = np.exp(likelihood.log_probs(given, tf.broadcast_to(values[:, None, None, None, None], [levels, 3, 2, 1, 1])))
         np.testing.assert_allclose(density.sum(0), 1.0, atol=1e-4)
         mean = (density * np.arange(levels)[:, None, None, None, None]).sum(0)
-    if name != "discretized_logistic":  # whose mean is the logistic's, not that of its bins
+    if not name.startswith("discretized_logistic"):  # whose mean is the logistic's, not that of its bins
         np.testing.assert_allclose(likelihood.mean(given), mean, atol=5e-3)
     x = likelihood.from_noise(given, likelihood.noise_rows(random.rows(random.seed(1), 3), (2, 1, 1)))
     assert likelihood.distribution(given).log_prob(x).shape == (3,) and x.dtype == likelihood.domain((2, 1, 1)).dtype
@@ -60,6 +60,21 @@ def test_the_discretized_logistic_is_finite_far_out():
         tape.watch(given)
         value = likelihood.distribution(given).log_prob(tf.zeros([1, 1, 1, 1], tf.int32))
     assert np.all(np.isfinite(value)) and np.all(np.isfinite(tape.gradient(value, given)))
+
+
+def test_a_mixture_s_channels_follow_one_another():
+    likelihood, num = observations.make("discretized_logistic_mixture", 256, components=2), 20_000
+    grid, parameters = likelihood.layout((2, 1, 3))
+    assert grid == (2, 1, 1) and parameters == 20 and likelihood.size((2, 1, 3)) == 40
+    one = [0.0] * 4 + [-3.0] * 3 + [2.0, 0.0, 0.0]  # of a component: logit, means, log-scales, and green's dependence on red
+    given = tf.random.stateless_normal([1, *grid, parameters], [4, 5], stddev=0.2) + tf.constant(one * 2)
+    x = likelihood.from_noise(tf.repeat(given, num, 0), likelihood.noise_rows(random.rows(random.seed(2), num), (2, 1, 3)))
+    assert x.shape == (num, 2, 1, 3) and x.dtype == tf.int32
+    np.testing.assert_allclose(likelihood.mean(given)[0], np.mean(x, 0), atol=1.0)
+    assert np.corrcoef(np.asarray(x)[:, 0, 0].T)[0, 1] > 0.5
+    whole, parts = likelihood.distribution(given).log_prob(x[:1]), likelihood.log_probs(given, x[:1])
+    assert parts.shape == (1, 2, 1, 1)
+    np.testing.assert_allclose(whole, tf.reduce_sum(parts, [1, 2, 3]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name, levels", [("poisson", 2), ("bernoulli", 3), ("categorical", 1)])

@@ -9,6 +9,7 @@ import tensorflow as tf
 from trainers.errors import BadInput
 
 _NAME = "ckpt"
+_YOUNGER = ("skips",)  # parts of a state that checkpoints of earlier versions lack: those keep their first values
 
 
 def find(folder):
@@ -44,7 +45,7 @@ class Checkpoints:
     def __init__(self, folder, state, worker=0, keep=3, log=print):
         self._folder, self._log = folder, log
         self._throw_away = pathlib.Path(folder) / f".worker-{worker}" if worker else None
-        self._checkpoint = tf.train.Checkpoint(**state)
+        self._state, self._checkpoint = state, tf.train.Checkpoint(**state)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(self._throw_away or folder), keep, checkpoint_name=_NAME)
 
     def sweep(self):
@@ -72,13 +73,19 @@ class Checkpoints:
                 self._log(f"checkpoint of step {step} is damaged ({wrong}); falling back to the one before")
                 continue
             try:
-                self._checkpoint.restore(prefix).assert_consumed()
+                self._as_written(prefix).restore(prefix).assert_consumed()
             except (AssertionError, ValueError) as error:
                 raise BadInput(f"{prefix}: is not a checkpoint of this model: {str(error).splitlines()[0]}.") from error
             return step
         if found:
             raise BadInput(f"{self._folder}: all {len(found)} checkpoints are damaged; start again in another folder.")
         return None
+
+    def _as_written(self, prefix):
+        """The state without those younger parts that a checkpoint does not have."""
+        found = {name.split("/")[0] for name in tf.train.load_checkpoint(prefix).get_variable_to_shape_map()}
+        lacking = {name for name in _YOUNGER if name in self._state and name not in found}
+        return tf.train.Checkpoint(**{name: part for name, part in self._state.items() if name not in lacking}) if lacking else self._checkpoint
 
     def close(self):
         if self._throw_away:

@@ -1,6 +1,7 @@
 """A run's configuration: the recipe of (model, data set), completed with every default, overridden by --config.KEY=VALUE, then checked."""
 
 import inspect
+import math
 
 import ml_collections
 from ml_collections import config_dict
@@ -44,6 +45,7 @@ def default(model, dataset, variant=""):
         schedule=recipe_form.SCHEDULE | recipe.schedule,
         ema=float(recipe.ema),
         clip_norm=float(recipe.clip_norm),
+        skip_norm=float(recipe.skip_norm),
         data=recipe_form.DATA | recipe.data,
         selection=recipe_form.SELECTION | recipe.selection,
         evaluation=recipe_form.EVALUATION | recipe.evaluation,
@@ -89,6 +91,8 @@ def check(config, players):
         raise BadInput(f"--config.ema must be at least 0 and less than 1, found {config.ema}.")
     if config.clip_norm < 0:
         raise BadInput(f"--config.clip_norm must be 0 (none) or more, found {config.clip_norm}.")
+    if not 0 <= config.skip_norm < math.inf:
+        raise BadInput(f"--config.skip_norm must be 0 (no update is skipped) or more, found {config.skip_norm}.")
     if config.data.binarization not in BINARIZATIONS:
         raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; {zoo.nearest(config.data.binarization, BINARIZATIONS)}")
     for key, value in config.evaluation.items():
@@ -140,4 +144,4 @@ def from_dict(values):
         return tuple(restore(item) for item in value) if isinstance(value, list) else value
 
     younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
-    return ml_collections.ConfigDict(restore(values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))
+    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0) | values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))

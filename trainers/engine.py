@@ -1,8 +1,11 @@
 """One compiled training step for every model, on one replica or many: each player moves in turn.
 
 Gradients are summed over the replicas, then clipped, then applied: an optimizer's own clipping would act before the sum, and training
-would depend on the number of replicas. Noise is a function of (seed, step, player, move, replica), never a state.
+would depend on the number of replicas. An update whose summed gradients are too long, or not finite, is skipped by all replicas alike
+(R. Child, Very Deep VAEs, 2021, arXiv:2011.10650, section 4.2): weights, slots and averages stay as they were. Noise is a function of (seed, step, player, move, replica), never a state.
 """
+
+import functools
 
 import tensorflow as tf
 
@@ -26,7 +29,7 @@ class Engine:
         self.strategy, self.seed = strategy, random.seed(seed)
         self.replicas = strategy.num_replicas_in_sync
         self.per_worker = self.replicas // strategies.workers(strategy)[1]
-        self.clip_norm = config.clip_norm
+        self.clip_norm, self.skip_norm = config.clip_norm, config.skip_norm
         with strategy.scope():
             self.model = make_model()
             self.players = self.model.players()
@@ -34,6 +37,7 @@ class Engine:
             for player in self.players:
                 self.optimizers[player.name].build(list(player.weights))
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
+        self.skips = tf.Variable([0, 0], dtype=tf.int64, trainable=False)  # updates so far, and the last steps in a row that skipped one
         self.moves = max(player.updates for player in self.players)
         self.names = []  # of the logged scalars, known once the step is traced
         self._compute = {player.name: _compute(player, jit) for player in self.players}
@@ -41,20 +45,30 @@ class Engine:
 
     def state(self):
         """What a checkpoint holds: {name: variables}."""
-        state = {"weights": [w.value for w in self.model.weights], "step": [self.step]}
+        state = {"weights": [w.value for w in self.model.weights], "step": [self.step], "skips": [self.skips]}
         return state | {f"optimizer_{name}": [v.value for v in optimizer.variables] for name, optimizer in self.optimizers.items()}
 
     def advance(self, iterator, num):
         """Takes `num` steps in one call.
 
         Returns:
-            ({name: mean over the steps}, None), or (None, (step, name of the term)) of the first loss that was not finite.
+            ({name: mean over the steps}, None), or (None, (step, name of the term)) of the first loss that was not finite. Where updates may be skipped, such a
+            loss stops nothing and is left out of the means, which are empty if all are.
         """
-        mean, bad_step, bad = self._advance(iterator, tf.constant(num, tf.int64))
+        mean, bad_step, bad, counted = self._advance(iterator, tf.constant(num, tf.int64))
         if bad_step >= 0:
             wrong = [name for name, finite in zip(self.names, tf.math.is_finite(bad)) if not finite]
             return None, (int(bad_step), min(wrong, key=lambda name: name.endswith("loss")))
-        return dict(zip(self.names, mean.numpy().tolist())), None
+        return dict(zip(self.names, mean.numpy().tolist())) if counted > 0 else {}, None
+
+    def totals(self):
+        """What is counted from the first step on: {name: number}."""
+        return {"skipped": int(self.skips[0])} if self.skip_norm else {}
+
+    @property
+    def skipped_in_a_row(self):
+        """How many of the last steps in a row skipped an update."""
+        return int(self.skips[1])
 
     def finite(self):
         """Whether every weight is: a finite loss does not tell that the update after it was."""
@@ -70,16 +84,22 @@ class Engine:
 
     def _steps(self, iterator, num):
         names = self._trace_names(iterator)
-        total, bad, bad_step = tf.zeros([len(names)]), tf.zeros([len(names)]), tf.constant(-1, tf.int64)
+        total, bad, bad_step, counted = tf.zeros([len(names)]), tf.zeros([len(names)]), tf.constant(-1, tf.int64), tf.constant(0, tf.int64)
         for _ in tf.range(num):
             batches = [strategies.per_replica(self.strategy, next(iterator), self.per_worker) for _ in range(self.moves)]
-            scalars = self.strategy.run(self._replica_step, (batches, self.step.read_value()))
-            scalars = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, scalars, axis=None)
-            first = tf.logical_and(bad_step < 0, tf.logical_not(tf.reduce_all(tf.math.is_finite(scalars))))
-            bad_step, bad = tf.where(first, self.step, bad_step), tf.where(first, scalars, bad)
-            total += scalars
+            if self.skip_norm:
+                scalars = self._skipping_step(batches)
+            else:
+                scalars = self.strategy.run(self._replica_step, (batches, self.step.read_value()))
+                scalars = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, scalars, axis=None)
+            finite = tf.reduce_all(tf.math.is_finite(scalars))
+            if not self.skip_norm:
+                first = tf.logical_and(bad_step < 0, tf.logical_not(finite))
+                bad_step, bad = tf.where(first, self.step, bad_step), tf.where(first, scalars, bad)
+            total += tf.where(finite, scalars, 0.0)
+            counted += tf.cast(finite, tf.int64)
             self.step.assign_add(1)
-        return total / tf.cast(num, tf.float32), bad_step, bad
+        return total / tf.cast(counted, tf.float32), bad_step, bad, counted
 
     def _trace_names(self, iterator):
         """The names of the scalars: the losses are traced once, in a graph that is thrown away."""
@@ -92,22 +112,55 @@ class Engine:
         return self.names
 
     def _replica_step(self, batches, step):
-        context = tf.distribute.get_replica_context()
-        step, replica = tf.cast(step, tf.int32), context.replica_id_in_sync_group
         means = {}
         for index, player in enumerate(self.players):
-            weights = list(player.weights)
             for move in range(player.updates):
-                seed = random.fold_in(self.seed, step, index, move, replica)
-                terms, gradients = self._compute[player.name](batches[move], seed, step)
-                if self.clip_norm:
-                    if self.replicas > 1:
-                        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-                    gradients, _ = tf.clip_by_global_norm([g / self.replicas for g in gradients], self.clip_norm)
-                # The optimizer sums what the replicas hand to it.
-                self.optimizers[player.name].apply([g / self.replicas for g in gradients], weights)
+                terms, gradients = self._gradients(index, move, batches, step)
+                self._apply(index, self._mean(gradients) if self.clip_norm else gradients)
             means |= term_means(self.players, player, terms)
         return tf.stack(list(means.values()))
+
+    def _skipping_step(self, batches):
+        """`_replica_step` in parts, from outside of the replicas: after a player's gradients one decision, for all of them, on its update."""
+        step, skipped, means = self.step.read_value(), tf.constant(0, tf.int64), []
+        for index, player in enumerate(self.players):
+            for move in range(player.updates):
+                scalars, gradients, norm = self.strategy.run(functools.partial(self._measure, index, move), (batches, step))
+                scalars, norm = (self.strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in (scalars, norm))
+                fine = tf.logical_and(norm <= self.skip_norm, tf.reduce_all(tf.math.is_finite(scalars)))  # no NaN is below anything
+                skipped += tf.cond(fine, functools.partial(self._update, index, gradients), lambda: tf.constant(1, tf.int64))
+            means.append(scalars)
+        self.skips.assign([self.skips[0] + skipped, tf.where(skipped > 0, self.skips[1] + 1, 0)])
+        return tf.concat(means, 0)
+
+    def _measure(self, index, move, batches, step):
+        """In a replica: the scalars of a player's move, its gradients' mean over the replicas, and the norm of that."""
+        terms, gradients = self._gradients(index, move, batches, step)
+        gradients = self._mean(gradients)
+        return tf.stack(list(term_means(self.players, self.players[index], terms).values())), gradients, tf.linalg.global_norm(gradients)
+
+    def _update(self, index, gradients):
+        """From outside of the replicas: makes the update; returns how many were skipped."""
+        self.strategy.run(functools.partial(self._apply, index), (gradients,))
+        return tf.constant(0, tf.int64)
+
+    def _gradients(self, index, move, batches, step):
+        step, replica = tf.cast(step, tf.int32), tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = random.fold_in(self.seed, step, index, move, replica)
+        return self._compute[self.players[index].name](batches[move], seed, step)
+
+    def _mean(self, gradients):
+        """The mean of the replicas' gradients, in each of them."""
+        if self.replicas > 1:
+            gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        return [g / self.replicas for g in gradients]
+
+    def _apply(self, index, gradients):
+        player = self.players[index]
+        if self.clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        # The optimizer sums what the replicas hand to it.
+        self.optimizers[player.name].apply([g / self.replicas for g in gradients], list(player.weights))
 
 
 def _compute(player, jit):

@@ -17,7 +17,7 @@ from zoo import random
 from zoo.density.fitted import FittedModel
 
 _ROWS = 4096  # that are turned into the model's domain at once
-_UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0)
+_UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0, skip_norm=0.0)
 
 
 class Fitting:
@@ -27,6 +27,7 @@ class Fitting:
     """
 
     moves = per_worker = replicas = 1
+    skipped_in_a_row = 0
 
     def __init__(self, make_model, config, strategy, seed, jit=False):
         self.strategy, self.seed = strategy, random.seed(seed)
@@ -60,6 +61,10 @@ class Fitting:
             return None, (int(self.step), name)
         self.step.assign_add(num)
         return {name: value / num for name, value in total.items()}, None
+
+    def totals(self):
+        """What is counted from the first step on: nothing."""
+        return {}
 
     def finite(self):
         """Whether every weight is."""

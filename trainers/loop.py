@@ -19,6 +19,7 @@ from zoo.model import term_means
 _SECONDS_PER_CALL = 0.5  # of several steps, so that a signal is heard
 _STEPS_PER_CALL = 100
 _WORKER_STEPS_PER_CALL = 10  # workers must take the same number, so no worker's clock decides
+_MOST_SKIPS = 100  # steps in a row that skip an update: a run whose gradients stay that large would go on for ever without moving
 _SAMPLE_SEED, _EVALUATION_SEED = -2, -3  # folded into the run's seed, apart from every step's
 
 
@@ -96,7 +97,10 @@ class Loop:
                 raise Diverged(f"step {bad[0]}: {bad[1]} is not finite; {self._last_good()}")
             pace = (time.monotonic() - called) / num if pace is not None or num > 1 else 0.0  # the first call traces the graph
             step += num
-            self.reporter.add(step, means)
+            self.reporter.add(step, means, self.engine.totals())
+            if self.engine.skipped_in_a_row >= _MOST_SKIPS:
+                raise Diverged(f"step {step}: {self.engine.skipped_in_a_row} updates in a row were skipped, since their gradients are longer than --config.skip_norm="
+                               f"{self.config.skip_norm:g} or not finite; {self._last_good()}")
             if self._due(step, self.options.eval_every) or self._due(step, self.selection.every):
                 self._validate(step)
             stop, over = self._agreed_stop(), self.selection.over(step)

@@ -16,8 +16,8 @@ from trainers import command, strategies
 
 
 # What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good checkpoint.
-_FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.optimizer.learning_rate", "config.players",
-         "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
+_FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.skip_norm",
+         "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
 
 _SHOWN = 8  # samples whose features are those of training examples
 

@@ -35,6 +35,7 @@ from zoo.latent.dlgm import DLGM
 from zoo.latent.iwae import IWAE
 from zoo.latent.ladder_vae import LadderVAE
 from zoo.latent.vae import VAE
+from zoo.latent.very_deep_vae import VeryDeepVAE
 
 MODELS = {
     "histogram": Histogram,
@@ -63,6 +64,7 @@ MODELS = {
     "iwae": IWAE,
     "dlgm": DLGM,
     "ladder_vae": LadderVAE,
+    "very_deep_vae": VeryDeepVAE,
     "sketch_rnn": SketchRNN,
     "grammar_vae": GrammarVAE,
     "character_vae": CharacterVAE,

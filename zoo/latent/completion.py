@@ -5,8 +5,6 @@ given the latents, in turns. That chain has the wrong stationary distribution wh
 from q(z|filled x) and takes one by p(x where known, z) / q(z|filled x).
 """
 
-import math
-
 import tensorflow as tf
 
 from zoo import random
@@ -33,7 +31,7 @@ def missing_log_prob(model, x, mask, seeds, condition=None):
     """log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density) with which `complete` draws these values."""
     x, known = _known(model, x, mask)
     raw, weights = _candidates(model, x, known, seeds, condition)
-    hidden = tf.reduce_sum(tf.where(known, 0.0, model.observation.entries(raw).log_prob(x)), [-3, -2, -1])
+    hidden = tf.reduce_sum(tf.where(known, 0.0, model.observation.log_probs(raw, x)), [-3, -2, -1])
     return tf.reduce_logsumexp(tf.nn.log_softmax(weights, axis=0) + hidden, axis=0)
 
 
@@ -42,7 +40,7 @@ def _candidates(model, x, known, seeds, condition):
     filled = _chain(model, x, known, seeds, condition)
     z, log_q = model.approximate(filled, condition)(model.noise(random.fold_in_rows(seeds, 0), _number(model)))
     raw = model.parameters(z, condition)
-    of_known = tf.reduce_sum(tf.where(known, model.observation.entries(raw).log_prob(x), 0.0), [-3, -2, -1])
+    of_known = tf.reduce_sum(tf.where(known, model.observation.log_probs(raw, x), 0.0), [-3, -2, -1])
     return raw, of_known + model.log_prior(z, condition) - log_q
 
 
@@ -62,7 +60,7 @@ def _draw(model, raw, seeds):
 
 
 def _number(model):
-    return max(4, min(CANDIDATES, _ENTRIES // (math.prod(model.shape) * model.observation.parameters)))
+    return max(4, min(CANDIDATES, _ENTRIES // model.observation.size(model.shape)))
 
 
 def _known(model, x, mask):

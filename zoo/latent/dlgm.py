@@ -45,7 +45,7 @@ class DLGM(Variational):
         self.G = [keras.layers.Dense(size, use_bias=False, name="G") for size in latent_sizes]
         self.T = [keras.Sequential([keras.layers.Dense(hidden, activation), keras.layers.Dense(hidden, activation), keras.layers.Dense(size)], name="T")
                   for size in latent_sizes[:-1]]
-        self.decoder = autoencoding.dense_decoder(self.shape, self.observation.parameters, (hidden, hidden), activation)
+        self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (hidden, hidden), activation)
         self.build()
 
     def get_config(self):

@@ -49,7 +49,7 @@ class IWAE(Variational):
             self.heads.append(posteriors.Diagonal(size))
         self.down = [autoencoding.dense_trunk((width, width), activation) for width in self.hidden[1:]]
         self.conditionals = [posteriors.Diagonal(size) for size in self.latent_sizes[:-1]]
-        self.decoder = autoencoding.dense_decoder(self.shape, self.observation.parameters, (self.hidden[0],) * 2, activation)
+        self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (self.hidden[0],) * 2, activation)
         self.build()
 
     def get_config(self):

@@ -65,7 +65,7 @@ class LadderVAE(Variational):
         self.likely = [Conditional(size, name="likely") for size in latent_sizes]  # what the image says of each layer
         self.down = [_normalised(width, activation) for width in hidden[:-1]]
         self.conditionals = [Conditional(size, name="prior") for size in latent_sizes[:-1]]
-        self.decoder = autoencoding.dense_decoder(self.shape, self.observation.parameters, (hidden[0],) * 2, activation)
+        self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (hidden[0],) * 2, activation)
         self.build()
 
     def get_config(self):

@@ -1,15 +1,19 @@
-"""Likelihoods p(x|z) of images with independent entries, given what a decoder says of each: numbers [..., height, width, channels, parameters].
+"""Likelihoods p(x|z) of images with independent entries, or pixels, given what a decoder says of each: numbers [..., height, width, channels, parameters].
 
 What goes with a likelihood goes with its name: the domain of the examples, how many numbers an entry takes, its mean, and how noise becomes a draw.
-G. Loaiza-Ganem, J. P. Cunningham, The continuous Bernoulli, 2019, arXiv:1907.06845; D. P. Kingma et al., 2016, arXiv:1606.04934 (discretized logistic).
+G. Loaiza-Ganem, J. P. Cunningham, The continuous Bernoulli, 2019, arXiv:1907.06845; D. P. Kingma et al., 2016, arXiv:1606.04934 (discretized logistic);
+T. Salimans et al., 2017, arXiv:1701.05517 (its mixtures, with channels that depend on one another).
 """
 
 import abc
+import itertools
+import math
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.distributions import discretized_logistic_mixture as dlm
 from zoo.distributions import pixels
 from zoo.model import Domain
 
@@ -49,9 +53,22 @@ class Likelihood(abc.ABC):
         """What an encoder reads: float32 on [0, 1]."""
         return pixels.unit(x, self.levels)
 
+    def layout(self, shape):
+        """((height, width, channels), parameters) of what a decoder says of an image."""
+        return shape, self.parameters
+
+    def size(self, shape):
+        """How many numbers a decoder says of an image."""
+        grid, parameters = self.layout(shape)
+        return math.prod(grid) * parameters
+
     def distribution(self, raw):
         """The image's distribution."""
         return tfd.Independent(self.entries(raw), 3)
+
+    def log_probs(self, raw, x):
+        """log p of every entry, or pixel, [..., height, width, channels or 1]."""
+        return self.entries(raw).log_prob(x)
 
 
 class Discrete(Likelihood):
@@ -115,6 +132,49 @@ class DiscretizedLogistic(Likelihood):
         return (raw[..., 0] + 0.5) * (self.levels - 1), _scale(raw[..., 1]) * (self.levels - 1)
 
 
+class DiscretizedLogisticMixture(Likelihood):
+    """A mixture of discretized logistics for each pixel, whose channels share the component and follow one another (`zoo.distributions`)."""
+
+    def __init__(self, levels, components):
+        super().__init__(levels)
+        self.components = components
+
+    def domain(self, shape):
+        return Domain("levels", shape, self.levels)
+
+    def layout(self, shape):
+        return (*shape[:2], 1), self.components * dlm.size(shape[2])
+
+    def entries(self, raw):
+        """The distribution of every pixel, batch shape [..., height, width], event shape [channels]."""
+        return dlm.mixture(raw[..., 0, :], self.levels, self._channels(raw), 0).distribution
+
+    def distribution(self, raw):
+        return tfd.Independent(self.entries(raw), 2)
+
+    def log_probs(self, raw, x):
+        return self.entries(raw).log_prob(x)[..., None]
+
+    def mean(self, raw):
+        """sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the means of those before it."""
+        entry, channels = self.entries(raw), self._channels(raw)
+        means = []
+        for c in range(channels):
+            start = c * (c - 1) // 2
+            means.append(sum((entry.coefficients[..., start + d] * means[d] for d in range(c)), entry.loc[..., c]))  # [..., M]
+        mean = tf.reduce_sum(tf.nn.softmax(entry.logits)[..., None] * tf.stack(means, -1), -2)
+        return (tf.clip_by_value(mean, -1.0, 1.0) + 1.0) * (0.5 * (self.levels - 1))
+
+    def noise_rows(self, seeds, shape):
+        return dlm.noise_rows(seeds, shape, self.components)
+
+    def from_noise(self, raw, noise):
+        return dlm.draw(raw[..., 0, :], noise, self.levels, self._channels(raw))
+
+    def _channels(self, raw):
+        return next(c for c in itertools.count(1) if self.components * dlm.size(c) >= raw.shape[-1])
+
+
 class ContinuousBernoulli(Likelihood):
     """p(x) = C(lambda) lambda^x (1 - lambda)^(1 - x) on [0, 1]: what a Bernoulli of grey values has to be divided by to be a density."""
 
@@ -166,15 +226,21 @@ def _scale(raw):
     return tf.exp(_SMALLEST + tf.nn.softplus(raw + 4.0))
 
 
-LIKELIHOODS = {"bernoulli": Discrete, "categorical": Discrete, "discretized_logistic": DiscretizedLogistic, "continuous_bernoulli": ContinuousBernoulli,
-               "gaussian": Gaussian}
+LIKELIHOODS = {"bernoulli": Discrete, "categorical": Discrete, "discretized_logistic": DiscretizedLogistic,
+               "discretized_logistic_mixture": DiscretizedLogisticMixture, "continuous_bernoulli": ContinuousBernoulli, "gaussian": Gaussian}
 
 
-def make(name, levels):
-    """The likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more. Raises ValueError for an unknown name or numbers of levels that it can't have."""
+def make(name, levels, components=10):
+    """The likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a mixture.
+
+    Raises:
+        ValueError: for an unknown name, numbers of levels that it can't have, or no component.
+    """
     name = ("bernoulli" if levels == 2 else "categorical") if name == "auto" else name
     if name not in LIKELIHOODS:
         raise ValueError(f"likelihood must be auto or one of {', '.join(LIKELIHOODS)}, found {name!r}.")
     if levels < 2 or (name == "bernoulli" and levels != 2):
         raise ValueError(f"levels must be {'2' if name == 'bernoulli' else 'at least 2'} with likelihood {name!r}, found {levels}.")
-    return LIKELIHOODS[name](levels)
+    if components < 1:
+        raise ValueError(f"components must be at least 1, found {components}.")
+    return LIKELIHOODS[name](levels, components) if name == "discretized_logistic_mixture" else LIKELIHOODS[name](levels)

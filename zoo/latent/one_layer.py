@@ -18,7 +18,7 @@ class OneLayer(Variational):
         self.network, self.hidden, self.activation, self.given_likelihood = network, tuple(hidden), activation, likelihood
         self.observation = observations.make(likelihood, levels)
         self.trunk = autoencoding.trunk(network, self.hidden, activation)
-        self.decoder = autoencoding.decoder(network, self.shape, self.observation.parameters, self.hidden, activation)
+        self.decoder = autoencoding.decoder(network, *self.observation.layout(self.shape), self.hidden, activation)
         self.head = posteriors.make(posterior, latent_size, flows)
 
     def assembled(self):

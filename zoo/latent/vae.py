@@ -18,7 +18,7 @@ class VAE(OneLayer):
         network: `dense` or `conv`.
         hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
         activation: of the hidden layers.
-        likelihood: `auto` (Bernoulli for two levels, Categorical for more), `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` (of grey
+        likelihood: `auto` (Bernoulli for two levels, Categorical for more), `bernoulli`, `categorical`, `discretized_logistic` or its `_mixture`, `continuous_bernoulli` (of grey
             values on [0, 1]) or `gaussian` (of dequantized ones).
         prior: `normal`; `mixture`, of learned Gaussians; or `vamp`, the mixture of the posteriors of learned pseudo-inputs.
         components: of a prior that is a mixture.

@@ -5,7 +5,6 @@ here follows. Latents may be a tensor or a tuple of layers; noise is one standar
 """
 
 import abc
-import math
 
 import tensorflow as tf
 
@@ -37,7 +36,7 @@ class Variational(Bounded):
 
     @abc.abstractmethod
     def parameters(self, z, condition=None):
-        """What p(x|z) is made of, float32 [..., batch, height, width, channels, observation.parameters]."""
+        """What p(x|z) is made of, float32 [..., batch, *observation.layout(shape)]: as a rule [..., batch, height, width, channels, parameters]."""
 
     @property
     def domain(self):
@@ -82,20 +81,22 @@ class Variational(Bounded):
     @property
     def chunk(self):
         """Importance samples in memory at once: fewer for images of which a decoder says more, and 50 at most."""
-        return max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.observation.parameters)))
+        return max(1, min(_CHUNK, _ENTRIES // self.observation.size(self.shape)))
 
     def sample(self, seeds, condition=None):
         """x ~ p(x|z), z ~ p(z)."""
-        raw = self.parameters(self._latents(seeds, condition), condition)
+        self.domain.require(condition)
+        raw = self.draw_parameters(random.fold_in_rows(seeds, 0), condition)
         return self.observation.from_noise(raw, self.observation.noise_rows(random.fold_in_rows(seeds, 1), self.shape))
 
     def sample_mean(self, seeds, condition=None):
         """E[x|z], z ~ p(z): the same latents as `sample`, without the pixels' own noise."""
-        return self.observation.mean(self.parameters(self._latents(seeds, condition), condition))
-
-    def _latents(self, seeds, condition):
         self.domain.require(condition)
-        return self.draw_prior(random.fold_in_rows(seeds, 0), condition)
+        return self.observation.mean(self.draw_parameters(random.fold_in_rows(seeds, 0), condition))
+
+    def draw_parameters(self, seeds, condition=None):
+        """What p(x|z) is made of, at z ~ p(z), a row for each seed."""
+        return self.parameters(self.draw_prior(seeds, condition), condition)
 
     def complete(self, x, mask, seeds, condition=None):
         """Draws what is missing: keeps x where `mask` (bool [batch, height, width]) is true."""
