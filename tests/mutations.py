@@ -53,6 +53,10 @@ MUTATIONS = {
         "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
     "given quadrants that are drawn": Mutation(
         "zoo/latent/conditional_vae.py", "_CERTAIN * known, raw)", "0.0 * known, raw)", "tests/test_conditional_vae.py"),
+    "a loss that compares with the noisy example": Mutation(
+        "zoo/latent/denoising_autoencoder.py", "self.measure.of(batch, self", "self.measure.of(noisy, self", "tests/test_denoising_autoencoder.py"),
+    "salt without pepper": Mutation(
+        "zoo/latent/corruptions.py", "tf.cast(noise[:, 1] < 0.5, tf.float32)", "tf.cast(noise[:, 1] < 1.5, tf.float32)", "tests/test_denoising_autoencoder.py"),
     "beta that weighs nothing": Mutation(
         "zoo/latent/beta_vae.py", "self.warmup_steps, self.beta)", "self.warmup_steps, 1.0)", "tests/test_beta_vae.py"),
     "a mask off by one": Mutation(

@@ -13,10 +13,12 @@ _COMPLETIONS = 6  # of an example
 
 def modes(model):
     """The modes that a model has."""
-    found = ["sample"] + (["reconstruct", "interpolate"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
+    from zoo.model import capabilities
+
+    found = (["sample"] if hasattr(model, "sample") else []) + (["reconstruct", "interpolate"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
     if hasattr(model, "decode") and hasattr(model, "prior") and tuple(model.prior().event_shape) == (2,):
         found.append("manifold")
-    return found + (["complete"] if hasattr(model, "complete") else [])
+    return found + [mode for mode in ("denoise", "complete") if mode in capabilities(model)]
 
 
 def map_rows(function, *arrays, rows=_ROWS):
@@ -149,17 +151,31 @@ def _option():
 
 def reconstruct(run, num, options):
     """Test examples and what their codes decode to, [num, 2, *shape]."""
-    import numpy as np
-    import tensorflow as tf
+    from trainers import looks
 
-    from zoo import operations
+    return _beside(run, num, options, looks.reconstructed(run.model))
+
+
+def denoise(run, num, options):
+    """Test examples, the same with noise, and what the model makes of that, [num, 3, *shape]."""
+    from trainers import looks
+
+    return _beside(run, num, options, looks.denoised(run.model, options.level))
+
+
+def _beside(run, num, options, function):
+    """Test examples and what `function` of (x, seeds, condition) makes of them, [num, 1 + n, *shape]."""
+    import numpy as np
+
+    from trainers import looks, plots, showing
+    from zoo import random
 
     x, condition = examples(run, num, options.seed, options.data_dir)
-    decoded = map_rows(tf.function(lambda x, c: operations.reconstruct(run.model, x, c), reduce_retracing=True), x, condition)
-    both = np.stack([x.numpy(), decoded], axis=1)
-    if run.model.domain.kind == "tokens":
-        return both, _shown(both.reshape(-1, *both.shape[2:]), run)
-    return both, lambda ending: _beneath([x.numpy(), decoded], run.model.domain, ending, columns=min(num, 10))
+    with _option() if options["level"].present else contextlib.nullcontext():
+        made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
+    every = np.concatenate([x.numpy()[:, None], made], axis=1)
+    stacks = [x.numpy(), *np.moveaxis(made, 1, 0)]
+    return every, lambda ending: showing.beneath(stacks, run.model.domain, ending, run.medium, columns=min(num, looks.EXAMPLES))
 
 
 def interpolate(run, num, options):
@@ -223,22 +239,3 @@ def complete(run, num, options):
     if domain.kind == "strokes":
         return drawn, lambda ending: stroke_pictures.completions(drawn, mask, ending)
     return drawn, picture if plots.is_image(domain) else _shown(drawn.reshape(-1, *drawn.shape[2:]), run)
-
-
-def _beneath(stacks, domain, ending, columns):
-    """The picture of equally long arrays of examples, line by line beneath one another."""
-    import numpy as np
-
-    from trainers import plots, stroke_pictures
-
-    if domain.kind == "strokes":
-        return stroke_pictures.file(stroke_pictures.beneath(stacks, columns), ending, columns)
-    if not plots.is_image(domain):
-        return plots.png(plots.picture(stacks[-1], domain))
-    lines = []
-    for x in (plots.to_uint8(stack, domain) for stack in stacks):
-        rest = -len(x) % columns
-        x = np.concatenate([x, np.full((rest, *x.shape[1:]), plots.SEPARATOR, np.uint8)])
-        lines.append(x.reshape(-1, columns, *x.shape[1:]))
-    images = np.stack(lines, axis=1)  # [lines, stacks, columns, H, W, C]
-    return plots.png(plots.grid(images.reshape(-1, *images.shape[3:]), columns=columns))

@@ -1,7 +1,8 @@
 """Measures a trained model: python -m trainers.evaluate --workdir=DIR writes DIR/results.json, each number with its protocol.
 
-What is measured follows from what the model can do: an exact likelihood, or the bounds that it has (a bound is marked as one), how far
-its samples are from test examples (energy distance), and, where a data set's modes are known, how many of them its samples cover.
+What is measured follows from what the model can do: an exact likelihood, or the bounds that it has (a bound is marked as one), how far its
+samples are from test examples (energy distance), or its reconstructions where it can't be sampled, and, where a data set's modes are known,
+how many of them its samples cover.
 """
 
 import os

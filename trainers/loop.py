@@ -8,7 +8,7 @@ import time
 
 import tensorflow as tf
 
-from trainers import checkpoints, fitting, plots, showing, strategies
+from trainers import checkpoints, fitting, looks, plots, showing, strategies
 from trainers.errors import BadInput
 from trainers.reporting import Reporter
 from trainers.selection import Selection
@@ -34,7 +34,7 @@ class Loop:
         make_model: function that makes the model.
         plain: the same model outside the strategy, for pictures and validation.
         data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets; `medium`, what examples mean
-            (`trainers.showing`), and `condition`, the features of some examples for a model that samples need them for (or None).
+            (`trainers.showing`), `condition` and `examples`, what pictures need (`trainers.looks`).
         config, seed, strategy, workdir: the run's.
         options: with `log_every, eval_every, sample_every, checkpoint_every` in steps (0: never) and `jit`.
     """
@@ -194,14 +194,14 @@ class Loop:
         return next(iter(means.values()))
 
     def _draw(self, step):
-        """Draws the same seeds at every step, so that two pictures of a run compare."""
+        """Draws the same seeds, or examples, at every step, so that two pictures of a run compare."""
         if not self.chief:
             return
         self.plain.set_weights(self.engine.weights())
-        if not hasattr(self, "_sample"):
-            self._sample = plots.sampler(self.plain)
-        x = plots.samples(self.plain, random.fold_in(self.seed, _SAMPLE_SEED), sample=self._sample, condition=self.data.condition)
+        if not hasattr(self, "_look"):
+            self._look = looks.of(self.plain, self.data)
+        name, file = self._look(random.fold_in(self.seed, _SAMPLE_SEED))
         for ending in showing.endings(self.plain.domain):
-            shown = showing.file(x, self.plain.domain, ending, self.data.medium)
+            shown = file(ending)
             write(self.workdir.samples / f"step-{step:08d}{ending}", shown)
-            self.reporter.shown(step, "samples", ending, shown)
+            self.reporter.shown(step, name, ending, shown)

@@ -1,7 +1,7 @@
 """What is measured of a trained model, a function per capability; each number comes as (metric, Estimate, unit, kind, protocol).
 
-Likelihoods and bounds over all examples of a split; how far samples are from examples (energy distance); how many of a data set's known modes they
-cover; and how likely the true values are of what is hidden of an example, given the rest.
+Likelihoods and bounds over all examples of a split; how far samples are from examples (energy distance), or reconstructions where there is neither a likelihood
+nor a sample; how many of a data set's known modes samples cover; and how likely the true values are of what is hidden of an example, given the rest.
 """
 
 import math
@@ -148,6 +148,9 @@ def _bits(values, evaluation, nats):
 
 def everything(evaluation):
     """All numbers that can be measured of the model on its data."""
+    from trainers import reconstruction_measures
+    from zoo.model import likelihood_kind
+
     found = likelihoods(evaluation)
     if hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
         found.append(active_units(evaluation))
@@ -157,7 +160,9 @@ def everything(evaluation):
         found += factor_measures.measure(evaluation)
     if hasattr(evaluation.model, "missing_log_prob") and math.prod(evaluation.domain.places) > 1:
         found += completions(evaluation)
-    if evaluation.domain.kind not in ("tokens", "waveform", "strokes"):  # the distance of two texts' token numbers means nothing, nor does that of two phases
+    if likelihood_kind(evaluation.model) is None and hasattr(evaluation.model, "encode"):
+        found += reconstruction_measures.measure(evaluation)
+    if hasattr(evaluation.model, "sample") and evaluation.domain.kind not in ("tokens", "waveform", "strokes"):  # the distance of two texts' token numbers means nothing, nor does that of two phases
         found += sample_metrics(evaluation)
     if evaluation.domain.kind == "tokens" and not evaluation.dataset.text.windows:
         from trainers import string_measures
@@ -214,6 +219,7 @@ def sample_metrics(evaluation):
     import numpy as np
 
     from trainers.draws import draw
+    from trainers.reconstruction_measures import span, unit
     from zoo import random
     from zoo.metrics import divergences
 
@@ -226,24 +232,12 @@ def sample_metrics(evaluation):
     progress.add(num)
     progress.close()
     protocol = dict(generated_samples=num, num_examples=num)
-    scaled = protocol | (dict(scale="pixels on [0, 1]") if _span(domain) else {})
-    found = [("energy_distance", divergences.energy_distance(_unit(generated, domain), _unit(x, domain)),
+    scaled = protocol | (dict(scale="pixels on [0, 1]") if span(domain) else {})
+    found = [("energy_distance", divergences.energy_distance(unit(generated, domain), unit(x, domain)),
               "distance", "estimate", scaled)]
     if known := known_modes(evaluation.dataset.name):
         found += _modes(generated, *known, protocol)
     return found
-
-
-def _span(domain):
-    """The (low, high) of an example's entries, or None for the real line."""
-    return domain.range if domain.kind == "real" else (0, domain.levels - 1)
-
-
-def _unit(x, domain):
-    """Examples with every entry on [0, 1] where there is a range, so that models with different domains compare."""
-    if span := _span(domain):
-        return (x - float(span[0])) / float(span[1] - span[0])
-    return x
 
 
 def known_modes(dataset):

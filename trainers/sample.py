@@ -1,8 +1,8 @@
 """Draws from a trained model: python -m trainers.sample --workdir=DIR --mode=MODE --out=FILE.
 
 FILE is a picture (.png), strokes (.svg), text (.txt), sound (.wav) or the numbers (.npy). sample: new examples. reconstruct: test examples above
-what their codes decode to. interpolate: paths between the codes of pairs of test examples. manifold: the plane of a model's two latents. complete: what the model
-draws where test examples are hidden.
+what their codes decode to. interpolate: paths between the codes of pairs of test examples. manifold: the plane of a model's two latents. denoise: test examples
+above the same with noise and what the model makes of that. complete: what the model draws where test examples are hidden.
 """
 
 import io
@@ -15,7 +15,7 @@ from absl import flags
 import zoo
 from trainers import command
 
-MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "manifold": 400, "complete": 8}  # -> --num_samples if not given
+MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "manifold": 400, "denoise": 20, "complete": 8}  # -> --num_samples if not given
 NUMBERS = ".npy"
 
 
@@ -32,6 +32,8 @@ def define(options):
     flags.DEFINE_enum("path", "spherical", ["spherical", "linear"], "Path between two codes, for --mode=interpolate.", flag_values=options)
     flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"], "What is given of an example, for --mode=complete: the top or left half of an "
                       "image, the first half of a row, text or sound, or a random half; top or first if not given.", flag_values=options)
+    flags.DEFINE_float("level", None, "With --mode=denoise, how much noise: the part of the entries that masking or salt-and-pepper noise takes, or the "
+                       "standard deviation of Gaussian noise of pixels on [0, 1]; as the model was trained if not given.", flag_values=options)
     flags.DEFINE_string("prompt", None, "With --mode=sample of a text model, how the text begins.", flag_values=options)
     flags.DEFINE_float("temperature", 1.0, "With --mode=sample of a text model, or --mode=sample or complete of one of strokes: below 1 "
                        "what is likely is drawn more often.", flag_values=options)
@@ -63,7 +65,8 @@ def main(options):
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
     if options.mode not in MODES:
         raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
-    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), *((name, "sample") for name in ("prompt", "temperature", "top_k", "top_p"))):
+    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("level", "denoise"),
+                       *((name, "sample") for name in ("prompt", "temperature", "top_k", "top_p"))):
         if options[name].present and options.mode != mode and (name, options.mode) != ("temperature", "complete"):
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
     num = MODES[options.mode] if options.num_samples is None else command.positive(options, "num_samples")
@@ -83,13 +86,13 @@ def _write(options, num):
     domain = run.model.domain
     if options.data_dir and (options.mode == "manifold" or (options.mode == "sample" and not domain.features)):
         raise BadInput(f"--data_dir: --mode={options.mode} reads no data.")
+    if options.mode not in draws.modes(run.model):
+        raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has {', '.join(draws.modes(run.model))}.")
     if options.out is None:
         with workdir.storage_errors(folder.path):
             folder.samples.mkdir(exist_ok=True)
         options.out = str(folder.samples / f"{options.mode}{showing.endings(domain)[0]}")
     _check_out(options.out, (*showing.endings(domain), NUMBERS))
-    if options.mode not in draws.modes(run.model):
-        raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has {', '.join(draws.modes(run.model))}.")
     x, shown = getattr(draws, options.mode)(run, num, options)
     try:
         if options.out.endswith(NUMBERS):

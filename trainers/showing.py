@@ -3,6 +3,8 @@
 import io
 from typing import NamedTuple
 
+import numpy as np
+
 from trainers import plots
 
 _SOUNDS = 8  # that a picture has panels for
@@ -53,6 +55,25 @@ def file(x, domain, ending, medium=Medium(), columns=None):
 
         return plots.png(sound.waveforms(x[:_SOUNDS], medium.rate))
     return plots.png(plots.picture(x, domain, columns))
+
+
+def beneath(stacks, domain, ending, medium=Medium(), columns=None):
+    """The same of equally long arrays of examples, line by line beneath one another; in text and sound the examples of a place follow one another."""
+    columns = columns or len(stacks[0])
+    if domain.kind == "strokes":
+        from trainers import stroke_pictures
+
+        return stroke_pictures.file(stroke_pictures.beneath(stacks, columns), ending, columns)
+    if ending != ".png" or domain.kind == "waveform":
+        return file(np.stack(stacks, 1).reshape(-1, *stacks[0].shape[1:]), domain, ending, medium)
+    if not plots.is_image(domain):
+        return plots.png(plots.picture(stacks[-1], domain))
+    lines = []
+    for x in (plots.to_uint8(stack, domain) for stack in stacks):
+        x = np.concatenate([x, np.full((-len(x) % columns, *x.shape[1:]), plots.SEPARATOR, np.uint8)])
+        lines.append(x.reshape(-1, columns, *x.shape[1:]))
+    images = np.stack(lines, axis=1)  # [lines, stacks, columns, H, W, C]
+    return plots.png(plots.grid(images.reshape(-1, *images.shape[3:]), columns=columns))
 
 
 def text(x, tokenizer):

@@ -109,7 +109,8 @@ def main(options):
             training=lambda start, index, num: training_batches(
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
             validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
-            medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed))
+            medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
+            examples=None if hasattr(plain, "sample") else _examples(dataset, plain.domain, config, options.seed))
         if isinstance(plain, FittedModel):
             data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
@@ -125,6 +126,16 @@ def _condition(dataset, domain, config, seed):
 def _folder(options):
     """The name of the run's folder, where none is given."""
     return "-".join(part.replace("/", "-").replace(":", "-") for part in (options.model, options.dataset, options.variant) if part)
+
+
+def _examples(dataset, domain, config, seed):
+    """The examples of which pictures show reconstructions: the first of the validation split, or of the training split where there is no other."""
+    from trainers.data import evaluation_batches
+    from trainers.looks import EXAMPLES
+
+    split = "validation" if dataset.sizes.get("validation") else "train"
+    num = min(EXAMPLES, dataset.sizes[split])
+    return next(iter(evaluation_batches(dataset, split, domain, num, seed, config.data, limit=num)))
 
 
 def _absolute(dataset):

@@ -26,11 +26,13 @@ from zoo.diffusion.ddpm import DDPM
 from zoo.flow.real_nvp import RealNVP
 from zoo.gan.gan import GAN
 from zoo.latent.sketch_rnn import SketchRNN
+from zoo.latent.autoencoder import Autoencoder
 from zoo.latent.beta_tcvae import BetaTCVAE
 from zoo.latent.beta_vae import BetaVAE
 from zoo.latent.character_vae import CharacterVAE
 from zoo.latent.grammar_vae import GrammarVAE
 from zoo.latent.conditional_vae import ConditionalVAE
+from zoo.latent.denoising_autoencoder import DenoisingAutoencoder
 from zoo.latent.dlgm import DLGM
 from zoo.latent.iwae import IWAE
 from zoo.latent.ladder_vae import LadderVAE
@@ -57,6 +59,8 @@ MODELS = {
     "wavenet": WaveNet,
     "gpt": GPT,
     "sketch_rnn_unconditional": UnconditionalSketchRNN,
+    "autoencoder": Autoencoder,
+    "denoising_autoencoder": DenoisingAutoencoder,
     "vae": VAE,
     "beta_vae": BetaVAE,
     "beta_tcvae": BetaTCVAE,

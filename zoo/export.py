@@ -27,7 +27,7 @@ import tensorflow_probability as tfp
 import zoo
 from zoo import serving_graph
 from zoo.model import likelihood_kind
-from zoo.signatures import example_inputs, signatures, trace
+from zoo.signatures import default, example_inputs, signatures, trace
 
 FORMAT = "generative-zoo export 1"
 PROMISES = (
@@ -41,7 +41,7 @@ def export(model, directory, importance_samples=100, protocol=None, log=logging.
     """Writes the model, with the weights that it holds now, as the next version folder of `directory`; returns that folder's path.
 
     Args:
-        model: a built `GenerativeModel`.
+        model: a built `zoo.model.Model`.
         directory: where version folders 1, 2, ... lie; made if it is missing.
         importance_samples: draws that an importance-weighted `log_prob` averages; at least 1.
         protocol: how the model was trained and measured, a dict for the card.
@@ -91,7 +91,7 @@ def _examples(model, found, functions):
     with tf.device("CPU:0"):
         inputs = example_inputs(model, found)
         return {name: {"inputs": given, "outputs": {key: value.numpy() for key, value in functions[
-            "sample" if name == "serving_default" else name](**{k: tf.constant(v) for k, v in given.items()}).items()}}
+            default(found) if name == "serving_default" else name](**{k: tf.constant(v) for k, v in given.items()}).items()}}
             for name, given in inputs.items()}
 
 
@@ -125,7 +125,7 @@ def _card(model, found, functions, importance_samples, protocol, warm):
 
     def entry(name, signature):
         batch = "batch" if signature.batchable else "num_samples"
-        outputs = functions["sample" if name == "serving_default" else name].get_concrete_function(
+        outputs = functions[default(found) if name == "serving_default" else name].get_concrete_function(
             **{key: tf.TensorSpec(f.shape, f.dtype, name=key) for key, f in signature.inputs.items()}).structured_outputs
         return dict(meaning=signature.meaning, batchable=signature.batchable,
                     inputs={key: describe(f, f.dtype, f.shape, batch) for key, f in signature.inputs.items()},
@@ -135,7 +135,7 @@ def _card(model, found, functions, importance_samples, protocol, warm):
     return dict(
         format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(), domain=domain._asdict(),
         likelihood=kind, importance_samples=importance_samples if kind == "lower_bound" and "log_prob" in found else None,
-        signatures={name: entry(name, signature) for name, signature in found.items()},
+        signatures={name: entry(name, signature) for name, signature in found.items()}, serving_default=default(found),
         protocol=protocol or {}, warmup=warm, promises=PROMISES,
         versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,
                   "tensorflow_probability": tfp.__version__, "numpy": np.__version__, "generative-zoo": _distribution()})

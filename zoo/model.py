@@ -111,6 +111,15 @@ class Autoencoding(Protocol):
 
 
 @runtime_checkable
+class Denoising(Protocol):
+    def corrupt(self, x, seeds, level=None, condition=None):
+        """A noisy x, float32 in the domain's unit; row i's noise comes from `seeds[i]`. `level`: how much; None: the model's own."""
+
+    def denoise(self, x, condition=None):
+        """What the noisy x, float32, was before, in the domain's unit."""
+
+
+@runtime_checkable
 class Completing(Protocol):
     def complete(self, x, mask, seeds, condition=None):
         """Draws what is missing: keeps x where `mask` (bool, [batch, *domain.places]) is true."""
@@ -135,8 +144,8 @@ def likelihood_kind(model):
 
 def capabilities(model):
     """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
-    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "continuation", "sample_at")
-    found = [name for name in names if hasattr(model, name)]
+    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "denoise", "complete", "continuation", "sample_at")
+    found = [name for name in names if hasattr(model, name) and (name != "denoise" or hasattr(model, "corrupt"))]
     if "encode" in found:
         found += ["reconstruct", "interpolate"]
     return tuple(found)
@@ -163,10 +172,10 @@ def term_means(players, player, terms):
     return scalars | {prefix + name: tf.reduce_mean(value) for name, value in terms.items() if len(terms) > 1}
 
 
-class GenerativeModel(keras.Model, abc.ABC):
-    """A Keras model that is a game of players and can be sampled.
+class Model(keras.Model, abc.ABC):
+    """A Keras model that is a game of players.
 
-    A subclass defines `domain`, `players`, `sample`, `call` (the whole likelihood or forward path, so that every weight is built)
+    A subclass defines `domain`, `players`, `call` (the whole likelihood or forward path, so that every weight is built)
     and `get_config` (exactly its constructor's arguments), and ends its constructor with `self.build()`.
     """
 
@@ -178,10 +187,6 @@ class GenerativeModel(keras.Model, abc.ABC):
     @abc.abstractmethod
     def players(self):
         """The sequence of `Player`s, in the order of their moves."""
-
-    @abc.abstractmethod
-    def sample(self, seeds, condition=None):
-        """Draws examples [batch, *shape] in the domain's units; row i depends on `seeds[i]` (int32 [batch, 2]) alone."""
 
     @abc.abstractmethod
     def get_config(self):
@@ -245,3 +250,11 @@ class GenerativeModel(keras.Model, abc.ABC):
             for name, value in term_means(players, player, terms).items():
                 self._fit.means[name].update_state(value, sample_weight=tf.shape(tf.nest.flatten(batch)[0])[0])
         return {name: mean.result() for name, mean in self._fit.means.items()}
+
+
+class GenerativeModel(Model):
+    """A model that can be sampled; one that can't, such as an autoencoder, is a `Model`."""
+
+    @abc.abstractmethod
+    def sample(self, seeds, condition=None):
+        """Draws examples [batch, *shape] in the domain's units; row i depends on `seeds[i]` (int32 [batch, 2]) alone."""

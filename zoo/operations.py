@@ -1,6 +1,6 @@
-"""What follows from encoding and decoding: reconstructions, paths between two examples, and the picture of a plane of codes.
+"""What follows from encoding and decoding: reconstructions, denoising, paths between two examples, and the picture of a plane of codes.
 
-Written once over `zoo.model.Autoencoding`; a code may have any shape [batch, ...].
+Written once over `zoo.model.Autoencoding` and `zoo.model.Denoising`; a code may have any shape [batch, ...].
 
 K. Shoemake, Animating Rotation with Quaternion Curves, 1985 (slerp); T. White, Sampling Generative Networks, 2016, arXiv:1609.04468
 (why codes of a Gaussian prior are interpolated on the sphere: a straight line passes through norms that the prior hardly draws).
@@ -8,6 +8,8 @@ K. Shoemake, Animating Rotation with Quaternion Curves, 1985 (slerp); T. White, 
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
+from zoo.model import Denoising
 
 KINDS = ("spherical", "linear")
 NEARLY_PARALLEL = 1e-4  # radians; below, sin(angle) loses digits and the arc and the chord agree to float32's precision
@@ -17,6 +19,17 @@ def reconstruct(model, x, condition=None):
     """decode(encode(x)), [batch, *shape]. Raises ValueError if the model does not encode."""
     _need(model, "encode")
     return model.decode(model.encode(x, condition=condition), condition=condition)
+
+
+def denoise(model, x, seeds, level=None, condition=None):
+    """(noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what the model makes of that.
+
+    `level`: how much noise; None: the model's own. Raises ValueError if the model does not denoise, or has no such level.
+    """
+    if not isinstance(model, Denoising):
+        raise ValueError(f"{type(model).__name__} does not denoise: it knows no noise.")
+    noisy = model.corrupt(x, seeds, level=level, condition=condition)
+    return noisy, model.denoise(noisy, condition=condition)
 
 
 def blend(z0, z1, weight, kind="spherical"):

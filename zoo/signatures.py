@@ -1,8 +1,8 @@
 """What an exported model answers: one signature per capability, its inputs and outputs named, documented and with an example of each.
 
-Written once per capability of `zoo.model`. Every signature but `sample_n` works on rows: each input and output has the batch as dimension
-0, and a row of the answer depends on that row of the inputs alone. A server can therefore put requests together, and a seed given with a
-row is a promise about that row.
+Written once per capability of `zoo.model`. `serving_default` is `sample`, or `reconstruct` of a model that can't be sampled. Every
+signature but `sample_n` works on rows: each input and output has the batch as dimension 0, and a row of the answer depends on that row of
+the inputs alone. A server can therefore put requests together, and a seed given with a row is a promise about that row.
 """
 
 import functools
@@ -60,19 +60,20 @@ def signatures(model, importance_samples):
         found[name] = Signature(meaning, inputs | labels, outputs, lambda condition=None, **given: dict(
             zip(outputs, [function(*(given[key] for key in inputs), condition=condition)])))
 
-    @functools.partial(tf.function, autograph=False, reduce_retracing=True)  # one trace for `sample` and `sample_n`
-    def draw(seed, condition):
-        return model.sample(seed, condition=condition)
+    if "sample" in can:
+        @functools.partial(tf.function, autograph=False, reduce_retracing=True)  # one trace for `sample` and `sample_n`
+        def draw(seed, condition):
+            return model.sample(seed, condition=condition)
 
-    add("sample", "draws one example per seed", {"seed": seed}, {"sample": x}, draw)
-    found["sample_n"] = Signature(
-        "draws num_samples examples from one seed; row i is what `sample` draws with the seed fold_in(seed, i) of zoo.random.rows",
-        {"num_samples": Field(tf.int32, (), "how many", "examples", (0, None)), "seed": Field(tf.int32, (2,), "one seed for all rows", "none"),
-         **({"condition": labels["condition"]._replace(shape=labels["condition"].shape[1:], meaning="the same for all rows")} if labels else {})},
-        {"sample": x},
-        lambda num_samples, seed, condition=None: {"sample": draw(
-            random.rows(seed, num_samples), condition=None if condition is None else tf.repeat(condition[None], num_samples, axis=0))},
-        batchable=False)
+        add("sample", "draws one example per seed", {"seed": seed}, {"sample": x}, draw)
+        found["sample_n"] = Signature(
+            "draws num_samples examples from one seed; row i is what `sample` draws with the seed fold_in(seed, i) of zoo.random.rows",
+            {"num_samples": Field(tf.int32, (), "how many", "examples", (0, None)), "seed": Field(tf.int32, (2,), "one seed for all rows", "none"),
+             **({"condition": labels["condition"]._replace(shape=labels["condition"].shape[1:], meaning="the same for all rows")} if labels else {})},
+            {"sample": x},
+            lambda num_samples, seed, condition=None: {"sample": draw(
+                random.rows(seed, num_samples), condition=None if condition is None else tf.repeat(condition[None], num_samples, axis=0))},
+            batchable=False)
     if "sample_mean" in can:
         add("sample_mean", "draws as `sample` does, without the observation's own noise", {"seed": seed}, {"mean": mean},
             lambda seed, condition: model.sample_mean(seed, condition=condition))
@@ -102,6 +103,9 @@ def signatures(model, importance_samples):
         add("interpolate", "decodes a code between those of two examples, on the sphere's arc (on the line where there is no arc)",
             {"x0": x, "x1": x, "weight": weight}, {"x": mean},
             lambda x0, x1, weight, condition: operations.between(model, x0, x1, weight, condition=condition))
+    if "denoise" in can:
+        noisy = x._replace(dtype=tf.float32, meaning="a noisy example", unit=f"{x.unit}; noise may leave what an example can be", range=None)
+        add("denoise", "what a noisy example was before", {"noisy": noisy}, {"x": mean}, lambda noisy, condition: model.denoise(noisy, condition=condition))
     if "complete" in can:
         mask = Field(tf.bool, (None, *domain.places), "true where x is given; what is elsewhere is not read", "none")
         given = {"x": x, "mask": mask, "seed": seed}
@@ -124,7 +128,13 @@ def signatures(model, importance_samples):
     if "sample_at" in can:
         add("sample_at", "draws one example per seed at a temperature", {"seed": seed} | temperature, {"sample": x},
             lambda seed, temperature, condition: model.sample_at(seed, temperature, condition=condition))
-    return {"sample": found["sample"], "serving_default": found["sample"], **found}
+    first = "sample" if "sample" in found else "reconstruct"
+    return {first: found[first], "serving_default": found[first], **found}
+
+
+def default(found):
+    """The name of what `serving_default` is among signatures."""
+    return next(name for name in found if found[name] is found["serving_default"])
 
 
 def trace(signature):
@@ -154,6 +164,9 @@ def example_inputs(model, found, num=3, seed=0):
             codes = {"x": value("x", found["encode"].inputs["x"])}
             spec = domain.condition_spec(num)
             return model.encode(codes["x"], condition=None if spec is None else tf.zeros(spec.shape, spec.dtype)).numpy()
+        if name == "noisy":
+            clean = tf.constant(value("x", _example(domain, "")))
+            return model.corrupt(clean, random.rows(random.seed(seed), num)).numpy()
         if name == "weight":
             return rng.uniform(0.1, 0.9, shape).astype(np.float32)
         if hasattr(model, "derivations") and name.startswith("x"):  # other tokens are no example of a grammar

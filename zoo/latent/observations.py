@@ -203,7 +203,7 @@ class Gaussian(Likelihood):
     parameters = 2
 
     def domain(self, shape):
-        return Domain("real", shape, range=(0.0, 1.0), dequantized=True)
+        return Domain("real", shape, self.levels, range=(0.0, 1.0), dequantized=True)
 
     def read(self, x):
         return x

@@ -1,0 +1,45 @@
+"""What is looked at while a model trains: its samples, or, of a model that can't be sampled, what it makes of a few examples that stay the same."""
+
+import tensorflow as tf
+
+from trainers import plots, showing
+from zoo import operations
+from zoo.model import Denoising, split_batch
+
+EXAMPLES = 10  # of which reconstructions are shown, in a line
+
+
+def of(model, data):
+    """The function of a seed -> (name, function from an ending to the file's bytes) that draws the model as its weights are then.
+
+    Args:
+        data: with `medium` (`trainers.showing`); `condition`, the features of some examples for a model that samples need them for (or None);
+            and `examples`, a batch, for a model that can't be sampled.
+    """
+    domain = model.domain
+    if hasattr(model, "sample"):
+        sample = plots.sampler(model)
+
+        def samples(seed):
+            x = plots.samples(model, seed, sample=sample, condition=data.condition)
+            return "samples", lambda ending: showing.file(x, domain, ending, data.medium)
+
+        return samples
+    x, condition = split_batch(data.examples)
+    name, function = ("denoised", denoised(model)) if isinstance(model, Denoising) else ("reconstructions", reconstructed(model))
+
+    def reconstructions(seed):
+        made = tf.unstack(function(x, plots.rows(seed, len(x)), condition), axis=1)
+        return name, lambda ending: showing.beneath([x.numpy(), *(m.numpy() for m in made)], domain, ending, data.medium, columns=min(len(x), EXAMPLES))
+
+    return reconstructions
+
+
+def reconstructed(model):
+    """The compiled function (x, seeds, condition) -> what codes decode to, [batch, 1, *shape]."""
+    return tf.function(lambda x, seeds, c: operations.reconstruct(model, x, c)[:, None], autograph=False, reduce_retracing=True)
+
+
+def denoised(model, level=None):
+    """The compiled function (x, seeds, condition) -> x with the model's noise and what the model makes of that, float32 [batch, 2, *shape]."""
+    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, level, c), 1), autograph=False, reduce_retracing=True)

@@ -1,0 +1,87 @@
+"""How examples are made noisy for an autoencoder that is to undo it: masking, salt-and-pepper and Gaussian noise of entries on [0, 1].
+
+The definitions are those of P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked Denoising Autoencoders, 2010 (JMLR 11), section 4.2. Noise is
+an argument: a batch of it from one seed to train by, or a row from each seed.
+"""
+
+import abc
+import math
+import sys
+
+import tensorflow as tf
+
+from zoo import random
+
+
+class Corruption(abc.ABC):
+    """q(noisy|x). `level`: how much; `most`: its largest value; `allowed`: what it may be, in words."""
+
+    numbers, normal = 1, False  # of noise that an entry takes, and whether they are normal, else uniform
+
+    def __init__(self, level):
+        self.level = self.checked(level)
+
+    def checked(self, level):
+        """The level. Raises ValueError for one that this noise can't have."""
+        if not 0.0 <= level <= self.most:
+            raise ValueError(f"level must be {self.allowed}, found {level}.")
+        return level
+
+    def noise(self, seed, num, shape):
+        """The noise of a batch, [num, numbers, *shape]."""
+        return (tf.random.stateless_normal if self.normal else tf.random.stateless_uniform)([num, self.numbers, *shape], seed)
+
+    def noise_rows(self, seeds, shape):
+        """The same, row i from `seeds[i]` alone."""
+        return (random.normal_rows if self.normal else random.uniform_rows)(seeds, [self.numbers, *shape])
+
+    @abc.abstractmethod
+    def apply(self, x, noise, level):
+        """The noisy x, float32 [batch, *shape]."""
+
+
+class Gaussian(Corruption):
+    """x + level eps, eps ~ N(0, I); the sum may leave [0, 1]."""
+
+    normal, most, allowed = True, sys.float_info.max, "0 or more, the standard deviation of Gaussian noise of pixels on [0, 1]"
+
+    def apply(self, x, noise, level):
+        return x + level * noise[:, 0]
+
+
+class Masking(Corruption):
+    """A part `level` of the entries, chosen anew for each example, is 0."""
+
+    most, allowed = 1.0, "between 0 and 1, the part of the entries that masking noise hides"
+
+    def apply(self, x, noise, level):
+        return tf.where(chosen(noise[:, 0], level), 0.0, x)
+
+
+class SaltAndPepper(Corruption):
+    """A part `level` of the entries, chosen anew for each example, is 0 or 1 by the toss of a coin."""
+
+    numbers, most, allowed = 2, 1.0, "between 0 and 1, the part of the entries that salt-and-pepper noise replaces"
+
+    def apply(self, x, noise, level):
+        return tf.where(chosen(noise[:, 0], level), tf.cast(noise[:, 1] < 0.5, tf.float32), x)
+
+
+def chosen(uniforms, level):
+    """bool [batch, *shape], true for round(level * entries) entries of each row: as many in every example, as the paper has it."""
+    size = math.prod(uniforms.shape[1:])
+    flat = tf.reshape(uniforms, [-1, size])
+    index = tf.math.top_k(flat, round(level * size), sorted=False).indices  # [B, n]
+    row = tf.broadcast_to(tf.range(tf.shape(flat)[0])[:, None], tf.shape(index))
+    hit = tf.scatter_nd(tf.stack([row, index], -1), tf.ones(tf.shape(index)), tf.shape(flat))
+    return tf.reshape(hit > 0.0, tf.shape(uniforms))
+
+
+CORRUPTIONS = {"gaussian": Gaussian, "masking": Masking, "salt_and_pepper": SaltAndPepper}
+
+
+def make(name, level):
+    """The corruption of a name. Raises ValueError for an unknown one, or a level that it can't have."""
+    if name not in CORRUPTIONS:
+        raise ValueError(f"corruption must be one of {', '.join(CORRUPTIONS)}, found {name!r}.")
+    return CORRUPTIONS[name](level)
