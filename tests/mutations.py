@@ -33,7 +33,7 @@ MUTATIONS = {
         "trainers/engine.py", "apply([g / self.replicas for g in gradients], weights)", "apply(gradients, weights)",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "the same noise on every replica": Mutation(
-        "trainers/engine.py", "random.fold_in(self.seed, step, index, move, replica)", "random.fold_in(self.seed, step, index, move, 0 * replica)",
+        "trainers/engine.py", "move, 0 if player.shared else replica)", "move, 0 * replica)",
         "tests/test_engine.py::test_replicas_draw_different_noise"),
     "the sign of the KL": Mutation(
         "zoo/latent/posteriors.py", "self._loc.shape[-1]) - self._log_det", "self._loc.shape[-1]) + self._log_det", "tests/test_posteriors.py"),

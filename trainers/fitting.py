@@ -61,6 +61,9 @@ class Fitting:
         self.step.assign_add(num)
         return {name: value / num for name, value in total.items()}, None
 
+    def steps_left(self, step):
+        """No stages."""
+
     def finite(self):
         """Whether every weight is."""
         return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.weights)

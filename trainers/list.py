@@ -15,7 +15,7 @@ from absl import flags
 
 from trainers import command
 
-_BESIDE = ("energy_distance", "rate", "distortion", "active_units")
+_BESIDE = ("energy_distance", "rate", "distortion", "active_units", "perplexity", "codes_used", "top_perplexity", "top_codes_used", "bottom_perplexity", "bottom_codes_used")
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
 # "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the title.
 _REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, arXiv:(?P<arxiv>[\w./-]*\w))?")

@@ -21,7 +21,7 @@ class Reporter:
 
     def __init__(self, workdir, start, total, examples, every, quiet=False):
         self._quiet, self._every, self._examples, self._total, self._step = quiet, every, examples, total, start
-        self._sums, self._count, self._since, self._last = {}, 0, time.monotonic(), start
+        self._sums, self._counts, self._since, self._last = {}, {}, time.monotonic(), start
         if quiet:
             return
         self._file = open(workdir.metrics, "a")
@@ -36,9 +36,9 @@ class Reporter:
     def add(self, step, means):
         """Adds the means of the steps since the last call, up to `step`."""
         num, self._step = step - self._step, step
-        self._count += num
-        for name, value in means.items():
+        for name, value in means.items():  # a player that begins late or stops early has its own steps
             self._sums[name] = self._sums.get(name, 0.0) + value * num
+            self._counts[name] = self._counts.get(name, 0) + num
         if self._quiet:
             return
         if self._bar:
@@ -49,7 +49,7 @@ class Reporter:
     def _report(self, step):
         now = time.monotonic()
         rate = (step - self._last) / max(now - self._since, 1e-9)
-        means = {name: value / self._count for name, value in self._sums.items()}
+        means = {name: value / self._counts[name] for name, value in self._sums.items()}
         self.scalars(step, means | {"examples_per_second": rate * self._examples})
         shown = " ".join(f"{name} {value:.4g}" for name, value in means.items())
         if self._bar:
@@ -57,7 +57,7 @@ class Reporter:
         else:
             left = (self._total - step) / rate
             self.log(f"step {step}/{self._total}  {shown}  {rate * self._examples:.0f} examples/s  {left / 60:.0f}:{left % 60:02.0f} left")
-        self._sums, self._count, self._since, self._last = {}, 0, now, step
+        self._sums, self._counts, self._since, self._last = {}, {}, now, step
 
     def scalars(self, step, values, split="train"):
         """Writes scalars to metrics.jsonl and TensorBoard."""

@@ -35,6 +35,9 @@ from zoo.latent.dlgm import DLGM
 from zoo.latent.iwae import IWAE
 from zoo.latent.ladder_vae import LadderVAE
 from zoo.latent.vae import VAE
+from zoo.latent.vq_vae import VQVAE
+from zoo.latent.vq_vae_2 import VQVAE2
+from zoo.model import KNOWN
 
 MODELS = {
     "histogram": Histogram,
@@ -63,6 +66,8 @@ MODELS = {
     "iwae": IWAE,
     "dlgm": DLGM,
     "ladder_vae": LadderVAE,
+    "vq_vae": VQVAE,
+    "vq_vae_2": VQVAE2,
     "sketch_rnn": SketchRNN,
     "grammar_vae": GrammarVAE,
     "character_vae": CharacterVAE,
@@ -70,6 +75,7 @@ MODELS = {
     "gan": GAN,
     "ddpm": DDPM,
 }
+KNOWN.update(MODELS)
 
 
 def nearest(word, words):
