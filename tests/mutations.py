@@ -31,7 +31,7 @@ MUTATIONS = {
         "trainers/engine.py", "apply([g / self.replicas for g in gradients], list", "apply(gradients, list",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "the same noise on every replica": Mutation(
-        "trainers/engine.py", "random.fold_in(self.seed, step, index, move, replica)", "random.fold_in(self.seed, step, index, move, 0 * replica)",
+        "trainers/engine.py", "move, 0 if player.shared else replica)", "move, 0 * replica)",
         "tests/test_engine.py::test_replicas_draw_different_noise"),
     "an update that is made although it is too large": Mutation(
         "trainers/engine.py", "norm <= self.skip_norm", "norm == norm", "tests/test_skipping.py"),

@@ -78,8 +78,7 @@ def test_replicas_draw_different_noise():
     x = cases.batch(two.model, 4)
     steps = tf.function(lambda: two.strategy.run(two._replica_step, ([x], tf.constant(0, tf.int64))))
     first, second = (r.numpy() for r in two.strategy.experimental_local_results(steps()))
-    two._trace_names(batches(two.model))
-    named = dict(zip(two.names, zip(first, second)))
+    named = dict(zip(two._trace_names(batches(two.model)), zip(first, second)))
     np.testing.assert_allclose(*named["kl"], rtol=1e-6)  # no noise in it: same weights, same batch
     assert abs(named["reconstruction"][0] - named["reconstruction"][1]) > 1e-4
 
@@ -94,6 +93,8 @@ def test_a_step_is_each_player_in_turn(name):
     batch = next(batches(one.model))
     one.advance(batches(one.model), 1)
     for index, player in enumerate(twin.players()):
+        if player.start > 0:
+            continue
         _, gradients = losses_and_gradients(player, batch, random.fold_in(random.seed(11), 0, index, 0, 0), tf.constant(0))
         for weight, gradient in zip(player.weights, gradients):
             weight.assign_sub(0.1 * gradient)

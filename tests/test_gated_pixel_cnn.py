@@ -23,6 +23,9 @@ KINDS = {
     "one_column": dict(shape=(5, 1, 2), levels=3),
     "classes": dict(shape=(4, 5, 1), classes=3),
     "features": dict(shape=(3, 3, 3), levels=3, features=(2, 2)),
+    "map": dict(shape=(3, 4, 2), levels=3, features=(3, 4, 2), block_kernel_size=5),
+    "embedding": dict(shape=(4, 3, 1), levels=4, embedding=3, kernel_size=5),
+    "both": dict(shape=(3, 4, 1), levels=2, embedding=2, features=(3, 4, 3)),
 }
 
 

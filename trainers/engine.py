@@ -3,6 +3,10 @@
 Gradients are summed over the replicas, then clipped, then applied: an optimizer's own clipping would act before the sum, and training
 would depend on the number of replicas. An update whose summed gradients are too long, or not finite, is skipped by all replicas alike
 (R. Child, Very Deep VAEs, 2021, arXiv:2011.10650, section 4.2): weights, slots and averages stay as they were. Noise is a function of (seed, step, player, move, replica), never a state.
+
+Players may begin late and stop early: training in stages. A step is compiled for those who move in it, so the others cost nothing, and a call
+never crosses from one stage into the next. Where a player stops, its weights take the values of their averages: who learns from it later learns from
+what will be evaluated.
 """
 
 import functools
@@ -33,13 +37,14 @@ class Engine:
         with strategy.scope():
             self.model = make_model()
             self.players = self.model.players()
-            self.optimizers = {player.name: optimizers.make(config, player.name) for player in self.players}
+            self.optimizers = {player.name: player.optimizer() if player.optimizer else optimizers.make(config, player.name, _steps(player, config.steps))
+                               for player in self.players}
             for player in self.players:
                 self.optimizers[player.name].build(list(player.weights))
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skips = tf.Variable([0, 0], dtype=tf.int64, trainable=False)  # updates so far, and the last steps in a row that skipped one
         self.moves = max(player.updates for player in self.players)
-        self.names = []  # of the logged scalars, known once the step is traced
+        self.names = {}  # of the logged scalars of each stage, known once its step is traced
         self._compute = {player.name: _compute(player, jit) for player in self.players}
         self._advance = tf.function(self._steps)
 
@@ -55,11 +60,17 @@ class Engine:
             ({name: mean over the steps}, None), or (None, (step, name of the term)) of the first loss that was not finite. Where updates may be skipped, such a
             loss stops nothing and is left out of the means, which are empty if all are.
         """
-        mean, bad_step, bad, counted = self._advance(iterator, tf.constant(num, tf.int64))
+        step = int(self.step)
+        stage = tuple(index for index, player in enumerate(self.players) if player.moves_at(step))
+        mean, bad_step, bad, counted = self._advance(iterator, tf.constant(num, tf.int64), stage)
+        names = self.names[stage]
         if bad_step >= 0:
-            wrong = [name for name, finite in zip(self.names, tf.math.is_finite(bad)) if not finite]
+            wrong = [name for name, finite in zip(names, tf.math.is_finite(bad)) if not finite]
             return None, (int(bad_step), min(wrong, key=lambda name: name.endswith("loss")))
-        return dict(zip(self.names, mean.numpy().tolist())) if counted > 0 else {}, None
+        for player in self.players:
+            if player.stop == step + num and self.optimizers[player.name].use_ema:
+                self._take_averages(player)
+        return dict(zip(names, mean.numpy().tolist())) if counted > 0 else {}, None
 
     def totals(self):
         """What is counted from the first step on: {name: number}."""
@@ -70,6 +81,17 @@ class Engine:
         """How many of the last steps in a row skipped an update."""
         return int(self.skips[1])
 
+    def steps_left(self, step):
+        """Steps until a player begins or stops, None where none will: a call takes no more of them."""
+        changes = [at - step for player in self.players for at in (player.start, player.stop) if at is not None and at > step]
+        return min(changes, default=None)
+
+    def _take_averages(self, player):
+        optimizer = self.optimizers[player.name]
+        with self.strategy.scope():
+            for weight, average in zip(optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True):
+                weight.assign(average)
+
     def finite(self):
         """Whether every weight is: a finite loss does not tell that the update after it was."""
         return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.trainable_weights)
@@ -78,19 +100,19 @@ class Engine:
         """The weights as arrays, those with a moving average by that average: what is evaluated, sampled and exported."""
         averages = {}
         for optimizer in self.optimizers.values():
-            if optimizer.use_ema:
+            if optimizer.use_ema and int(optimizer.iterations.numpy()):  # before its first move a player has no averages
                 averages |= {id(w): a for w, a in zip(optimizer._trainable_variables, optimizer._model_variables_moving_average)}
         return [averages.get(id(w), w).numpy() for w in self.model.weights]
 
-    def _steps(self, iterator, num):
-        names = self._trace_names(iterator)
+    def _steps(self, iterator, num, stage):
+        names = self._trace_names(iterator, stage)
         total, bad, bad_step, counted = tf.zeros([len(names)]), tf.zeros([len(names)]), tf.constant(-1, tf.int64), tf.constant(0, tf.int64)
         for _ in tf.range(num):
             batches = [strategies.per_replica(self.strategy, next(iterator), self.per_worker) for _ in range(self.moves)]
             if self.skip_norm:
-                scalars = self._skipping_step(batches)
+                scalars = self._skipping_step(batches, stage)
             else:
-                scalars = self.strategy.run(self._replica_step, (batches, self.step.read_value()))
+                scalars = self.strategy.run(self._replica_step, (batches, self.step.read_value(), stage))
                 scalars = self.strategy.reduce(tf.distribute.ReduceOp.MEAN, scalars, axis=None)
             finite = tf.reduce_all(tf.math.is_finite(scalars))
             if not self.skip_norm:
@@ -101,33 +123,37 @@ class Engine:
             self.step.assign_add(1)
         return total / tf.cast(counted, tf.float32), bad_step, bad, counted
 
-    def _trace_names(self, iterator):
-        """The names of the scalars: the losses are traced once, in a graph that is thrown away."""
+    def _trace_names(self, iterator, stage=None):
+        """The names of the scalars: the losses are traced once, in a graph that is thrown away; `stage`: the numbers of those who move, None: all."""
+        stage = tuple(range(len(self.players))) if stage is None else stage
         batch = tf.nest.map_structure(lambda s: tf.TensorSpec((s.shape[0] // self.per_worker, *s.shape[1:]), s.dtype), iterator.element_spec)
         means = {}
-        for player in self.players:
+        for player in (self.players[index] for index in stage):
             terms = tf.function(player.loss).get_concrete_function(batch, tf.TensorSpec([2], tf.int32)).structured_outputs
             means |= term_means(self.players, player, {name: tf.zeros([1]) for name in terms})
-        self.names = list(means)
-        return self.names
+        self.names[stage] = list(means)
+        return self.names[stage]
 
-    def _replica_step(self, batches, step):
+    def _replica_step(self, batches, step, stage=None):
         means = {}
-        for index, player in enumerate(self.players):
+        for index in range(len(self.players)) if stage is None else stage:
+            player = self.players[index]
             for move in range(player.updates):
                 terms, gradients = self._gradients(index, move, batches, step)
-                self._apply(index, self._mean(gradients) if self.clip_norm else gradients)
+                self._apply(index, self._mean(gradients) if self._clips(player) else gradients)
             means |= term_means(self.players, player, terms)
         return tf.stack(list(means.values()))
 
-    def _skipping_step(self, batches):
+    def _skipping_step(self, batches, stage):
         """`_replica_step` in parts, from outside of the replicas: after a player's gradients one decision, for all of them, on its update."""
         step, skipped, means = self.step.read_value(), tf.constant(0, tf.int64), []
-        for index, player in enumerate(self.players):
+        for index in stage:
+            player = self.players[index]
             for move in range(player.updates):
                 scalars, gradients, norm = self.strategy.run(functools.partial(self._measure, index, move), (batches, step))
                 scalars, norm = (self.strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in (scalars, norm))
-                fine = tf.logical_and(norm <= self.skip_norm, tf.reduce_all(tf.math.is_finite(scalars)))  # no NaN is below anything
+                small = tf.math.is_finite(norm) if player.optimizer else norm <= self.skip_norm  # no NaN is below anything
+                fine = tf.logical_and(small, tf.reduce_all(tf.math.is_finite(scalars)))
                 skipped += tf.cond(fine, functools.partial(self._update, index, gradients), lambda: tf.constant(1, tf.int64))
             means.append(scalars)
         self.skips.assign([self.skips[0] + skipped, tf.where(skipped > 0, self.skips[1] + 1, 0)])
@@ -145,9 +171,12 @@ class Engine:
         return tf.constant(0, tf.int64)
 
     def _gradients(self, index, move, batches, step):
-        step, replica = tf.cast(step, tf.int32), tf.distribute.get_replica_context().replica_id_in_sync_group
-        seed = random.fold_in(self.seed, step, index, move, replica)
-        return self._compute[self.players[index].name](batches[move], seed, step)
+        player, step = self.players[index], tf.cast(step, tf.int32)
+        replica = 0 if player.shared else tf.distribute.get_replica_context().replica_id_in_sync_group
+        return self._compute[player.name](batches[move], random.fold_in(self.seed, step, index, move, replica), step)
+
+    def _clips(self, player):
+        return self.clip_norm and not player.optimizer
 
     def _mean(self, gradients):
         """The mean of the replicas' gradients, in each of them."""
@@ -157,10 +186,15 @@ class Engine:
 
     def _apply(self, index, gradients):
         player = self.players[index]
-        if self.clip_norm:
+        if self._clips(player):
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         # The optimizer sums what the replicas hand to it.
         self.optimizers[player.name].apply([g / self.replicas for g in gradients], list(player.weights))
+
+
+def _steps(player, total):
+    """How many steps a player has: what its learning rate's schedule is made for."""
+    return max(1, (total if player.stop is None else min(player.stop, total)) - player.start)
 
 
 def _compute(player, jit):

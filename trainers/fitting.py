@@ -66,6 +66,9 @@ class Fitting:
         """What is counted from the first step on: nothing."""
         return {}
 
+    def steps_left(self, step):
+        """No stages."""
+
     def finite(self):
         """Whether every weight is."""
         return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.weights)

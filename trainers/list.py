@@ -15,8 +15,8 @@ from absl import flags
 
 from trainers import command
 
-_BESIDE = ("energy_distance", "rate", "distortion", "active_units", "ais_negative_log_likelihood", "bdmc_negative_log_likelihood_upper",
-           "bdmc_negative_log_likelihood_lower", "bdmc_gap")
+_BESIDE = ("energy_distance", "rate", "distortion", "active_units", "perplexity", "codes_used", "top_perplexity", "top_codes_used", "bottom_perplexity",
+           "bottom_codes_used", "ais_negative_log_likelihood", "bdmc_negative_log_likelihood_upper", "bdmc_negative_log_likelihood_lower", "bdmc_gap")
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
 # "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the title.
 _REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, arXiv:(?P<arxiv>[\w./-]*\w))?")

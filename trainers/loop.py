@@ -128,7 +128,7 @@ class Loop:
             num = min(_STEPS_PER_CALL, max(1, int(_SECONDS_PER_CALL / pace))) if pace else 2
         options = self.options
         events = [e for e in (options.log_every, options.eval_every, self.selection.every, options.sample_every, options.checkpoint_every) if e]
-        return min([num, total - step] + [every - step % every for every in events])
+        return min([num, total - step, self.engine.steps_left(step) or num] + [every - step % every for every in events])
 
     @staticmethod
     def _due(step, every):
@@ -181,9 +181,11 @@ class Loop:
         players, sums, count = self.plain.players(), {}, 0
         if not hasattr(self, "_player_losses"):
             self._player_losses = [tf.function(player.loss, reduce_retracing=True) for player in players]
+        begun = [which for which, player in enumerate(players) if player.start <= step]
         for index, batch in enumerate(self.data.validation()):
             num = int(tf.nest.flatten(batch)[0].shape[0])
-            for which, (player, loss) in enumerate(zip(players, self._player_losses)):
+            for which in begun:
+                player, loss = players[which], self._player_losses[which]
                 terms = loss(batch, random.fold_in(self.seed, _EVALUATION_SEED, index, which))
                 for name, value in term_means(players, player, terms).items():
                     sums[name] = sums.get(name, 0.0) + float(value) * num

@@ -152,7 +152,9 @@ def everything(evaluation):
     from zoo.model import likelihood_kind
 
     found = likelihoods(evaluation)
-    if hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
+    if hasattr(evaluation.model, "codes"):
+        found += code_usage(evaluation)
+    elif hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
         found.append(active_units(evaluation))
     if hasattr(evaluation.model, "encode"):
         from trainers import factor_measures
@@ -168,6 +170,26 @@ def everything(evaluation):
         from trainers import string_measures
 
         found += string_measures.measure(evaluation)
+    return found
+
+
+def code_usage(evaluation):
+    """Of each codebook the perplexity of the codes of all examples, and the share of its entries that occur."""
+    import numpy as np
+    import tensorflow as tf
+
+    from zoo.layers.vector_quantizer import perplexity
+    from zoo.metrics.likelihood import Estimate
+
+    model, found, start = evaluation.model, [], 0
+    codes = evaluation.per_example("codes", lambda x, seeds, c: tf.concat([tf.reshape(k, [tf.shape(x)[0], -1]) for k in model.codes(x)], 1), _LIKELIHOOD)
+    for name, quantizer in zip(model.level_names, model.quantizers):
+        counts = np.bincount(codes[:, start:start + quantizer.places].ravel(), minlength=quantizer.entries)
+        start += quantizer.places
+        usage = tf.constant(counts / counts.sum(), tf.float32)
+        protocol = dict(entries=quantizer.entries, places=quantizer.places)
+        found += [(f"{name}perplexity", Estimate(float(perplexity(usage)), math.nan), "entries", "estimate", protocol),
+                  (f"{name}codes_used", Estimate(float(np.mean(counts > 0)), math.nan), "fraction", "estimate", protocol)]
     return found
 
 

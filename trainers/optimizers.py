@@ -71,8 +71,8 @@ def make_schedule(rate, schedule, steps):
     return Warmup(made, schedule["warmup_steps"]) if schedule["warmup_steps"] else made
 
 
-def make(config, player):
-    """The optimizer of a player, with the moving average of the weights that it moves where the recipe asks for one."""
+def make(config, player, steps=None):
+    """The optimizer of a player that has so many steps (None: all), with the moving average of the weights that it moves where the recipe asks for one."""
     own = {key: value for key, value in config.players.get(player, {}).items() if value is not None}
     entries = dict(config.optimizer) | own
     cls = OPTIMIZERS[entries["name"]]
@@ -81,7 +81,7 @@ def make(config, player):
     arguments["weight_decay"] = entries["weight_decay"] or (0.0 if cls is keras.optimizers.AdamW else None)  # AdamW's own default is not 0
     if config.ema:
         arguments |= dict(use_ema=True, ema_momentum=config.ema)
-    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, config.steps), **arguments)
+    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps), **arguments)
 
 
 def check(config, players):

@@ -38,7 +38,7 @@ class Reporter:
     def add(self, step, means, totals=()):
         """Adds the means of the steps since the last call, up to `step`, and what was counted from the first step on."""
         num, self._step, self._totals = step - self._step, step, dict(totals)
-        for name, value in means.items():
+        for name, value in means.items():  # a player that begins late or stops early has its own steps
             self._sums[name] = self._sums.get(name, 0.0) + value * num
             self._counts[name] = self._counts.get(name, 0) + num
         if self._quiet:

@@ -151,6 +151,7 @@ def _check(options, config, dataset, configs, check):
     import keras
 
     from trainers import fitting
+    from trainers.errors import BadInput
     from trainers.run import plain_model
     from zoo.density.fitted import FittedModel
 
@@ -160,6 +161,10 @@ def _check(options, config, dataset, configs, check):
     if isinstance(plain, FittedModel):
         plain = fitting.prepare(options, config, dataset, plain, lambda: plain_model(options.model, config, dataset.shape))
     configs.check(config, [player.name for player in plain.players()])
+    for player in plain.players():
+        if player.start >= config.steps:
+            raise BadInput(f"--config.steps={config.steps}: player {player.name!r} begins at step {player.start}; more steps are needed, or an earlier beginning "
+                           "(--config.model.autoencoder_steps).")
     check(dataset, plain.domain, config.data)
     return plain
 

@@ -38,6 +38,9 @@ from zoo.latent.iwae import IWAE
 from zoo.latent.ladder_vae import LadderVAE
 from zoo.latent.vae import VAE
 from zoo.latent.very_deep_vae import VeryDeepVAE
+from zoo.latent.vq_vae import VQVAE
+from zoo.latent.vq_vae_2 import VQVAE2
+from zoo.model import KNOWN
 
 MODELS = {
     "histogram": Histogram,
@@ -69,6 +72,8 @@ MODELS = {
     "dlgm": DLGM,
     "ladder_vae": LadderVAE,
     "very_deep_vae": VeryDeepVAE,
+    "vq_vae": VQVAE,
+    "vq_vae_2": VQVAE2,
     "sketch_rnn": SketchRNN,
     "grammar_vae": GrammarVAE,
     "character_vae": CharacterVAE,
@@ -76,6 +81,7 @@ MODELS = {
     "gan": GAN,
     "ddpm": DDPM,
 }
+KNOWN.update(MODELS)
 
 
 def nearest(word, words):

@@ -17,6 +17,9 @@ import tensorflow as tf
 from zoo import random
 
 
+KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that family
+
+
 class Domain(NamedTuple):
     """What a model's examples are: the declaration that the input pipeline fulfils.
 
@@ -74,6 +77,9 @@ class Player(NamedTuple):
     """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean of their sum.
 
     updates: moves in a step. scheduled: whether the loss also takes the step, int32: `loss(batch, seed, step)`; without one it is what its schedules end with.
+    start, stop: it moves from step `start` on and before step `stop` (None: to the end); when it stops, its weights take the values of their averages.
+    optimizer: () -> the Keras optimizer that its loss is made for, without clipping or averages; None: the run's own. shared: whether its noise is the same on
+    all replicas. measures: () -> {name: scalar}, what else is logged of it.
     """
 
     name: str
@@ -81,6 +87,15 @@ class Player(NamedTuple):
     loss: Callable
     updates: int = 1
     scheduled: bool = False
+    start: int = 0
+    stop: int | None = None
+    optimizer: Callable | None = None
+    shared: bool = False
+    measures: Callable | None = None
+
+    def moves_at(self, step):
+        """Whether the player moves at a step, a Python integer or a tensor."""
+        return (step >= self.start) & (step < (2**31 - 1 if self.stop is None else self.stop))
 
 
 @runtime_checkable
@@ -169,7 +184,8 @@ def term_means(players, player, terms):
     """The scalars that are logged of a player's move: its loss, then each term; a player among several is a prefix."""
     prefix = f"{player.name}_" if len(players) > 1 else ""
     scalars = {f"{prefix}loss": tf.reduce_mean(tf.add_n(list(terms.values())))}
-    return scalars | {prefix + name: tf.reduce_mean(value) for name, value in terms.items() if len(terms) > 1}
+    scalars |= {prefix + name: tf.reduce_mean(value) for name, value in terms.items() if len(terms) > 1}
+    return scalars | {prefix + name: value for name, value in (player.measures() if player.measures else {}).items()}
 
 
 class Model(keras.Model, abc.ABC):
@@ -201,7 +217,7 @@ class Model(keras.Model, abc.ABC):
         players = self.players()
         if not isinstance(optimizer, dict):
             config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
-            optimizer = {player.name: keras.optimizers.deserialize(config) for player in players}
+            optimizer = {player.name: player.optimizer() if player.optimizer else keras.optimizers.deserialize(config) for player in players}
         missing = {player.name for player in players} ^ set(optimizer)
         if missing:
             raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, found {sorted(optimizer)}.")
@@ -215,14 +231,16 @@ class Model(keras.Model, abc.ABC):
         for player in players:
             terms = tf.function(player.loss).get_concrete_function(*specs).structured_outputs
             means |= {name: keras.metrics.Mean(name) for name in term_means(players, player, {k: tf.zeros([1]) for k in terms})}
-        self._fit = types.SimpleNamespace(optimizers=optimizer, seed=random.seed(seed), means=means)
+        step = tf.Variable(0, dtype=tf.int32, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+        self._fit = types.SimpleNamespace(optimizers=optimizer, seed=random.seed(seed), means=means, step=step)
 
     def fit(self, *args, **kwargs):
         """Keras's `fit`; at its end the weights take the values of their moving averages, where an optimizer has them (`use_ema`)."""
         history = super().fit(*args, **kwargs)
         players = self.players()
         for player in players if len(players) > 1 else ():
-            self._fit.optimizers[player.name].finalize_variable_values(list(player.weights))
+            if int(self._fit.optimizers[player.name].iterations):  # before its first move a player has no averages
+                self._fit.optimizers[player.name].finalize_variable_values(list(player.weights))
         return history
 
     @property
@@ -238,18 +256,29 @@ class Model(keras.Model, abc.ABC):
     def _play(self, batch, move):
         players = self.players()
         for index, player in enumerate(players):
-            optimizer = self._fit.optimizers[player.name]
             for _ in range(player.updates if move else 1):
-                if move:
-                    step = tf.cast(optimizer.iterations, tf.int32) // player.updates
-                    seed = random.fold_in(self._fit.seed, index, tf.cast(optimizer.iterations, tf.int32))
-                    terms, gradients = losses_and_gradients(player, batch, seed, step)
-                    optimizer.apply(gradients, list(player.weights))
+                if move and not player.start and player.stop is None:
+                    terms = self._move(index, player, batch)
+                elif move:  # a player whose turn it is not is only looked at
+                    terms = tf.cond(player.moves_at(self._fit.step), lambda: self._move(index, player, batch), lambda: self._look(index, player, batch))
                 else:
-                    terms = player.loss(batch, random.fold_in(self._fit.seed, index, -1))
+                    terms = self._look(index, player, batch)
             for name, value in term_means(players, player, terms).items():
                 self._fit.means[name].update_state(value, sample_weight=tf.shape(tf.nest.flatten(batch)[0])[0])
+        if move:
+            self._fit.step.assign_add(1)
         return {name: mean.result() for name, mean in self._fit.means.items()}
+
+    def _move(self, index, player, batch):
+        optimizer = self._fit.optimizers[player.name]
+        step = tf.cast(optimizer.iterations, tf.int32) // player.updates
+        seed = random.fold_in(self._fit.seed, index, tf.cast(optimizer.iterations, tf.int32))
+        terms, gradients = losses_and_gradients(player, batch, seed, step)
+        optimizer.apply(gradients, list(player.weights))
+        return terms
+
+    def _look(self, index, player, batch):
+        return player.loss(batch, random.fold_in(self._fit.seed, index, -1))
 
 
 class GenerativeModel(Model):

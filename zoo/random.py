@@ -27,6 +27,11 @@ def split(seed, num=2):
     return tuple(tf.unstack(tf.random.split(seed, num), num))
 
 
+def integers(seed, shape, maxval):
+    """Draws int32 in 0..maxval-1 from one seed."""
+    return tf.random.stateless_uniform(shape, seed, 0, maxval, tf.int32)
+
+
 def rows(seed, num, start=0):
     """Derives one seed per row, int32 [num, 2], from one seed; row i does not depend on `num`."""
     return _rows(tf.convert_to_tensor(seed, tf.int32), tf.convert_to_tensor(num, tf.int32), tf.convert_to_tensor(start, tf.int32))

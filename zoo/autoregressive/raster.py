@@ -65,14 +65,14 @@ def by_pixel(t):
     return tf.transpose(t, [1, 0, *range(2, t.shape.rank)])
 
 
-def by_channel(network, noise, channels, levels, given):
+def by_channel(network, noise, channels, levels, given, read=pixels.centre):
     """Draws pixels [N, channels], each channel given those before it: red, then green, then blue.
 
-    network: centred pixels [N, channels] -> (logits, anything else), of which the last channel's is returned. given: (x, known) at these pixels, or None.
+    network: pixels as it reads them -> (logits, anything else), of which the last channel's is returned. given: (x, known) at these pixels, or None.
     """
     pixel = tf.zeros([tf.shape(noise)[0], channels], tf.float32 if levels == 2 else tf.int32)
     for channel in range(channels):
-        logits, rest = network(pixels.centre(pixel, levels))
+        logits, rest = network(read(pixel, levels))
         drawn = _stands(pixels.from_noise(logits, noise, levels), given)
         pixel = tf.where(tf.range(channels) == channel, drawn, pixel) if channels > 1 else drawn
     return pixel, rest
@@ -149,7 +149,7 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
     return tf.reshape(tf.transpose(image, [1, 0, 2]), [-1, *shape])
 
 
-def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, known=None):
+def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, known=None, read=pixels.centre, depth=None):
     """Draws images [batch, height, width, channels] row by row, what is read of the rows above being computed once a row.
 
     Args:
@@ -161,8 +161,10 @@ def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, 
         start: (memory, state, kept) of the first row's first pixel, zeros for whatever lies outside of the image.
         reach: rows above and columns to the left of which the image itself is read.
         shape, levels, noise, x, known: as in `generate`.
+        read, depth: (pixels [N, channels], levels) -> [N, depth], in the place of the centred pixels.
     """
     height, width, channels = shape
+    depth = depth or channels
     batch = tf.shape(noise)[0]
     noise = by_pixel(noise)
     if known is not None:
@@ -177,20 +179,20 @@ def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, 
         def draw_pixel(i, image, line, left, state):
             place = row * width + i
             given = None if known is None else (x[place], known[place])
-            pixel, (state, keep) = by_channel(lambda pixel: _regroup(column(left, here[i], pixel, state)), noise[place], channels, levels, given)
-            centred = pixels.centre(pixel, levels)
-            left = tf.concat([left[:, channels:], centred], -1)
+            pixel, (state, keep) = by_channel(lambda pixel: _regroup(column(left, here[i], pixel, state)), noise[place], channels, levels, given, read)
+            centred = read(pixel, levels)
+            left = tf.concat([left[:, depth:], centred], -1)
             return i + 1, image.write(place, pixel), line.write(i, tf.concat([centred, keep], -1)), left, state
 
-        line = tf.TensorArray(tf.float32, width, element_shape=[None, channels + kept.shape[-1]])
-        left = tf.zeros([batch, reach[1] * channels])
+        line = tf.TensorArray(tf.float32, width, element_shape=[None, depth + kept.shape[-1]])
+        left = tf.zeros([batch, reach[1] * depth])
         _, image, line, *_ = tf.while_loop(lambda i, *_: i < width, draw_pixel, (0, image, line, left, first))
         line = tf.transpose(line.stack(), [1, 0, 2])  # [batch, width, channels + n]
-        above = tf.concat([above[:, 1:], line[:, None, :, :channels]], 1)
-        return row + 1, image, above, line[..., channels:], memory
+        above = tf.concat([above[:, 1:], line[:, None, :, :depth]], 1)
+        return row + 1, image, above, line[..., depth:], memory
 
     image = tf.TensorArray(dtype, height * width, element_shape=[None, channels])
-    loop = (0, image, tf.zeros([batch, reach[0], width, channels]), kept, memory)
+    loop = (0, image, tf.zeros([batch, reach[0], width, depth]), kept, memory)
     image = tf.while_loop(lambda row, *_: row < height, draw_row, loop)[1]
     return tf.reshape(tf.transpose(image.stack(), [1, 0, 2]), [-1, *shape])
 
