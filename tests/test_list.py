@@ -53,9 +53,9 @@ def test_every_model_is_listed_with_its_paper():
         assert f"zoo.{model['family']}." in zoo.MODELS[name].__module__ + "." and {"sample", "reconstruct"} & set(model["capabilities"]) and model["description"]
     vae = listed["vae"]
     assert (vae["family"], vae["cite"], vae["likelihood"]) == ("latent", "Kingma and Welling 2013", "lower_bound")
-    assert vae["capabilities"] == ["sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "reconstruct", "interpolate"]
+    assert vae["capabilities"] == ["sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "complete", "reconstruct", "interpolate", "traverse", "arithmetic"]
     assert vae["recipes"][0] == "digits" and {p["dataset"] for p in vae["published"]} == {"mnist", "binarized_mnist", "binarized_mnist (small)", "binarized_mnist (vamp)"}
-    assert listed["denoising_autoencoder"]["capabilities"] == ["encode", "decode", "denoise", "reconstruct", "interpolate"]
+    assert listed["denoising_autoencoder"]["capabilities"] == ["encode", "decode", "denoise", "reconstruct", "interpolate", "traverse", "arithmetic"]
     assert listed["denoising_autoencoder"]["likelihood"] is listed["autoencoder"]["likelihood"] is None
     assert listed["gan"]["likelihood"] is None and listed["real_nvp"]["likelihood"] == "exact"
 

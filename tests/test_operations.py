@@ -52,6 +52,20 @@ def test_linear_path_closed_form():
     np.testing.assert_allclose(path, (1 - weight) * x0.numpy()[:, None] + weight * x1.numpy()[:, None], atol=1e-5)
 
 
+def test_traverse_replaces_one_number_of_the_code():
+    """z = 2 x + c, so that x = (value - c) / 2 at the place and is as it was elsewhere."""
+    x, condition = normal(3, 2, 2), tf.constant([3, 0, 1])
+    found = operations.traverse(Affine(), x, tf.constant([0, 3, 2]), tf.constant([5.0, -1.0, 0.5]), condition)
+    expected = x.numpy().reshape(3, 4).copy()
+    expected[range(3), [0, 3, 2]] = (np.array([5.0, -1.0, 0.5]) - [3, 0, 1]) / 2
+    np.testing.assert_allclose(found, expected.reshape(3, 2, 2), atol=1e-6)
+
+
+def test_arithmetic_of_codes():
+    a, b, c = (normal(3, 2, seed=seed) for seed in range(3))
+    np.testing.assert_allclose(operations.arithmetic(Affine(), a, b, c, tf.constant([1, 2, 3])), a + b - c, atol=1e-6)
+
+
 def test_spherical_path_against_arccos():
     """The formula in float64 with the angle by arccos, on codes [batch, 2, 3] of any length."""
     z0, z1 = normal(6, 2, 3).numpy(), normal(6, 2, 3, seed=1).numpy()
@@ -120,6 +134,7 @@ X = normal(2, 3)
     (lambda: operations.interpolate(Affine(), X, X, 3, "cubic"), "kind must be one of spherical, linear, found 'cubic'"),
     (lambda: operations.interpolate(Affine(), X, X[:1], 3), "same shape"),
     (lambda: operations.interpolate(object(), X, X, 3), "object does not encode"),
+    (lambda: operations.traverse(object(), X, [0], [0.0]), "object does not encode"), (lambda: operations.arithmetic(object(), X, X, X), "object does not encode"),
     (lambda: operations.reconstruct(object(), X), "object does not encode"),
     (lambda: operations.manifold(object(), 3), "object does not decode"),
     (lambda: operations.manifold(Plane(), 0), "num must be at least 1"),

@@ -43,8 +43,8 @@ def draw(path, out, *arguments):
 
 
 def test_modes(case):
-    assert draws.modes(case("autoencoder")[1]) == ["reconstruct", "interpolate"]
-    assert draws.modes(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "denoise"]
+    assert draws.modes(case("autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic"]
+    assert draws.modes(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic", "denoise"]
 
 
 def test_reconstructions_and_paths(case, tmp_path):
@@ -74,9 +74,9 @@ def test_denoise_shows_clean_noisy_and_denoised(case, tmp_path, level):
 
 
 @pytest.mark.parametrize("name, arguments, said", [
-    ("autoencoder", [], "--mode=sample: model 'autoencoder' of this run can't; it has reconstruct, interpolate."),
-    ("denoising_autoencoder", ["--mode=sample"], "--mode=sample: model 'denoising_autoencoder' of this run can't; it has reconstruct, interpolate, denoise."),
-    ("autoencoder", ["--mode=denoise"], "it has reconstruct, interpolate."),
+    ("autoencoder", [], "--mode=sample: model 'autoencoder' of this run can't; it has reconstruct, interpolate, traverse, arithmetic."),
+    ("denoising_autoencoder", ["--mode=sample"], "--mode=sample: model 'denoising_autoencoder' of this run can't; it has reconstruct, interpolate, traverse, arithmetic, denoise."),
+    ("autoencoder", ["--mode=denoise"], "it has reconstruct, interpolate, traverse, arithmetic."),
     ("autoencoder", ["--mode=reconstruct", "--level=0.5"], "--level: goes with --mode=denoise, not with --mode=reconstruct."),
     ("denoising_autoencoder", ["--mode=denoise", "--level=1.5"], "error: --level must be between 0 and 1"),
     ("denoising_autoencoder", ["--mode=denoise", "--num_samples=361"], "error: --num_samples: 361 test examples"),

@@ -160,8 +160,8 @@ def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
 
 def test_modes_follow_from_what_the_model_can_do(case):
     found = {name: draws.modes(case(name)[1]) for name in CASES}
-    assert found == {"vae": ["sample", "reconstruct", "interpolate", "manifold", "complete"], "vae_3": ["sample", "reconstruct", "interpolate", "complete"],
-                     "pixel_cnn": ["sample", "complete"], "real_nvp_points": ["sample", "reconstruct", "interpolate", "manifold"]}
+    assert found == {"vae": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold", "complete"], "vae_3": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "complete"],
+                     "pixel_cnn": ["sample", "complete"], "real_nvp_points": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold"]}
 
 
 @pytest.mark.parametrize("arguments, said", [

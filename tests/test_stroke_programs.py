@@ -98,7 +98,7 @@ def test_completions_keep_the_first_half_of_each_sketch(folders, tmp_path):
 @pytest.mark.parametrize("model, arguments, said", [
     ("sketch_rnn", ["--temperature=0"], "--temperature must be above 0, found 0.0."),
     ("sketch_rnn", ["--temperature=-1"], "--temperature must be above 0"),
-    ("sketch_rnn", ["--mode=complete"], "it has sample, reconstruct, interpolate, manifold"),
+    ("sketch_rnn", ["--mode=complete"], "it has sample, reconstruct, interpolate, traverse, arithmetic, manifold"),
     ("sketch_rnn", ["--mode=reconstruct", "--temperature=0.5"], "--temperature"),
     ("sketch_rnn", ["--prompt=x"], "draws no text"),
     ("sketch_rnn", ["--top_k=3", "--temperature=0.5"], "draws no text"),

@@ -8,6 +8,7 @@ import math
 
 _ROWS = 250  # in memory at once
 _STEPS = 10  # of an interpolation, its two ends counted
+_CODES = 500  # of examples that say how much a latent varies
 _COMPLETIONS = 6  # of an example
 
 
@@ -15,7 +16,7 @@ def modes(model):
     """The modes that a model has."""
     from zoo.model import capabilities
 
-    found = (["sample"] if hasattr(model, "sample") else []) + (["reconstruct", "interpolate"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
+    found = (["sample"] if hasattr(model, "sample") else []) + (["reconstruct", "interpolate", "traverse", "arithmetic"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
     if hasattr(model, "decode") and hasattr(model, "prior") and tuple(model.prior().event_shape) == (2,):
         found.append("manifold")
     return found + [mode for mode in ("denoise", "complete") if mode in capabilities(model)]
@@ -189,6 +190,42 @@ def interpolate(run, num, options):
     paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
     x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, _ROWS // _STEPS))
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
+
+
+def traverse(run, num, options):
+    """A test example's code with one number at a time replaced, [latents, steps, *shape]: the `num` latents that differ most among examples, a line each.
+
+    Along a line the number goes from three standard deviations below its mean over test examples to three above.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    from zoo import operations
+
+    x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed, options.data_dir)
+    codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x, condition).reshape(len(x), -1)
+    latents = np.argsort(-codes.var(0), kind="stable")[:num]
+    values = codes.mean(0)[latents, None] + codes.std(0)[latents, None] * np.linspace(-3, 3, _STEPS)
+    function = tf.function(lambda x, latent, value, c: operations.traverse(run.model, x, latent, value, c), reduce_retracing=True)
+    first, given = (None if a is None else tf.repeat(a[:1], values.size, axis=0) for a in (x, condition))
+    drawn = map_rows(function, first, np.repeat(latents, _STEPS).astype(np.int32), values.ravel().astype(np.float32), given)
+    return drawn.reshape(*values.shape, *drawn.shape[1:]), _shown(drawn, run, columns=_STEPS)
+
+
+def arithmetic(run, num, options):
+    """a, b, c and a + b - c by their codes, [4, *shape]: `--terms`, each a file, or a class, whose first `num` test examples' codes are averaged."""
+    import numpy as np
+    import tensorflow as tf
+
+    from trainers import terms
+
+    found = [terms.read(term, run, num, options) for term in terms.parse(options.terms)]
+    encode = tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True)
+    a, b, c = (map_rows(encode, x, condition).mean(0) for x, condition in found)
+    condition = found[0][1]
+    z = tf.constant(np.stack([a, b, c, a + b - c]), tf.float32)
+    x = run.model.decode(z, condition=None if condition is None else tf.repeat(condition[:1], 4, axis=0)).numpy()
+    return x, _shown(x, run, columns=4)
 
 
 def manifold(run, num, options):

@@ -1,8 +1,9 @@
 """Draws from a trained model: python -m trainers.sample --workdir=DIR --mode=MODE --out=FILE.
 
 FILE is a picture (.png), strokes (.svg), text (.txt), sound (.wav) or the numbers (.npy). sample: new examples. reconstruct: test examples above
-what their codes decode to. interpolate: paths between the codes of pairs of test examples. manifold: the plane of a model's two latents. denoise: test examples
-above the same with noise and what the model makes of that. complete: what the model draws where test examples are hidden.
+what their codes decode to. interpolate: paths between the codes of pairs of test examples. manifold: the plane of a model's two latents. traverse: a test example
+with one latent at a time replaced. arithmetic: a + b - c of examples or classes, by their codes. denoise: test examples above the same with noise and what the
+model makes of that. complete: what the model draws where test examples are hidden.
 """
 
 import io
@@ -15,14 +16,16 @@ from absl import flags
 import zoo
 from trainers import command
 
-MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "manifold": 400, "denoise": 20, "complete": 8}  # -> --num_samples if not given
+MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400, "denoise": 20,
+         "complete": 8}  # -> --num_samples if not given
 NUMBERS = ".npy"
 
 
 def define(options):
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("mode", "sample", f"One of {', '.join(MODES)}, as far as the model can.", flag_values=options)
-    flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, or codes of the manifold (a square number); by default "
+    flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, latents to traverse, examples of a class to average, or codes of the manifold (a square "
+                         "number); by default "
                          + ", ".join(f"{mode} {num}" for mode, num in MODES.items()) + ".", flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of the noise: the same seed gives the same samples, however many.", flag_values=options)
     flags.DEFINE_string("out", None, "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an array (.npy); by default "
@@ -30,6 +33,8 @@ def define(options):
     flags.DEFINE_boolean("mean", None, "With --mode=sample, the mean of p(x|z) in the place of a draw from it, where the model has one; by default "
                          "for a picture only.", flag_values=options)
     flags.DEFINE_enum("path", "spherical", ["spherical", "linear"], "Path between two codes, for --mode=interpolate.", flag_values=options)
+    flags.DEFINE_list("terms", None, "A,B,C with --mode=arithmetic, of which A + B - C is drawn: each a class by its name or number, or a file with an example "
+                      "(.png, .txt, or .npy in the model's unit).", flag_values=options)
     flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"], "What is given of an example, for --mode=complete: the top or left half of an "
                       "image, the first half of a row, text or sound, or a random half; top or first if not given.", flag_values=options)
     flags.DEFINE_float("level", None, "With --mode=denoise, how much noise: the part of the entries that masking or salt-and-pepper noise takes, or the "
@@ -65,7 +70,7 @@ def main(options):
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
     if options.mode not in MODES:
         raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
-    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("level", "denoise"),
+    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("level", "denoise"), ("terms", "arithmetic"),
                        *((name, "sample") for name in ("prompt", "temperature", "top_k", "top_p"))):
         if options[name].present and options.mode != mode and (name, options.mode) != ("temperature", "complete"):
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")

@@ -162,7 +162,7 @@ def capabilities(model):
     names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "denoise", "complete", "continuation", "sample_at")
     found = [name for name in names if hasattr(model, name) and (name != "denoise" or hasattr(model, "corrupt"))]
     if "encode" in found:
-        found += ["reconstruct", "interpolate"]
+        found += ["reconstruct", "interpolate", "traverse", "arithmetic"]
     return tuple(found)
 
 

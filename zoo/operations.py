@@ -1,4 +1,5 @@
-"""What follows from encoding and decoding: reconstructions, denoising, paths between two examples, and the picture of a plane of codes.
+"""What follows from encoding and decoding: reconstructions, denoising, paths between two examples, sums of codes, and pictures of
+what latents mean.
 
 Written once over `zoo.model.Autoencoding` and `zoo.model.Denoising`; a code may have any shape [batch, ...].
 
@@ -77,6 +78,29 @@ def interpolate(model, x0, x1, num, kind="spherical", condition=None):
     z = blend(z0, z1, tf.tile(tf.linspace(0.0, 1.0, num), [batch]), kind)
     x = model.decode(z, condition=None if condition is None else tf.repeat(condition, num, axis=0))
     return tf.reshape(x, tf.concat([[batch, num], tf.shape(x)[1:]], 0))
+
+
+def traverse(model, x, latent, value, condition=None):
+    """The decoded code of x, [batch, *shape], one of whose numbers is another: that of place `latent` (int32 [batch], of the code made flat) is `value` [batch].
+
+    I. Higgins et al., beta-VAE, 2017: what changes along a latent is what it stands for. Raises ValueError if the model does not encode.
+    """
+    _need(model, "encode")
+    z = model.encode(x, condition=condition)
+    flat = tf.reshape(z, [tf.shape(z)[0], -1])
+    there = tf.one_hot(latent, tf.shape(flat)[1], on_value=True, off_value=False, dtype=tf.bool)
+    return model.decode(tf.reshape(tf.where(there, tf.cast(value, flat.dtype)[:, None], flat), tf.shape(z)), condition=condition)
+
+
+def arithmetic(model, a, b, c, condition=None):
+    """decode(z_a + z_b - z_c), [batch, *shape], of the codes of three examples a row: a, with what b has and c has not.
+
+    T. White, 2016; D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477 (cat + (dog - pig)). Raises ValueError if the model does not
+    encode.
+    """
+    _need(model, "encode")
+    z_a, z_b, z_c = (model.encode(x, condition=condition) for x in (a, b, c))
+    return model.decode(z_a + z_b - z_c, condition=condition)
 
 
 def manifold(model, num, condition=None):

@@ -103,6 +103,12 @@ def signatures(model, importance_samples):
         add("interpolate", "decodes a code between those of two examples, on the sphere's arc (on the line where there is no arc)",
             {"x0": x, "x1": x, "weight": weight}, {"x": mean},
             lambda x0, x1, weight, condition: operations.between(model, x0, x1, weight, condition=condition))
+        latent = Field(tf.int32, (None,), "place in the example's code, made flat, of the number that is replaced", "none", (0, math.prod(_code_shape(model)) - 1))
+        add("traverse", "decodes the code of an example, one of whose numbers is replaced",
+            {"x": x, "latent": latent, "value": Field(tf.float32, (None,), "by what it is replaced", "as the code")}, {"x": mean},
+            lambda x, latent, value, condition: operations.traverse(model, x, latent, value, condition=condition))
+        add("arithmetic", "decodes the sum of the codes of a and b less that of c", {"a": x, "b": x, "c": x}, {"x": mean},
+            lambda a, b, c, condition: operations.arithmetic(model, a, b, c, condition=condition))
     if "denoise" in can:
         noisy = x._replace(dtype=tf.float32, meaning="a noisy example", unit=f"{x.unit}; noise may leave what an example can be", range=None)
         add("denoise", "what a noisy example was before", {"noisy": noisy}, {"x": mean}, lambda noisy, condition: model.denoise(noisy, condition=condition))

@@ -49,7 +49,7 @@ class DataSet:
     classes: number of labels, or None; what is kept in memory can have float32 features [n, ...] in the place of labels.
     sizes: {split: number of examples}, of a text's windows those that do not overlap.
     source: None for what is kept in memory, all of it in `cache` or `text`.
-    rate: of sound, samples a second. facts: what a record says besides, JSON values.
+    class_names: of the labels, where they are known. rate: of sound, samples a second. facts: what a record says besides, JSON values.
     """
 
     name: str
@@ -61,6 +61,7 @@ class DataSet:
     sizes: dict
     source: Source | None = dataclasses.field(default=None, repr=False)
     cache: dict = dataclasses.field(default_factory=dict, repr=False)  # split -> (x, labels) as stored, arrays or tensors
+    class_names: tuple = ()
     rate: int | None = None
     text: Text | None = dataclasses.field(default=None, repr=False)
     facts: dict = dataclasses.field(default_factory=dict, repr=False)

@@ -69,7 +69,7 @@ def open_folder(name, size, validation, log):
     source = FolderSource({split: [str(files[i]) for i in rows] for split, rows in indices.items()},
                           {split: labels[rows] for split, rows in indices.items()}, shape)
     digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(relative, files)).encode()).hexdigest()
-    dataset = DataSet(name, f"sha256:{digest[:12]}", "image", shape, 256, len(names) if names else None, split_sizes, source)
+    dataset = DataSet(name, f"sha256:{digest[:12]}", "image", shape, 256, len(names) if names else None, split_sizes, source, class_names=tuple(names or ()))
     if kept:
         for split, rows in indices.items():
             dataset.cache[split] = np.stack([np.broadcast_to(kept[i], shape) for i in rows]), labels[rows]

@@ -109,7 +109,8 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
     levels = _levels(name, builder, key, label)
     if shape != stored and levels != 256:
         raise BadInput(f"{sizes.flag(size)}: --dataset={name} has {levels} levels a pixel, which resizing would mix; leave it out.")
-    return DataSet(name, str(info.version), "image", shape, levels, classes, split_sizes, StoredSource(builder, key, label, ranges, shape))
+    return DataSet(name, str(info.version), "image", shape, levels, classes, split_sizes, StoredSource(builder, key, label, ranges, shape),
+                   class_names=tuple(features[label].names) if label else ())
 
 
 def _levels(name, builder, key, label):

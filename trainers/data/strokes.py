@@ -57,7 +57,7 @@ def open_ndjson(name, options, log):
     facts = dict(hold_out=said_of_hold_out(noun, "", options),
                  simplification=f"Douglas-Peucker, {tolerance}, more for {harder} drawings of more than {length} points",
                  coordinates="whole numbers and uniform noise of one unit, once" if whole else "as they are")
-    return _dataset(name, version, {split: (x[index], labels[index]) for split, index in held.items()}, names and len(names), facts)
+    return _dataset(name, version, {split: (x[index], labels[index]) for split, index in held.items()}, names or (), facts)
 
 
 def open_sketches(name, builder, options):
@@ -69,7 +69,7 @@ def open_sketches(name, builder, options):
         examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
         cache[split] = np.stack([e["sketch"] for e in examples]), np.array([e["label"] for e in examples], np.int32)
     sizes.hold_out(name, {split: len(x) for split, (x, _) in cache.items()}, options["validation"])
-    return _dataset(name, str(builder.info.version), cache, builder.info.features["label"].num_classes, dict(hold_out="the data set's own"))
+    return _dataset(name, str(builder.info.version), cache, builder.info.features["label"].names, dict(hold_out="the data set's own"))
 
 
 def steps(drawing, length):
@@ -90,7 +90,7 @@ def _shaken(drawing, key):
     return [stroke + rng.uniform(-0.5, 0.5, stroke.shape) for stroke in drawing]
 
 
-def _dataset(name, version, cache, classes, facts):
+def _dataset(name, version, cache, names, facts):
     """Divides the offsets by their standard deviation in the training split."""
     inside = cache["train"][0][..., 4] == 0
     scale = float(cache["train"][0][inside][:, :2].std())
@@ -99,7 +99,7 @@ def _dataset(name, version, cache, classes, facts):
     cache = {split: (x / np.float32([scale, scale, 1, 1, 1]), labels) for split, (x, labels) in cache.items()}
     facts |= dict(scale=scale, measure="density of offsets divided by scale", steps=round(float(inside.sum(1).mean()), 2))
     counts = {split: len(x) for split, (x, _) in cache.items()}
-    return DataSet(name, version, "strokes", cache["train"][0].shape[1:], None, classes, counts, cache=cache, facts=facts)
+    return DataSet(name, version, "strokes", cache["train"][0].shape[1:], None, len(names) or None, counts, cache=cache, facts=facts, class_names=tuple(names))
 
 
 def _parse(name, number, line):

@@ -29,8 +29,12 @@ RECIPES = [
            schedule=dict(name="cosine"), ema=0.999),
 
     Recipe("beta_vae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, network="conv", hidden=(32, 64)), **_DIGITS),
+    Recipe("beta_vae", "shapes", steps=6000, batch_size=64, arguments=dict(latent_size=10, network="conv", hidden=(32, 32, 64), beta=4.0),
+           optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine")),
     Recipe("beta_vae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
     Recipe("beta_tcvae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, network="conv", hidden=(32, 64)), **_DIGITS),
+    Recipe("beta_tcvae", "shapes", steps=6000, batch_size=64, arguments=dict(latent_size=10, network="conv", hidden=(32, 32, 64)),
+           optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine")),
     Recipe("beta_tcvae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
 
     Recipe("conditional_vae", "digits", steps=2000, batch_size=64, arguments=dict(levels=17, latent_size=16, classes=10, quadrants=0), **_DIGITS),

@@ -1,0 +1,106 @@
+"""What `zoo-sample --mode=arithmetic` adds and takes away: examples from files, and the first test examples of a class."""
+
+import dataclasses
+import pathlib
+
+from trainers.errors import BadInput
+
+
+def parse(terms):
+    """The three terms of A + B - C. Raises BadInput for another number of them."""
+    if not terms or len(terms) != 3 or not all(terms):
+        raise BadInput(f"--terms={','.join(terms or [])}: three terms A,B,C are needed, of which A + B - C is drawn: classes or files.")
+    return terms
+
+
+def read(term, run, num, options):
+    """(examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else of a class."""
+    from trainers import draws
+
+    dataset = draws.dataset_of(run, options.data_dir)
+    path = pathlib.Path(term).expanduser()
+    if path.suffix in _READERS:
+        return _of_file(term, path, run, dataset, options.seed)
+    return _of_class(term, run, dataset, num, options.seed)
+
+
+def _of_class(term, run, dataset, num, seed):
+    import numpy as np
+
+    names = [name.lower() for name in dataset.class_names]
+    if not dataset.classes:
+        raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}), and --dataset={dataset.name} has no classes.")
+    number = names.index(term.lower()) if term.lower() in names else int(term) if term.isdecimal() else -1
+    if not 0 <= number < dataset.classes:
+        known = f"{', '.join(dataset.class_names[:20])}, or " if names else ""
+        raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}) and no class of --dataset={dataset.name}: {known}0 to {dataset.classes - 1}.")
+    x, labels = dataset.decoded("test")
+    rows = np.flatnonzero(labels == number)[:num]
+    if not len(rows):
+        raise BadInput(f"--terms: the test split of --dataset={dataset.name} has no example of class {term!r}.")
+    return _encoded(x[rows], labels[rows], run, dataset, seed)
+
+
+def _of_file(term, path, run, dataset, seed):
+    import numpy as np
+
+    domain = run.model.domain
+    if domain.features or domain.classes:
+        raise BadInput(f"--terms: the model is conditional, and {term} does not say on what; take classes.")
+    try:
+        x = _READERS[path.suffix](path, run, dataset)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"--terms: {term} can't be read: {getattr(error, 'strerror', None) or error}.") from error
+    if x.shape[1:] != tuple(domain.shape):
+        raise BadInput(f"--terms: {term} has an example of shape {x.shape[1:]}, the model takes {tuple(domain.shape)}.")
+    if path.suffix == ".npy":
+        return x.astype(domain.dtype.as_numpy_dtype), None
+    return _encoded(x, np.zeros(len(x), np.int32), run, dataset, seed)
+
+
+def _encoded(x, labels, run, dataset, seed):
+    """Stored examples as the model takes them, with their conditions."""
+    import tensorflow as tf
+
+    from trainers.data import evaluation_batches
+    from zoo.model import split_batch
+
+    chosen = dataclasses.replace(dataset, source=None, sizes={"terms": len(x)}, cache={"terms": (x, labels)})
+    parts = [split_batch(batch) for batch in evaluation_batches(chosen, "terms", run.model.domain, len(x), seed, run.config.data)]
+    x, conditions = zip(*parts)
+    return tf.concat(x, 0), None if conditions[0] is None else tf.concat(conditions, 0)
+
+
+def _png(path, run, dataset):
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    if dataset.kind != "image":
+        raise ValueError(f"--dataset={dataset.name} has no images")
+    try:
+        image = np.asarray(Image.open(path).convert("L" if dataset.shape[-1] == 1 else "RGB"), np.float64)
+    except UnidentifiedImageError:
+        raise ValueError("it is no picture") from None
+    return np.round(image * ((dataset.levels - 1) / 255)).astype(np.uint8).reshape(1, *image.shape[:2], dataset.shape[-1])
+
+
+def _txt(path, run, dataset):
+    import numpy as np
+
+    tokenizer, length = run.medium.tokenizer, dataset.shape[0]
+    if tokenizer is None or tokenizer.end is None:
+        raise ValueError(f"--dataset={dataset.name} has no lines of text")
+    tokens = tokenizer.encode(path.read_text().rstrip("\n"))
+    if len(tokens) >= length:
+        raise ValueError(f"it has {len(tokens)} tokens, of which the model takes {length - 1}")
+    return np.pad(tokens, (0, length - len(tokens)), constant_values=tokenizer.end)[None].astype(np.int32)
+
+
+def _npy(path, run, dataset):
+    import numpy as np
+
+    x = np.load(path, allow_pickle=False)
+    return x[None] if x.ndim == len(run.model.domain.shape) else x
+
+
+_READERS = {".png": _png, ".txt": _txt, ".npy": _npy}
