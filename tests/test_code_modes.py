@@ -15,13 +15,13 @@ SKETCH = dict(latent_size=3, encoder_units=6, decoder_units=8, components=2)
 
 @pytest.fixture(scope="module")
 def vae(tmp_path_factory):
-    folder = runs.make(tmp_path_factory.mktemp("runs") / "vae", "vae", arguments=dict(latent_size=3, hidden=(6,)))
+    folder = runs.make(tmp_path_factory.mktemp("runs") / "vae", "vae", arguments=dict(levels=17, latent_size=3, hidden=(6,)))
     return folder, run_module.load(folder)
 
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
-    folder = runs.make(tmp_path_factory.mktemp("runs") / "cvae", "conditional_vae", arguments=dict(latent_size=3, hidden=(6,), classes=10, quadrants=0))
+    folder = runs.make(tmp_path_factory.mktemp("runs") / "cvae", "conditional_vae", arguments=dict(levels=17, latent_size=3, hidden=(6,), classes=10, quadrants=0))
     return folder, run_module.load(folder)
 
 
@@ -64,12 +64,12 @@ def test_arithmetic_of_classes(vae, tmp_path):
 
 def test_arithmetic_of_files_and_a_class(vae, tmp_path):
     folder, run = vae
-    grey = np.random.default_rng(0).integers(0, 2, (8, 8), np.uint8) * 255  # black and white: dynamic binarization leaves it
-    Image.fromarray(grey).save(tmp_path / "a.png")
+    levels = np.random.default_rng(0).integers(0, 17, (8, 8))
+    Image.fromarray(np.round(levels * (255 / 16)).astype(np.uint8)).save(tmp_path / "a.png")
     two = np.array(of_class(run, 5, 2))
     np.save(tmp_path / "b.npy", two)
     x = draw(folder, tmp_path / "x.npy", "--mode=arithmetic", f"--terms={tmp_path / 'a.png'},{tmp_path / 'b.npy'},1", "--num_samples=3")
-    a = run.model.encode(tf.constant(grey[None, ..., None] / 255, tf.float32))[0]
+    a = run.model.encode(tf.constant(levels[None, ..., None], tf.int32))[0]
     b, c = (tf.reduce_mean(run.model.encode(part), 0) for part in (two, of_class(run, 1, 3)))
     np.testing.assert_allclose(x, run.model.decode(tf.stack([a, b, c, a + b - c])), atol=1e-5)
 

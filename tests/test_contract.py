@@ -15,6 +15,8 @@ from zoo.density.fitted import FittedModel
 from zoo.model import Autoencoding, Denoising, GenerativeModel, LowerBound, capabilities, losses_and_gradients, split_batch
 
 MODELS = sorted(zoo.MODELS)
+TRAINED = [name for name in MODELS if not issubclass(zoo.MODELS[name], FittedModel)]
+GENERIC = [name if name in ("vae", "made", "gan", "vq_vae") else pytest.param(name, marks=pytest.mark.slow) for name in TRAINED]  # what `fit` does is alike for all
 
 
 @pytest.fixture(params=MODELS)
@@ -28,7 +30,7 @@ def sampled_name(request):
     return request.param
 
 
-@pytest.fixture(params=[name for name in MODELS if not issubclass(zoo.MODELS[name], FittedModel)])
+@pytest.fixture(params=TRAINED)
 def trained_name(request):
     """A model that an optimizer trains: what fitted ones promise in its place is in the tests of density estimators."""
     return request.param
@@ -95,7 +97,7 @@ def test_the_loss_is_a_function_of_batch_and_seed(name):
             assert any(np.any(one[term] != other[term]) for term in one)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "one each"])
+@pytest.mark.parametrize("optimizer", ["adam", pytest.param("one each", marks=pytest.mark.slow)])
 def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
     model = cases.make(trained_name)
     batches = tf.data.Dataset.from_tensor_slices(cases.batch(model, 16)).batch(8)
@@ -117,6 +119,7 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
     assert evaluated.keys() == history.keys() and evaluated == model.evaluate(batches, verbose=0, return_dict=True)
 
 
+@pytest.mark.parametrize("trained_name", GENERIC, indirect=True)
 def test_fit_ends_with_the_averages_of_the_weights(trained_name):
     model = cases.make(trained_name)
     optimizers = {player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()}

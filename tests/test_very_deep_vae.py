@@ -143,17 +143,17 @@ def test_a_posterior_that_is_the_prior_costs_nothing():
 
 
 def test_bounds_rise_to_the_likelihood():
-    model = make(stddev=0.2)
+    model = make(stddev=0.03)
     model.head.kernel.assign(3.0 * model.head.kernel)
     raw = tf.function(model.draw_parameters)(random.rows(random.seed(9), 40_000))
     exact = np.array([tf.reduce_logsumexp(model.observation.distribution(raw).log_prob(x)) - np.log(40_000.0) for x in IMAGES])
     np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
-    many = tf.repeat(IMAGES, 50, axis=0)
+    many = tf.repeat(IMAGES, 20, axis=0)
     seeds = random.rows(random.seed(3), len(many))
     compute = tf.function(lambda num, chunk: model.log_prob(many, seeds, num_samples=num, chunk=chunk))
-    bounds = [float(tf.reduce_mean(compute(k, chunk))) for k, chunk in ((1, 1), (10, 10), (100, 20))]
+    bounds = [float(tf.reduce_mean(compute(k, chunk))) for k, chunk in ((1, 1), (20, 20), (4000, 400))]
     assert bounds[0] < bounds[1] < bounds[2] < exact.mean() + 0.02
-    np.testing.assert_allclose(bounds[2], exact.mean(), atol=0.05)
+    np.testing.assert_allclose(bounds[2], exact.mean(), atol=0.1)
 
 
 def test_training_uses_the_latents():
@@ -161,7 +161,7 @@ def test_training_uses_the_latents():
     x = tf.repeat(tf.constant([[[[0.0]] * 4] * 4, [[[1.0]] * 4] * 4]), 8, 0)  # one bit: black or white
     losses = trained(model, x, 150)
     rate, distortion = model.rate_distortion(x, random.rows(random.seed(1), 16))
-    assert np.mean(losses[-10:]) < 4.0 < 10.0 < losses[0] and float(tf.reduce_mean(rate)) > 0.4 and float(tf.reduce_mean(distortion)) < 3.0
+    assert np.mean(losses[-10:]) < 4.0 < 10.0 < losses[0] and float(tf.reduce_mean(rate)) > 0.4 and np.median(distortion) < 1.0
 
 
 DEEP = dict(shape=(4, 4, 1), levels=256, width=4, bottleneck=2, latent_channels=2, rates=(2, 2), encoder_blocks=(10, 10, 10), decoder_blocks=(12, 12, 6),

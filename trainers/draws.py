@@ -14,10 +14,12 @@ _COMPLETIONS = 6  # of an example
 
 def modes(model):
     """The modes that a model has."""
+    from zoo import operations
     from zoo.model import capabilities
 
     found = (["sample"] if hasattr(model, "sample") else []) + (["reconstruct", "interpolate", "traverse", "arithmetic"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
-    if hasattr(model, "decode") and hasattr(model, "prior") and tuple(model.prior().event_shape) == (2,):
+    prior = operations.prior_of(model)
+    if hasattr(model, "decode") and prior is not None and tuple(prior.event_shape) == (2,):
         found.append("manifold")
     return found + [mode for mode in ("denoise", "complete") if mode in capabilities(model)]
 

@@ -7,6 +7,8 @@ K. Shoemake, Animating Rotation with Quaternion Curves, 1985 (slerp); T. White, 
 (why codes of a Gaussian prior are interpolated on the sphere: a straight line passes through norms that the prior hardly draws).
 """
 
+import inspect
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -103,6 +105,11 @@ def arithmetic(model, a, b, c, condition=None):
     return model.decode(z_a + z_b - z_c, condition=condition)
 
 
+def prior_of(model):
+    """p(z) of a model whose prior depends on nothing, or None."""
+    return model.prior() if hasattr(model, "prior") and not inspect.signature(model.prior).parameters else None
+
+
 def manifold(model, num, condition=None):
     """Decodes a grid of the prior's quantiles (i + 1/2) / num, [num, num, *shape]: equal steps of probability along both latents.
 
@@ -112,7 +119,7 @@ def manifold(model, num, condition=None):
     _need(model, "decode")
     if num < 1:
         raise ValueError(f"num must be at least 1, found {num}.")
-    prior = model.prior() if hasattr(model, "prior") else None
+    prior = prior_of(model)
     if not isinstance(prior, tfp.distributions.Independent) or prior.event_shape != [2]:
         found = f"codes of shape {tuple(prior.event_shape)}" if isinstance(prior, tfp.distributions.Distribution) else "no prior"
         raise ValueError(f"a manifold needs a prior over two independent latents; {type(model).__name__} has {found}.")

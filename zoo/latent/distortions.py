@@ -27,6 +27,10 @@ class Distortion(abc.ABC):
         """What an encoder reads: float32 on [0, 1], noise aside."""
         return x
 
+    def layout(self, shape):
+        """((height, width, channels), parameters) of what a decoder says of an image."""
+        return shape, self.parameters
+
     @abc.abstractmethod
     def mean(self, raw):
         """The reconstruction, float32, in the domain's unit."""
@@ -49,6 +53,9 @@ class NegativeLogLikelihood(Distortion):
 
     def read(self, x):
         return self.likelihood.read(x)
+
+    def layout(self, shape):
+        return self.likelihood.layout(shape)
 
     def mean(self, raw):
         return self.likelihood.mean(raw)

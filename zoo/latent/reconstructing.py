@@ -23,7 +23,7 @@ class Reconstructing(Model):
         self.measure = distortions.make(distortion, levels)
         self.trunk = autoencoding.trunk(network, self.hidden, activation)
         self.head = keras.layers.Dense(latent_size, code_activation, name="code")
-        self.decoder = autoencoding.decoder(network, self.shape, self.measure.parameters, self.hidden, activation)
+        self.decoder = autoencoding.decoder(network, *self.measure.layout(self.shape), self.hidden, activation)
 
     def assembled(self):
         """The arguments of `assemble`, for `get_config`."""
@@ -53,7 +53,7 @@ class Reconstructing(Model):
         return self.measure.mean(self.parameters(z))
 
     def parameters(self, z):
-        """What the distortion reads, float32 [batch, height, width, channels, measure.parameters]."""
+        """What the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width, channels, parameters]."""
         return autoencoding.float32(self.decoder(z))
 
     def distortion(self, x, condition=None):
