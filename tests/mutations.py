@@ -25,13 +25,13 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "clip before the all-reduce": Mutation(
         "trainers/engine.py",
-        "self._mean(gradients) if self.clip_norm else gradients", "gradients",
+        "self._mean(gradients) if self._clips(player) else gradients", "gradients",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "gradients summed, not averaged, over the replicas": Mutation(
         "trainers/engine.py", "apply([g / self.replicas for g in gradients], list", "apply(gradients, list",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "the same noise on every replica": Mutation(
-        "trainers/engine.py", "move, 0 if player.shared else replica)", "move, 0 * replica)",
+        "trainers/engine.py", "replica = 0 if player.shared else tf.distribute.get_replica_context().replica_id_in_sync_group", "replica = 0",
         "tests/test_engine.py::test_replicas_draw_different_noise"),
     "an update that is made although it is too large": Mutation(
         "trainers/engine.py", "norm <= self.skip_norm", "norm == norm", "tests/test_skipping.py"),
