@@ -7,7 +7,6 @@ samples, and multiplied. Peak memory is that of the whole process after our side
 """
 
 import argparse
-import pathlib
 import resource
 import statistics
 import time
@@ -49,10 +48,8 @@ def main():
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--images", type=int, default=10_000, help="whose bound takes the seconds that are quoted; a batch of 100 is timed")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--readme", type=pathlib.Path, help="text with the lines <!-- bound --> and <!-- /bound -->")
-    arguments = parser.parse_args()
-    arguments.out, arguments.names, arguments.known = None, [], ()
-    command.chosen(parser, arguments, "bound")
+    arguments = command.placed(parser).parse_args()
+    command.check_place(parser, arguments, "bound")
     keras.utils.set_random_seed(0)
     model = zoo.create("vae", shape=(28, 28, 1), latent_size=50, hidden=(200, 200))
     x = tf.cast(tf.random.stateless_uniform([_BATCH, 28, 28, 1], [0, 1]) < 0.2, tf.float32)

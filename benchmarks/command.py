@@ -10,6 +10,11 @@ def parser(description, known):
     """An `ArgumentParser` for some of the models `known`, a file and README.md; `chosen` checks what it found."""
     made = argparse.ArgumentParser(description=description)
     made.add_argument("names", nargs="*", help=f"models, of {', '.join(known)}; all if none")
+    return placed(made, known)
+
+
+def placed(made, known=()):
+    """Adds to an `ArgumentParser` where the table goes."""
     made.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
     made.add_argument("--readme", type=pathlib.Path, help="text with the lines <!-- NAME --> and <!-- /NAME -->, NAME being the benchmark's, between which it goes too")
     made.set_defaults(known=tuple(known))
@@ -18,14 +23,19 @@ def parser(description, known):
 
 def chosen(made, arguments, name):
     """The models to measure; ends the program with one sentence if there is no such model, or no place for the table, before anything is measured."""
+    check_place(made, arguments, name)
+    if unknown := set(arguments.names) - set(arguments.known):
+        made.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(arguments.known)}")
+    return arguments.names or arguments.known
+
+
+def check_place(made, arguments, name):
+    """Ends the program with one sentence if the table has no place in the text that is to get it."""
     if arguments.readme:
         try:
             tables.put(arguments.readme.read_text(), name, "")
         except (OSError, ValueError) as error:
             made.error(f"--readme={arguments.readme}: {error}")
-    if unknown := set(arguments.names) - set(arguments.known):
-        made.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(arguments.known)}")
-    return arguments.names or arguments.known
 
 
 def publish(arguments, name, table):

@@ -2,10 +2,16 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import zoo
+from zoo.density.fitted import FittedModel
 from zoo.signatures import random_strokes
+
+TRAINED = sorted(name for name, cls in zoo.MODELS.items() if not issubclass(cls, FittedModel))
+# For what an engine or `fit` does alike for all models: a few at once, the others with the slow tests.
+GENERIC = [name if name in ("vae", "made", "gan", "vq_vae") else pytest.param(name, marks=pytest.mark.slow) for name in TRAINED]
 
 CASES = {  # model -> arguments, all different from the defaults
     "histogram": dict(shape=(2, 1), bins=(3, 4), margin=0.5, smoothing=0.5),

@@ -3,8 +3,10 @@
 import ml_collections
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
-from trainers import checkpoints, config as configs
+from trainers import checkpoints, config as configs, run as run_module, sample
+from trainers.data import evaluation_batches, open_dataset
 from trainers.engine import Engine
 from trainers.workdir import Workdir
 
@@ -28,3 +30,16 @@ def make(folder, model, dataset="digits", shape=IMAGE, arguments=VAE, samples=40
     engine.step.assign(step)
     checkpoints.Checkpoints(workdir.checkpoints, engine.state() | {"seconds": [tf.Variable(90.0, dtype=tf.float64)]}).save(step)
     return workdir.path
+
+
+def load(path, num):
+    """(its model, its first `num` test examples, their conditions or None) of a run."""
+    run = run_module.load(path)
+    batch = next(iter(evaluation_batches(open_dataset(run.description["dataset"]), "test", run.model.domain, num, 3, run.config.data, limit=num)))
+    return run.model, *(batch if isinstance(batch, tuple) else (batch, None))
+
+
+def draw(path, out, *arguments):
+    """What zoo-sample writes into a file, as an array: the numbers, or the picture."""
+    assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={out}", "--seed=3", *arguments]) == 0
+    return np.load(out) if str(out).endswith(".npy") else np.asarray(Image.open(out))

@@ -48,6 +48,10 @@ def test_bad_flags(folder, capsys, flag, message):
     assert message in capsys.readouterr().err and {path.name for path in folder.iterdir()} == before
 
 
+def test_its_flags_go_with_it(folder, capsys):
+    assert evaluate.run(["zoo-evaluate", f"--workdir={folder}", "--ais_chains=3"]) == 2 and "--metrics=ais" in capsys.readouterr().err
+
+
 def test_a_model_without_latents_is_refused_before_anything_is_measured(tmp_path, capsys):
     folder = runs.make(tmp_path / "cnn", "fvsbn", arguments={})
     assert evaluate.run(["zoo-evaluate", f"--workdir={folder}", "--metrics=ais"]) == 2

@@ -6,6 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests import runs
+from tests.runs import draw
 from trainers import draws, plots, run as run_module, sample
 from trainers.data import evaluation_batches, open_dataset
 
@@ -23,11 +24,6 @@ def vae(tmp_path_factory):
 def labelled(tmp_path_factory):
     folder = runs.make(tmp_path_factory.mktemp("runs") / "cvae", "conditional_vae", arguments=dict(levels=17, latent_size=3, hidden=(6,), classes=10, quadrants=0))
     return folder, run_module.load(folder)
-
-
-def draw(path, out, *arguments):
-    assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={out}", *arguments]) == 0
-    return np.load(out) if str(out).endswith(".npy") else np.asarray(Image.open(out))
 
 
 def of_class(run, number, num):
@@ -112,11 +108,12 @@ def test_strings_from_files(tmp_path):
 @pytest.mark.parametrize("arguments, sentence", [
     ([], "three terms"), (["--terms=3,8"], "three terms"), (["--terms=3,8,10"], "'10' is no file"), (["--terms=3,8,x"], "0 to 9"),
     (["--terms=3,8,{tmp}/none.png"], "none.png can't be read: No such file"), (["--terms=3,8,{tmp}/text.png"], "it is no picture"),
-    (["--terms=3,8,{tmp}/large.png"], "shape (9, 9, 1)"), (["--terms=3,8,{tmp}/x.txt"], "no lines of text")])
+    (["--terms=3,8,{tmp}/large.png"], "shape (9, 9, 1)"), (["--terms=3,8,{tmp}/levels.npy"], "whole numbers from 0 to 16"), (["--terms=3,8,{tmp}/x.txt"], "no lines of text")])
 def test_bad_terms(vae, tmp_path, capsys, arguments, sentence):
     (tmp_path / "text.png").write_text("no")
     (tmp_path / "x.txt").write_text("no")
     Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "large.png")
+    np.save(tmp_path / "levels.npy", np.full((8, 8, 1), 17))
     out = tmp_path / "out.png"
     assert sample.run(["zoo-sample", f"--workdir={vae[0]}", "--mode=arithmetic", f"--out={out}", *(a.format(tmp=tmp_path) for a in arguments)]) == 2
     assert sentence in capsys.readouterr().err and not out.exists()

@@ -11,12 +11,9 @@ import tensorflow_probability as tfp
 import zoo
 from tests import cases
 from zoo import operations, random
-from zoo.density.fitted import FittedModel
 from zoo.model import Autoencoding, Denoising, GenerativeModel, LowerBound, capabilities, losses_and_gradients, split_batch
 
 MODELS = sorted(zoo.MODELS)
-TRAINED = [name for name in MODELS if not issubclass(zoo.MODELS[name], FittedModel)]
-GENERIC = [name if name in ("vae", "made", "gan", "vq_vae") else pytest.param(name, marks=pytest.mark.slow) for name in TRAINED]  # what `fit` does is alike for all
 
 
 @pytest.fixture(params=MODELS)
@@ -30,7 +27,7 @@ def sampled_name(request):
     return request.param
 
 
-@pytest.fixture(params=TRAINED)
+@pytest.fixture(params=cases.TRAINED)
 def trained_name(request):
     """A model that an optimizer trains: what fitted ones promise in its place is in the tests of density estimators."""
     return request.param
@@ -119,7 +116,7 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
     assert evaluated.keys() == history.keys() and evaluated == model.evaluate(batches, verbose=0, return_dict=True)
 
 
-@pytest.mark.parametrize("trained_name", GENERIC, indirect=True)
+@pytest.mark.parametrize("trained_name", cases.GENERIC, indirect=True)
 def test_fit_ends_with_the_averages_of_the_weights(trained_name):
     model = cases.make(trained_name)
     optimizers = {player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()}

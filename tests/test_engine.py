@@ -16,11 +16,8 @@ from trainers.engine import Engine
 from trainers.recipes import ANY, RECIPES
 from trainers.recipes.recipe import DATA, EVALUATION, SCHEDULE, SELECTION
 from zoo import random
-from zoo.density.fitted import FittedModel
 from zoo.model import losses_and_gradients
 
-TRAINED = sorted(name for name, cls in zoo.MODELS.items() if not issubclass(cls, FittedModel))
-GENERIC = [name if name in ("vae", "made", "gan", "vq_vae") else pytest.param(name, marks=pytest.mark.slow) for name in TRAINED]  # what the engine does is alike for all
 
 
 def config(**entries):
@@ -84,7 +81,7 @@ def test_replicas_draw_different_noise():
     assert abs(named["reconstruction"][0] - named["reconstruction"][1]) > 1e-4
 
 
-@pytest.mark.parametrize("name", GENERIC)
+@pytest.mark.parametrize("name", cases.GENERIC)
 def test_a_step_is_each_player_in_turn(name):
     """The engine against the same thing by hand: gradients at the weights that the players before have moved."""
     settings = config(learning_rate=0.1)
@@ -143,7 +140,7 @@ def test_jit_computes_the_same():
         np.testing.assert_allclose(a[name], b[name], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", GENERIC)
+@pytest.mark.parametrize("name", cases.GENERIC)
 @pytest.mark.parametrize("option", ["jit", "mixed_precision"])
 def test_every_model_trains_on_two_replicas_with(option, name):
     keras.config.set_dtype_policy("mixed_bfloat16" if option == "mixed_precision" else "float32")

@@ -11,6 +11,7 @@ from PIL import Image
 
 import zoo
 from tests import runs
+from tests.runs import draw
 from trainers import draws, evaluate, looks, plots, run as run_module, sample, showing, train
 from trainers.data import check, evaluation_batches, open_dataset
 from zoo import operations, random
@@ -30,16 +31,9 @@ def case(tmp_path_factory):
 
     def make(name):
         path = runs.make(folder / name, **CASES[name])
-        run = run_module.load(path)
-        dataset = open_dataset(run.description["dataset"])
-        return path, run.model, next(iter(evaluation_batches(dataset, "test", run.model.domain, NUM, 3, run.config.data, limit=NUM)))
+        return path, *runs.load(path, NUM)[:2]
 
     return functools.cache(make)
-
-
-def draw(path, out, *arguments):
-    assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={out}", "--seed=3", *arguments]) == 0
-    return np.load(out) if str(out).endswith(".npy") else np.asarray(Image.open(out))
 
 
 def test_modes(case):

@@ -9,8 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tests import runs
-from trainers import draws, plots, run as run_module, sample
-from trainers.data import evaluation_batches, open_dataset
+from tests.runs import draw
+from trainers import draws, plots, sample
 from zoo import operations, random
 
 CASES = {
@@ -28,17 +28,9 @@ def case(tmp_path_factory):
 
     def make(name):
         path = runs.make(folder / name, **CASES[name])
-        run = run_module.load(path)
-        dataset = open_dataset(run.description["dataset"])
-        batch = next(iter(evaluation_batches(dataset, "test", run.model.domain, 40, 3, run.config.data, limit=40)))
-        return path, run.model, *(batch if isinstance(batch, tuple) else (batch, None))
+        return path, *runs.load(path, 40)
 
     return functools.cache(make)
-
-
-def draw(path, out, *arguments):
-    assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={out}", "--seed=3", *arguments]) == 0
-    return np.load(out) if str(out).endswith(".npy") else np.asarray(Image.open(out))
 
 
 def test_samples_are_the_models(case, tmp_path, capsys):

@@ -221,7 +221,8 @@ def arithmetic(run, num, options):
 
     from trainers import terms
 
-    found = [terms.read(term, run, num, options) for term in terms.parse(options.terms)]
+    asked, dataset = terms.parse(options.terms), dataset_of(run, options.data_dir)
+    found = [terms.read(term, run, dataset, num, options.seed) for term in asked]
     encode = tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True)
     a, b, c = (map_rows(encode, x, condition).mean(0) for x, condition in found)
     condition = found[0][1]

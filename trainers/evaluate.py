@@ -45,6 +45,8 @@ def main(options):
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
     if unknown := set(options.metrics) - set(_BESIDES):
         raise BadInput(f"--metrics={','.join(options.metrics)}: {sorted(unknown)[0]} is unknown; {zoo.nearest(sorted(unknown)[0], _BESIDES)}")
+    if "ais" not in options.metrics and (given := next((name for name in ("ais_steps", "ais_chains", "ais_examples") if options[name].present), None)):
+        raise BadInput(f"--{given}: goes with --metrics=ais.")
     for name in ("importance_samples", "num_examples", "batch_size", "ais_steps", "ais_chains", "ais_examples"):
         if options[name].value is not None:
             command.positive(options, name)

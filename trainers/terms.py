@@ -13,15 +13,12 @@ def parse(terms):
     return terms
 
 
-def read(term, run, num, options):
-    """(examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else of a class."""
-    from trainers import draws
-
-    dataset = draws.dataset_of(run, options.data_dir)
+def read(term, run, dataset, num, seed):
+    """(examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else the first `num` test examples of a class."""
     path = pathlib.Path(term).expanduser()
     if path.suffix in _READERS:
-        return _of_file(term, path, run, dataset, options.seed)
-    return _of_class(term, run, dataset, num, options.seed)
+        return _of_file(term, path, run, dataset, seed)
+    return _of_class(term, run, dataset, num, seed)
 
 
 def _of_class(term, run, dataset, num, seed):
@@ -54,8 +51,19 @@ def _of_file(term, path, run, dataset, seed):
     if x.shape[1:] != tuple(domain.shape):
         raise BadInput(f"--terms: {term} has an example of shape {x.shape[1:]}, the model takes {tuple(domain.shape)}.")
     if path.suffix == ".npy":
-        return x.astype(domain.dtype.as_numpy_dtype), None
+        return _checked(term, x, domain), None
     return _encoded(x, np.zeros(len(x), np.int32), run, dataset, seed)
+
+
+def _checked(term, x, domain):
+    """The numbers of a file, which no data set has checked, as the model takes them."""
+    import numpy as np
+
+    allowed = f"whole numbers from 0 to {domain.levels - 1}" if domain.kind in ("binary", "levels", "tokens") else "finite numbers"
+    fine = len(x) and x.dtype.kind in "buif" and np.isfinite(x).all()
+    if not fine or (domain.kind in ("binary", "levels", "tokens") and ((x < 0) | (x >= domain.levels) | (x != np.round(x))).any()):
+        raise BadInput(f"--terms: {term} has other entries than the model's, {allowed}, or no example.")
+    return x.astype(domain.dtype.as_numpy_dtype)
 
 
 def _encoded(x, labels, run, dataset, seed):

@@ -53,8 +53,7 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
     def _info(self):
         return self.dataset_info_from_configs(
             description=__doc__, supervised_keys=("image", "label"),
-            features=tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(SIDE, SIDE, 1)), "label": tfds.features.ClassLabel(names=SHAPES),
-                                                 "factors": tfds.features.Tensor(shape=(len(VALUES),), dtype=np.int64)}))
+            features=tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(SIDE, SIDE, 1)), "label": tfds.features.ClassLabel(names=SHAPES)}))
 
     def _split_generators(self, dl_manager):
         rows = factors()
@@ -65,4 +64,4 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, rows):
         for index, (row, image) in enumerate(zip(rows, render(rows))):
-            yield index, {"image": image, "label": int(row[0]), "factors": row}
+            yield index, {"image": image, "label": int(row[0])}

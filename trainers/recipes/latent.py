@@ -87,7 +87,7 @@ RECIPES = [
                           likelihood="discretized_logistic_mixture", components=10),
            optimizer=dict(name="adamw", learning_rate=2e-4, beta_2=0.9, weight_decay=0.01), schedule=dict(warmup_steps=100), ema=0.9999, clip_norm=614_400.0,
            skip_norm=1_228_800.0, evaluation=dict(importance_samples=10),
-           published=(Published("bits_per_dimension", 2.87, "bits/dim", "Child 2021 (arXiv:2011.10650), 45 layers, the bound of one draw"),)),
+           published=(Published("bits_per_dimension", 2.87, "bits/dim", "Child 2021 (arXiv:2011.10650), 45 layers, the bound of one draw; quoted from memory"),)),
     Recipe("very_deep_vae", ANY, steps=50_000, batch_size=32, optimizer=dict(name="adamw", learning_rate=5e-4, weight_decay=0.01),
            schedule=dict(name="cosine", warmup_steps=100), ema=0.999, skip_norm=1e6),
 ]
