@@ -1,7 +1,10 @@
 """What the benchmarks' programs share: which models, and where the table goes."""
 
 import argparse
+import json
 import pathlib
+import subprocess
+import sys
 
 from trainers import list as tables
 
@@ -44,3 +47,11 @@ def publish(arguments, name, table):
         arguments.out.write_text(table)
     if arguments.readme:
         arguments.readme.write_text(tables.put(arguments.readme.read_text(), name, table.rstrip()))
+
+
+def process(module, *arguments):
+    """What `python -m module ...` prints last, read as JSON; ends the program with the error's last lines if that fails."""
+    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{module} {' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])

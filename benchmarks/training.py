@@ -10,8 +10,6 @@ round, and the peak memory of the whole process, libraries included.
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 
 from benchmarks import command
@@ -60,19 +58,12 @@ def ours(name, seconds, jit):
                           peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
 
 
-def process(module, *arguments):
-    done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{module} {' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.strip().splitlines()[-1])
-
-
 def compare(name, seconds, rounds, jit):
     """A row of the table: both sides' medians over the rounds, and the median of the rounds' ratios."""
     mine, theirs = [], []
     for _ in range(rounds):
-        mine.append(process("benchmarks.training", "--ours", name, f"--seconds={seconds}", *(["--jit"] if jit else [])))
-        theirs.append(process("benchmarks.twins", name, seconds))
+        mine.append(command.process("benchmarks.training", "--ours", name, f"--seconds={seconds}", *(["--jit"] if jit else [])))
+        theirs.append(command.process("benchmarks.twins", name, seconds))
     ratios = sorted(b["seconds"] / a["seconds"] for a, b in zip(mine, theirs))
     batch = SHAPES[name].batch
 

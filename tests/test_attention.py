@@ -69,7 +69,7 @@ def test_a_memory_gives_what_the_parallel_pass_does(strict, length, monkeypatch)
             for layer, (q, k, v) in enumerate(layers):
                 if not strict:
                     memory.write(layer, k[:, i, None], v[:, i, None])
-                seen.append(memory.read(layer, q[:, i, None])[:, 0])
+                seen.append(memory.read(layer, q[:, i, None] * q.shape[-1] ** -0.5)[:, 0])
                 if strict:
                     memory.write(layer, k[:, i, None], v[:, i, None])
             return [o.write(i, s) for o, s in zip(outputs, seen)]

@@ -85,8 +85,8 @@ class Memory:
     a time: keys [N, m, d] and values [N, m, e]. So a step copies the near ones only.
     """
 
-    def __init__(self, far, near):
-        self._far, self.near = far, list(near)
+    def __init__(self, far, near, sizes):
+        self._far, self.near, self._sizes = far, list(near), sizes
 
     def write(self, layer, k, v):
         """Remembers k [N, 1, d] and v [N, 1, e] of this place."""
@@ -94,15 +94,17 @@ class Memory:
         self.near[layer] = tf.concat([keys, k], 1), tf.concat([values, v], 1)
 
     def read(self, layer, q):
-        """What a query [N, 1, d] sees of the places so far (this one included if it was written): [N, 1, e]; 0 where there are none."""
+        """What a query [N, 1, d] sees of the places so far (this one included if it was written): [N, 1, e]; 0 where there are none.
+
+        The query is scaled by 1 / sqrt(d) already: a step is as slow as its many small operations, and this one is done once, to the matrix that makes queries.
+        """
         (far_k, far_v), (near_k, near_v) = self._far[layer], self.near[layer]
-        q *= q.shape[-1] ** -0.5
         weights = tf.nn.softmax(tf.concat([tf.matmul(q, far_k), tf.matmul(q, near_k, transpose_b=True)], -1))
-        far, near = tf.split(weights, [tf.shape(far_v)[1], tf.shape(near_v)[1]], -1)
+        far, near = tf.split(weights, self._sizes, -1)
         return tf.matmul(far, far_v) + tf.matmul(near, near_v)
 
 
-def remembering(step, state, length, sequences, sizes):
+def remembering(step, state, length, sequences, sizes, near=None, begin=None):
     """Runs `state = step(place, state, memory)` for the places 0 .. length - 1, in one loop in the graph.
 
     Args:
@@ -111,7 +113,10 @@ def remembering(step, state, length, sequences, sizes):
         length: number of places.
         sequences: N, the number of sequences of keys (batch times heads).
         sizes: (d, e), the sizes of a key and a value, for each layer.
+        near: places of a block, in the place of NEAR.
+        begin: `state = begin(state)`, called where a block begins; None: nothing is.
     """
+    places = near or NEAR
     near = [(tf.zeros([sequences, 0, d]), tf.zeros([sequences, 0, e])) for d, e in sizes]
     far = [(tf.zeros([sequences, d, 0]), tf.zeros([sequences, 0, e])) for d, e in sizes]
     near_shapes = [(tf.TensorShape([None, None, d]), tf.TensorShape([None, None, e])) for d, e in sizes]
@@ -120,12 +125,15 @@ def remembering(step, state, length, sequences, sizes):
     scalar = tf.TensorShape([])
 
     def block(start, state, far):
+        sizes = tf.stack([start, -1])  # of the far places and the near ones, whose number grows
+        state = begin(state) if begin else state
+
         def place(i, state, near):
-            memory = Memory(far, near)
+            memory = Memory(far, near, sizes)
             state = step(i, state, memory)
             return i + 1, state, memory.near
 
-        end = tf.minimum(start + NEAR, length)
+        end = tf.minimum(start + places, length)
         _, state, filled = tf.while_loop(lambda i, *_: i < end, place, (start, state, near), shape_invariants=(scalar, shapes, near_shapes))
         far = [(tf.concat([far_k, tf.transpose(k, [0, 2, 1])], 2), tf.concat([far_v, v], 1)) for (far_k, far_v), (k, v) in zip(far, filled)]
         return end, state, far
