@@ -55,4 +55,44 @@ class IWAE(DenseVAE):
         return loc, torch.exp(0.5 * log_variance)
 
 
-TWINS = dict(vae=DenseVAE, vae_conv=ConvVAE, iwae=IWAE)
+class Residual(nn.Module):
+    def __init__(self, channels, hidden):
+        super().__init__()
+        self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
+
+    def forward(self, h):
+        return h + self.body(h)
+
+
+class VQVAE(nn.Module):
+    """The first stage: encoder and decoder by the straight-through gradient, the codebook by moving averages."""
+
+    def __init__(self, channels, residuals, residual_channels, entries, size, beta=0.25, decay=0.99, **_):
+        super().__init__()
+
+        def blocks():
+            return [Residual(channels, residual_channels) for _ in range(residuals)]
+
+        self.encoder = nn.Sequential(nn.Conv2d(1, channels, 4, 2, 1), nn.ReLU(), nn.Conv2d(channels, channels, 4, 2, 1), nn.ReLU(),
+                                     nn.Conv2d(channels, channels, 3, padding=1), *blocks(), nn.ReLU(), nn.Conv2d(channels, size, 1))
+        self.decoder = nn.Sequential(nn.Conv2d(size, channels, 3, padding=1), *blocks(), nn.ReLU(),
+                                     nn.ConvTranspose2d(channels, channels, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(channels, 1, 4, 2, 1))
+        self.beta, self.decay = beta, decay
+        self.register_buffer("counts", torch.ones(entries))
+        self.register_buffer("sums", torch.randn(entries, size))
+
+    def forward(self, x):
+        z = self.encoder(x).permute(0, 2, 3, 1)
+        flat, codebook = z.detach().flatten(0, 2), self.sums / self.counts[:, None].clamp(min=1e-5)
+        codes = torch.cdist(flat, codebook).argmin(-1)
+        found = codebook[codes].view_as(z)
+        if self.training:
+            used = F.one_hot(codes, len(codebook)).float()
+            self.counts.lerp_(used.sum(0), 1 - self.decay)
+            self.sums.lerp_(used.T @ flat, 1 - self.decay)
+        commitment = (z - found).square().flatten(1).sum(-1)
+        through = (z + (found - z).detach()).permute(0, 3, 1, 2)
+        return (bernoulli(self.decoder(through), x) + self.beta * commitment).mean()
+
+
+TWINS = dict(vae=DenseVAE, vae_conv=ConvVAE, iwae=IWAE, vq_vae=VQVAE)

@@ -169,7 +169,7 @@ class WaveNet(nn.Module):
     def __init__(self, length, channels, skip, dilations, levels, classes=None, **_):
         super().__init__()
         self.conditioning = nn.ModuleList([nn.Embedding(classes, 2 * channels) for _ in dilations]) if classes else [None] * len(dilations)
-        self.start, self.dilations = nn.Conv1d(1, channels, 2), dilations
+        self.embedding, self.dilations = nn.Embedding(levels + 1, channels), dilations  # the last row stands before the first sample
         self.gates = nn.ModuleList([nn.Conv1d(channels, 2 * channels, 2, dilation=d) for d in dilations])
         self.residuals = nn.ModuleList([nn.Conv1d(channels, channels, 1) for _ in dilations[1:]])  # nothing reads the last layer's
         self.skips = nn.ModuleList([nn.Conv1d(channels, skip, 1) for _ in dilations])
@@ -178,7 +178,7 @@ class WaveNet(nn.Module):
 
     def forward(self, x, labels=None):
         codes = torch.round((torch.sign(x) * torch.log1p(255 * x.abs()) / torch.log(torch.tensor(256.0)) + 1) / 2 * (self.levels - 1)).long()
-        h, skips = self.start(F.pad(x[:, None], (2, 0))[..., :-1]), 0
+        h, skips = self.embedding(F.pad(codes[:, :-1], (1, 0), value=self.levels)).transpose(1, 2), 0
         for dilation, gate, residual, skip, context in zip(self.dilations, self.gates, [*self.residuals, None], self.skips, self.conditioning):
             u = gate(F.pad(h, (dilation, 0)))
             a, b = (u if context is None else u + context(labels)[..., None]).chunk(2, 1)

@@ -2,6 +2,9 @@
 
 import functools
 import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -56,6 +59,17 @@ def test_a_sample_does_not_depend_on_how_many_or_on_the_chunks(case, tmp_path):
     other = np.load(tmp_path / "5.npy")
     assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={tmp_path / '5.npy'}", "--seed=4", "--num_samples=5"]) == 0
     assert (np.load(tmp_path / "5.npy") != other).any()
+
+
+def test_threads_are_as_many_as_asked_for_and_change_no_sample(case, tmp_path):
+    path = case("pixel_cnn")[0]
+    code = ("import sys; from trainers import sample; code = sample.run(['zoo-sample', *sys.argv[1:]]); import tensorflow as tf; "
+            "print(code, tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads())")
+    arguments = [f"--workdir={path}", "--num_samples=6", "--seed=3"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments, "--threads=1", f"--out={tmp_path / 'one.npy'}"], capture_output=True, text=True, check=True,
+                          cwd=pathlib.Path(__file__).parents[1], timeout=300)  # of its own: TensorFlow takes threads before it starts
+    assert done.stdout.splitlines()[-1] == "0 1 1"
+    np.testing.assert_array_equal(np.load(tmp_path / "one.npy"), draw(path, tmp_path / "all.npy", "--num_samples=6"))
 
 
 def test_a_conditional_model_draws_all_classes_in_turn(case, tmp_path):
@@ -161,9 +175,9 @@ def test_modes_follow_from_what_the_model_can_do(case):
     (["--workdir={missing}"], "no such folder"),
     (["--workdir={vae}", "--mode=sampel"], "did you mean 'sample'"),
     (["--workdir={pixel_cnn}", "--mode=reconstruct"], "it has sample, complete"),
-    (["--workdir={pixel_cnn}", "--mode=reconstruct"], "it has sample, complete"),
     (["--workdir={vae}", "--num_samples=0"], "--num_samples"),
     (["--workdir={vae}", "--num_samples=-3"], "--num_samples"),
+    (["--workdir={vae}", "--threads=0"], "--threads"),
     (["--workdir={vae}", "--num_samples=few"], "num_samples"),
     (["--workdir={vae}", "--mode=reconstruct", "--num_samples=361"], "360"),
     (["--workdir={vae}", "--mode=manifold", "--num_samples=10"], "9 and 16"),
