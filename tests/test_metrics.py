@@ -140,7 +140,14 @@ def test_modes_refuses_samples_of_another_size():
 
 def test_active_units_are_those_whose_mean_varies():
     codes = np.random.default_rng(0).normal(size=(1000, 4)) * [1.0, 0.2, 0.05, 0.0] + [0.0, 5.0, 5.0, 5.0]
-    assert latents.active_units(codes) == 2 and latents.active_units(codes.reshape(1000, 2, 2)) == 2
+    for parts, shape in ((1, [4]), (7, [4]), (1000, [2, 2])):
+        variance = latents.Variance()
+        for part in np.array_split(codes, parts):
+            variance.add(part.reshape(-1, *shape))
+        assert variance.active_units() == (2, 4)
+        np.testing.assert_allclose(variance.variance(), codes.var(0), rtol=1e-12, atol=1e-15)
     assert latents.collapsed(1, 50) and not latents.collapsed(5, 50) and latents.collapsed(0, 2)
     with pytest.raises(ValueError, match="two examples"):
-        latents.active_units(codes[:1])
+        one = latents.Variance()
+        one.add(codes[:1])
+        one.active_units()

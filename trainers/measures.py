@@ -76,21 +76,27 @@ class Evaluation:
     def per_example(self, name, function, purpose):
         """function(x, seeds, condition) of every example, [num]; an example's seed depends on its place in the split alone."""
         import numpy as np
+
+        return np.concatenate(list(self.by_batch(name, function, purpose)))
+
+    def by_batch(self, name, function, purpose):
+        """The same, a batch after another."""
+        import numpy as np
         import tensorflow as tf
 
         from trainers import plots
         from zoo import random
 
         function = tf.function(function, reduce_retracing=True)
-        seed, values, progress = random.fold_in(self.noise, purpose), [], Progress(name, self.num)
+        seed, start, progress = random.fold_in(self.noise, purpose), 0, Progress(name, self.num)
         for x, condition in self.batches(self.num):
-            start, num = sum(map(len, values)), int(x.shape[0])
+            num = int(x.shape[0])
             index = np.minimum(np.arange(self.batch_size), num - 1)  # the last batch, filled up, needs no trace of its own
             x, condition = (None if a is None else tf.gather(a, index) for a in (x, condition))
-            values.append(function(x, plots.rows(seed, self.batch_size, start), condition).numpy()[:num])
+            yield function(x, plots.rows(seed, self.batch_size, start), condition).numpy()[:num]
+            start += num
             progress.add(num)
         progress.close()
-        return np.concatenate(values)
 
 
 def likelihoods(evaluation):
@@ -198,8 +204,10 @@ def active_units(evaluation):
     from zoo.metrics import latents
     from zoo.metrics.likelihood import Estimate
 
-    codes = evaluation.per_example("encode", lambda x, seeds, c: evaluation.model.encode(x, condition=c), _LIKELIHOOD)
-    active, size = latents.active_units(codes), math.prod(codes.shape[1:])
+    variance = latents.Variance()
+    for codes in evaluation.by_batch("encode", lambda x, seeds, c: evaluation.model.encode(x, condition=c), _LIKELIHOOD):
+        variance.add(codes)
+    active, size = variance.active_units()
     if latents.collapsed(active, size):
         print(f"warning: posterior collapse: {active} of {size} latents depend on the example.", file=sys.stderr, flush=True)
     return "active_units", Estimate(active, math.nan), "count", "estimate", dict(latents=size, active=f"variance of the code's mean above {latents.ACTIVE}")
