@@ -20,7 +20,7 @@ from trainers.engine import Engine
 from trainers.reporting import Reporter
 from trainers.workdir import Workdir
 from zoo import random
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 
 def bare_step(config, shape, batch):

@@ -27,7 +27,7 @@ def ours(name, seconds):
     import zoo
     from tests import cases
     from zoo import random
-    from zoo.model import losses_and_gradients
+    from zoo.playing import losses_and_gradients
 
     shape = SHAPES[name]
     keras.utils.set_random_seed(0)

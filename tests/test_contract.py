@@ -11,7 +11,8 @@ import tensorflow_probability as tfp
 import zoo
 from tests import cases
 from zoo import operations, random
-from zoo.model import Autoencoding, Denoising, GenerativeModel, LowerBound, capabilities, losses_and_gradients, split_batch
+from zoo.model import Autoencoding, Denoising, GenerativeModel, LowerBound, capabilities, split_batch
+from zoo.playing import losses_and_gradients
 
 MODELS = sorted(zoo.MODELS)
 

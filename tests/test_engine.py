@@ -16,7 +16,7 @@ from trainers.engine import Engine
 from trainers.recipes import ANY, RECIPES
 from trainers.recipes.recipe import DATA, EVALUATION, SCHEDULE, SELECTION
 from zoo import random
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 
 

@@ -11,7 +11,7 @@ import zoo
 from tests import cases
 from zoo import random
 from zoo.gan.losses import OBJECTIVES
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 POINTS = dict(shape=(2,), latent_size=3, generator_hidden=(6,), discriminator_hidden=(5,))
 

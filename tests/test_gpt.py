@@ -12,7 +12,7 @@ from zoo import random
 from zoo.autoregressive.gpt import GPT, likely
 from zoo.distributions import categories
 from zoo.layers import attention
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 
 def make(**arguments):

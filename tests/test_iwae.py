@@ -8,7 +8,7 @@ import zoo
 from tests.variationals import IMAGES, perturbed
 from zoo import random
 from zoo.latent import iwae
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 TINY = dict(shape=(2, 2, 1), levels=2, activation="tanh", k=4)
 ONE, TWO = dict(latent_sizes=(2,), hidden=(5,)), dict(latent_sizes=(2, 1), hidden=(5, 4))

@@ -11,7 +11,7 @@ from zoo import random
 from zoo.autoregressive.sketch_rnn_unconditional import UnconditionalSketchRNN
 from zoo.distributions import strokes
 from zoo.latent.sketch_rnn import SketchRNN
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 
 def log_likelihood(model, x, z=None):

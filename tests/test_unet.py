@@ -10,7 +10,7 @@ from tests.diffusions import perturbed, steps
 from zoo import random
 from zoo.diffusion.ddpm import DDPM
 from zoo.layers.timestep import sinusoids
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 from zoo.networks.unet import SelfAttention, UNet
 
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.layers.vector_quantizer import VectorQuantizer, perplexity
-from zoo.model import Player, losses_and_gradients
+from zoo.model import Player
+from zoo.playing import losses_and_gradients
 
 ENTRIES, SIZE, PLACES, DECAY = 7, 3, 4, 0.8
 

@@ -3,6 +3,7 @@
 import functools
 import itertools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,7 +17,8 @@ from trainers.recipes import RECIPES
 from zoo import random
 from zoo.latent.vq_vae import VQVAE
 from zoo.latent.vq_vae_2 import VQVAE2
-from zoo.model import losses_and_gradients, split_batch
+from zoo.model import split_batch
+from zoo.playing import losses_and_gradients
 
 NAMES = ("vq_vae", "vq_vae_2")
 SMALL = dict(levels=3, codebook_size=3, embedding_size=2, channels=4, halvings=1, residuals=1, residual_channels=3, likelihood="categorical", prior_channels=4,
@@ -33,6 +35,27 @@ def grids(model):
     every = np.array(list(itertools.product(range(model.quantizers[0].entries), repeat=sum(places))), np.int32)
     parts = np.split(every, np.cumsum(places)[:-1], 1)
     return tuple(tf.constant(part.reshape(-1, *shape)) for part, shape in zip(parts, shapes))
+
+
+def test_fit_gives_who_stops_its_averages_before_the_next_stage():
+    model = VQVAE(**TINY["vq_vae"][1] | dict(autoencoder_steps=3))
+    own = {player.name: keras.optimizers.SGD(1e-2, use_ema=player.name == "autoencoder", ema_momentum=0.9) for player in model.players()}
+    model.compile(own)
+    player = model.players()[1]
+    states = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            averages = own["autoencoder"]._model_variables_moving_average
+            states.append([w.numpy() for w in player.weights])
+            same = all(np.array_equal(weight, average) for weight, average in zip(player.weights, averages, strict=True))
+            assert same == (batch != 1)  # an average begins where the first step ends
+
+    model.fit(tf.data.Dataset.from_tensor_slices(cases.batch(model, 20)).batch(4), verbose=0, callbacks=[Look()])
+    assert len(states) == 5
+    for weight, *later in zip(states[2], states[3], states[4], player.weights, strict=True):
+        for other in later:
+            np.testing.assert_array_equal(weight, other)
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.model import losses_and_gradients
+from zoo.playing import losses_and_gradients
 
 IMAGES = tf.reshape(tf.constant(list(itertools.product(range(2), repeat=4)), tf.float32), [-1, 2, 2, 1])
 

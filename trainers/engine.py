@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from trainers import optimizers, strategies
 from zoo import random
-from zoo.model import losses_and_gradients, term_means
+from zoo.playing import losses_and_gradients, term_means
 
 
 class Engine:

@@ -14,7 +14,7 @@ from trainers.reporting import Reporter
 from trainers.selection import Selection
 from trainers.workdir import write
 from zoo import random
-from zoo.model import term_means
+from zoo.playing import term_means
 
 _SECONDS_PER_CALL = 0.5  # of several steps, so that a signal is heard
 _STEPS_PER_CALL = 100

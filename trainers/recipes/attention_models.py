@@ -14,7 +14,7 @@ RECIPES = [
            published=(Published("nats_per_token", 1.88, "nats", "nanoGPT's README, validation split, 2,000 steps on a CPU"),)),
     # makemore's 200,000 weights: a name and its end, 27 tokens; about 1,000 names are held out to test, as there, and again for validation. 2,539 names stand
     # twice in the file: here both copies are on the same side, there 15 % of the test names are training names too.
-    Recipe("gpt", "lines:names.txt", steps=15_000, batch_size=32, arguments=dict(levels=27, width=64, end=26), data=dict(length=16, held_out=0.031),
+    Recipe("gpt", "lines:names.txt", steps=20_000, batch_size=32, arguments=dict(levels=27, width=64, end=26), data=dict(length=16, held_out=0.031),
            **_TEXT | dict(optimizer=dict(name="adamw", learning_rate=1e-3, beta_2=0.99, weight_decay=0.01), ema=0.995), selection=dict(every=1000),
            published=(Published("nats_per_token", 1.92, "nats", "makemore's README, test split"),)),
     Recipe("gpt", ANY, steps=20_000, batch_size=32, arguments=dict(levels=256, width=256, heads=8, layers=6, dropout=0.1), data=dict(tokenizer="bytes"),
