@@ -9,7 +9,7 @@ import pytest
 from trainers import evaluate, run as runs, sample, train
 
 GPT = ["--model=gpt", "--config.model.width=8", "--config.model.heads=2", "--config.model.layers=1", "--batch_size=4", "--steps=3", "--sample_every=3",
-       "--noexport", "--config.data.length=12", "--config.data.tokenizer=characters"]
+       "--noexport", "--config.evaluation.samples=50", "--config.evaluation.completions=5", "--config.data.length=12", "--config.data.tokenizer=characters"]
 
 
 @pytest.fixture(scope="module")

@@ -156,6 +156,7 @@ def test_bounds_rise_to_the_likelihood():
     np.testing.assert_allclose(bounds[2], exact.mean(), atol=0.1)
 
 
+@pytest.mark.slow
 def test_training_uses_the_latents():
     model = zoo.create("very_deep_vae", **(TINY | dict(shape=(4, 4, 1), width=8, bottleneck=4, decoder_blocks=(1, 1))))
     x = tf.repeat(tf.constant([[[[0.0]] * 4] * 4, [[[1.0]] * 4] * 4]), 8, 0)  # one bit: black or white
