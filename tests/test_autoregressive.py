@@ -17,9 +17,10 @@ from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.model import Completing, split_batch
 
 MODELS = sorted(name for name, cls in zoo.MODELS.items() if issubclass(cls, Autoregressive))
+HEAVY = ("pixel_cnn_pp",)  # takes as long as five others; its own tests hold its sampler against the naive one
 
 
-@pytest.fixture(params=MODELS, scope="module")
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in MODELS], scope="module")
 def model(request):
     """A tiny model in which places depend on one another."""
     model = cases.make(request.param)

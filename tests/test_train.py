@@ -112,7 +112,7 @@ def finish(processes):
         assert one.returncode == 0, errors[-2000:]
 
 
-@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow), "multi_worker"])
+@pytest.mark.parametrize("strategy", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("one_device", "mirrored")), "multi_worker"])
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, strategy):
     finish(start(tmp_path / "whole", strategy))
     killed = start(tmp_path / "killed", strategy)
