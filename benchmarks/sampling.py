@@ -78,7 +78,7 @@ def one_side(name, side, rows, threads, drawn):
             textbook = zoo.create(name.split("/")[0], **(arguments | window))
             textbook.set_weights(model.get_weights())
         noise = textbook.noise(seeds)
-        sample = tf.function(lambda number=None: naive_sample(textbook, noise, steps=steps if number is None else number))
+        sample = tf.function(lambda number: naive_sample(textbook, noise, steps=number))
         sample(tf.constant(1))
         few = max(2, min(steps, math.prod(textbook.domain.places), 8))
         each = seconds(lambda: sample(tf.constant(few))) / few

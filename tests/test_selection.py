@@ -32,7 +32,8 @@ def test_the_best_weights_are_the_runs_and_survive_a_resumption(tmp_path):
     until = trained(tmp_path / "until", f"--steps={best}")
     for kept, latest in zip(whole.model.get_weights(), until.model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, latest)
-    resumed = trained(tmp_path / "until", "--steps=60")
+    trained(tmp_path / "resumed", "--steps=45")  # the kept weights are no longer the latest
+    resumed = trained(tmp_path / "resumed", "--steps=60")
     assert resumed.selected == best
     for kept, other in zip(whole.model.get_weights(), resumed.model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, other)
