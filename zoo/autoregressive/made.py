@@ -105,7 +105,7 @@ class MADE(Autoregressive):
         return tfd.Independent(self._each(parameters), len(self.shape))
 
     def _each(self, parameters):
-        return mixtures.mixture(parameters) if self.components else tfd.Bernoulli(logits=parameters, dtype=tf.float32)
+        return mixtures.mixture(parameters) if self.components else pixels.Bernoulli(logits=parameters, dtype=tf.float32)
 
     def log_prob(self, x, condition=None):
         """log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""

@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.density.mixture import Mixture
+from zoo.distributions import pixels
 from zoo.model import Domain
 
 tfd = tfp.distributions
@@ -49,7 +50,7 @@ class BernoulliMixture(Mixture):
         return max(self.components, self.size)
 
     def component_distribution(self):
-        return tfd.Independent(tfd.Bernoulli(logits=tf.convert_to_tensor(self.logits), dtype=tf.float32), 1)
+        return tfd.Independent(pixels.Bernoulli(logits=tf.convert_to_tensor(self.logits), dtype=tf.float32), 1)
 
     def component_log_prob(self, x, known=None):
         """sum_d x_d logit_kd + log(1 - mu_kd) over the known entries, [B, K]."""

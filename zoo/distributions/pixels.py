@@ -11,10 +11,20 @@ from zoo import random
 tfd = tfp.distributions
 
 
+class Bernoulli(tfd.Bernoulli):
+    """TFP's, whose log-probability by logits l is x l - softplus(l): half the passes over memory of a product for each of the two outcomes."""
+
+    def _log_prob(self, event):
+        if self.logits is None:
+            return super()._log_prob(event)
+        logits = tf.convert_to_tensor(self.logits)
+        return tf.cast(event, logits.dtype) * logits - tf.math.softplus(logits)
+
+
 def pixels(logits, levels, event_ndims=3):
     """The distribution of an image with independent pixels; `event_ndims` counts the image's own dimensions."""
     if levels == 2:
-        return tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), event_ndims)
+        return tfd.Independent(Bernoulli(logits=logits, dtype=tf.float32), event_ndims)
     return tfd.Independent(tfd.Categorical(logits=logits), event_ndims)
 
 

@@ -8,6 +8,7 @@ import abc
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from zoo.distributions import pixels
 from zoo.latent import observations
 from zoo.model import Domain
 
@@ -73,7 +74,7 @@ class CrossEntropy(Distortion):
         return tf.sigmoid(raw[..., 0])
 
     def of(self, x, raw):
-        return -tfd.Independent(tfd.Bernoulli(logits=raw[..., 0], dtype=tf.float32), 3).log_prob(x)
+        return -tfd.Independent(pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32), 3).log_prob(x)
 
 
 class SquaredError(Distortion):

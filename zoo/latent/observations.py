@@ -82,7 +82,7 @@ class Discrete(Likelihood):
         return Domain("binary" if self.levels == 2 else "levels", shape, self.levels)
 
     def entries(self, raw):
-        return tfd.Bernoulli(logits=raw[..., 0], dtype=tf.float32) if self.levels == 2 else tfd.Categorical(logits=raw)
+        return pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32) if self.levels == 2 else tfd.Categorical(logits=raw)
 
     def mean(self, raw):
         return pixels.mean(self._logits(raw), self.levels)
