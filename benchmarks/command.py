@@ -42,11 +42,24 @@ def check_place(made, arguments, name):
 
 
 def publish(arguments, name, table):
-    """Writes the table where the arguments say."""
+    """Writes the table where the arguments say; where some models alone were asked for, the rows of the others stay as they are."""
+    some = bool(getattr(arguments, "names", ()))
     if arguments.out:
-        arguments.out.write_text(table)
+        old = arguments.out.read_text() if some and arguments.out.exists() else ""
+        arguments.out.write_text(merged(old, table) + "\n")
     if arguments.readme:
-        arguments.readme.write_text(tables.put(arguments.readme.read_text(), name, table.rstrip()))
+        text = arguments.readme.read_text()
+        old = text.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0] if some else ""
+        arguments.readme.write_text(tables.put(text, name, merged(old, table)))
+
+
+def merged(old, new):
+    """A Markdown table with the rows of a newer one in the places of those with the same first cell, the rest of these at its end; the newer one if their heads differ."""
+    old, new = old.strip().splitlines(), new.strip().splitlines()
+    if old[:2] != new[:2]:
+        return "\n".join(new)
+    rows = {line.split("|")[1]: line for part in (old, new) for line in part[2:]}
+    return "\n".join([*new[:2], *rows.values()])
 
 
 def process(module, *arguments):

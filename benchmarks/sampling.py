@@ -46,7 +46,8 @@ CASES = {
     "pixel_cnn_pp": (dict(shape=(32, 32, 3), levels=256), 100, {}),
     "pixel_snail": (_IMAGE, 100, {}),
     "pixel_snail/recipe": (_recipe("pixel_snail", "mnist"), 100, {}),
-    "image_gpt": (_IMAGE, 100, {}),
+    "image_gpt": (_IMAGE, 100, {}),  # which is its recipe for MNIST
+    "image_gpt/any": (_recipe("image_gpt", recipes.ANY) | dict(levels=2), 100, {}),
     "wavenet": (dict(shape=(8000,)), 100, dict(shape=(1024,))),
     "gpt": (dict(shape=(256,), levels=65), 10, {}),
 }
