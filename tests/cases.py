@@ -1,5 +1,7 @@
 """One tiny instance of every model, and input for it: what the contract and capability tests run over."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -63,10 +65,19 @@ CASES = {  # model -> arguments, all different from the defaults
 }
 
 
+def slow_but(values, *fast):
+    """Parameters of a test, of which `make test` takes those named: the others say the same of more cases, and are slow together."""
+    assert set(fast) <= set(values)
+    return [value if value in fast else pytest.param(value, marks=pytest.mark.slow) for value in values]
+
+
 def make(name, **arguments):
     """Makes the tiny instance of a model, with reproducible weights."""
     keras.utils.set_random_seed(1)
     return zoo.create(name, **(CASES[name] | arguments))
+
+
+shared = functools.cache(make)  # for tests that leave a model as it is
 
 
 def batch(model, num, seed=0):

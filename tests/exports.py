@@ -53,7 +53,7 @@ class Labelled(GenerativeModel):
 
 MAKERS = {name: functools.partial(cases.make, name) for name in cases.CASES} | {"labelled": Labelled}
 # One of each kind of graph; the others take a quarter of an hour together, and are slow tests.
-KINDS = ("labelled", "histogram", "nade", "pixel_cnn", "vae", "grammar_vae", "autoencoder", "vq_vae", "gan")
+KINDS = ("labelled", "histogram", "pixel_cnn", "vae", "autoencoder", "gan")
 EVERY = [name if name in KINDS else pytest.param(name, marks=pytest.mark.slow) for name in MAKERS]
 
 

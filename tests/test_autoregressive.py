@@ -18,9 +18,15 @@ from zoo.model import Completing, split_batch
 
 MODELS = sorted(name for name, cls in zoo.MODELS.items() if issubclass(cls, Autoregressive))
 HEAVY = ("pixel_cnn_pp",)  # takes as long as five others; its own tests hold its sampler against the naive one
+# Models whose own tests hold their samplers, and what these complete, against the naive one in more cases than there are here.
+OWN = ("gated_pixel_cnn", "row_lstm", "diagonal_bilstm")
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in MODELS], scope="module")
+def but(*slow):
+    return cases.slow_but(MODELS, *(name for name in MODELS if name not in (*HEAVY, *slow)))
+
+
+@pytest.fixture(params=but(), scope="module")
 def model(request):
     """A tiny model in which places depend on one another."""
     model = cases.make(request.param)
@@ -77,6 +83,7 @@ def close(model):
     return np.testing.assert_array_equal if exact else lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4)
 
 
+@pytest.mark.parametrize("model", but(*OWN, "pixel_snail", "image_gpt", "wavenet"), indirect=True)
 def test_cached_sampler_equals_naive(model):
     _, condition = split_batch(cases.batch(model, 4))
     noise = model.noise(random.rows(random.seed(3), 4))
@@ -86,6 +93,7 @@ def test_cached_sampler_equals_naive(model):
     assert len({row.tobytes() for row in np.asarray(drawn)}) > 1
 
 
+@pytest.mark.parametrize("model", but(*OWN, "wavenet"), indirect=True)
 def test_complete_draws_what_follows_as_the_naive_sampler_does(model):
     known = before(model, 1)
     mask = np.concatenate([known[[0, len(known) // 2, -1]], np.ones([1, *model.domain.places], bool)])
@@ -114,6 +122,7 @@ def kept(x, completed, mask):
     np.testing.assert_array_equal(np.asarray(completed)[where], np.asarray(x)[where])
 
 
+@pytest.mark.parametrize("model", but(*OWN, "pixel_snail", "image_gpt", "wavenet"), indirect=True)
 def test_complete_keeps_any_known_places(model):
     x, condition = split_batch(cases.batch(model, 3))
     mask = np.random.default_rng(0).random((3, *model.domain.places)) < 0.5
@@ -142,7 +151,7 @@ def pixel_cnn():
     return model
 
 
-@pytest.mark.parametrize("known", [[0, 0, 1, 0, 0, 1], [0, 1, 0, 1, 0, 1]])
+@pytest.mark.parametrize("known", cases.slow_but([(0, 0, 1, 0, 0, 1), (0, 1, 0, 1, 0, 1)], (0, 1, 0, 1, 0, 1)))
 def test_completion_of_any_mask_against_enumeration(known, monkeypatch):
     monkeypatch.setattr(autoregressive, "CANDIDATES", 64)
     model, known = pixel_cnn(), np.array(known, bool)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import pixel_rnns
+from tests import cases, pixel_rnns
 from tests.pixel_rnns import EVERY, KINDS, WRONG, at, cell, seen, weight
 from zoo.autoregressive.diagonal_bilstm import DiagonalBiLSTM
 from zoo.layers.skewing import skew, unskew
@@ -68,7 +68,7 @@ def test_a_pixel_sees_all_earlier_ones_but_the_end_of_the_row_above(shape):
     np.testing.assert_array_equal(found, (np.tri(len(hidden), k=-1) > 0) & ~hidden)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", cases.slow_but(KINDS, "binary", "rgb_categorical"))
 def test_cached_sampler_and_completion_equal_the_naive_sampler(kind):
     pixel_rnns.sampler_equals_naive(make(**KINDS[kind]))
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from tests import cases
 from tests.variationals import IMAGES, perturbed
 from zoo import random
 from zoo.latent import gradient_estimators
@@ -24,7 +25,7 @@ def test_layers_are_added_to_what_the_layer_above_says():
     np.testing.assert_allclose(model.likelihood(xi[None]).log_prob(IMAGES[:5])[0], model.likelihood(xi).log_prob(IMAGES[:5]), rtol=1e-5)
 
 
-@pytest.mark.parametrize("posterior", ["diagonal", "rank_one", "full"])
+@pytest.mark.parametrize("posterior", cases.slow_but(["diagonal", "rank_one", "full"], "rank_one"))
 def test_bounds_rise_to_the_likelihood(posterior):
     model = make(posterior=posterior)
     for head in model.heads:  # posteriors near the prior: the weights are bounded

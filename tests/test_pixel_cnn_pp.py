@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.naive import naive_sample
+from tests import cases
 from zoo import random
 from zoo.autoregressive.pixel_cnn_pp import PixelCNNPP
 
@@ -48,7 +49,7 @@ def test_probabilities_of_all_images_sum_to_one(arguments):
         np.testing.assert_allclose(np.sum(np.exp(log_prob, dtype=np.float64)), 1.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("resolutions", [1, 3])
+@pytest.mark.parametrize("resolutions", cases.slow_but([1, 2, 3], 2))
 def test_a_pixel_depends_on_exactly_the_earlier_ones(resolutions):
     model = make(shape=(4, 8, 1), levels=2, resolutions=resolutions, blocks=2)
     x = tf.cast(random.uniform_rows(random.rows(random.seed(1), 1), model.shape) < 0.5, tf.float32)
@@ -72,7 +73,7 @@ def test_a_changed_pixel_leaves_all_parameters_up_to_its_own():
     assert (difference.max(0)[1:] > 1e-3).all()  # all but the first depend on something
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", cases.slow_but(KINDS, "binary", "classes"))
 def test_cached_sampler_draws_what_the_naive_one_does(kind):
     model, num = make(**KINDS[kind]), 4
     noise, condition = model.noise(random.rows(random.seed(3), num)), labels(model, num)

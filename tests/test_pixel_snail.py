@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.naive import naive_sample
+from tests import cases
 from zoo import random
 from zoo.autoregressive.pixel_snail import PixelSNAIL
 from zoo.layers import attention
@@ -72,7 +73,7 @@ def test_the_gradient_of_the_logits_is_strictly_triangular():
     np.testing.assert_array_equal(jacobian > 0, np.tri(12, k=-1) > 0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", cases.slow_but(KINDS, "rgb", "binary"))
 def test_cached_sampler_equals_naive(kind, monkeypatch):
     monkeypatch.setattr(attention, "NEAR", 4)
     model = make(**KINDS[kind])

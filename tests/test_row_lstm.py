@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests import pixel_rnns
+from tests import cases, pixel_rnns
 from tests.pixel_rnns import EVERY, KINDS, WRONG, at, cell, seen, weight
 from zoo.autoregressive.row_lstm import RowLSTM
 
@@ -45,7 +45,7 @@ def test_a_pixel_sees_the_triangle_above_and_the_colours_before(shape):
     np.testing.assert_array_equal(found, pixel_rnns.with_colours(expected, shape[-1]))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", cases.slow_but(KINDS, "binary", "rgb_categorical"))
 def test_cached_sampler_and_completion_equal_the_naive_sampler(kind):
     pixel_rnns.sampler_equals_naive(make(**KINDS[kind]))
 

@@ -16,10 +16,12 @@ import tensorflow as tf
 from absl import flags
 
 import zoo.export
+from tests import cases
 from trainers import checkpoints, command, plots, train
 from trainers.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parents[1]
+STRATEGIES = ("one_device", "mirrored", "multi_worker")
 TINY = ["--config.model.network=dense", "--config.model.levels=2", "--config.model.hidden=(16,)", "--config.model.latent_size=2", "--batch_size=16", "--log_every=5", "--sample_every=0", "--noexport"]
 
 
@@ -112,7 +114,7 @@ def finish(processes):
         assert one.returncode == 0, errors[-2000:]
 
 
-@pytest.mark.parametrize("strategy", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("one_device", "mirrored")), "multi_worker"])
+@pytest.mark.parametrize("strategy", cases.slow_but(STRATEGIES, "one_device"))
 def test_a_killed_run_resumes_bit_for_bit(tmp_path, strategy):
     finish(start(tmp_path / "whole", strategy))
     killed = start(tmp_path / "killed", strategy)
@@ -130,7 +132,7 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, strategy):
     assert steps == sorted(set(steps)) and steps[-1] == 60
 
 
-@pytest.mark.parametrize("strategy", ["one_device", pytest.param("mirrored", marks=pytest.mark.slow), pytest.param("multi_worker", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("strategy", cases.slow_but(STRATEGIES, "one_device"))
 def test_sigterm_saves_and_exits(tmp_path, strategy):
     running = start(tmp_path / "run", strategy)
     for line in running[0].stdout:

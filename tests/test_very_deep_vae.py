@@ -174,6 +174,7 @@ def deep(**arguments):
     return zoo.create("very_deep_vae", **(DEEP | arguments))
 
 
+@pytest.mark.slow
 def test_thirty_layers_start_with_finite_gradients_and_as_large_as_three():
     x, losses = tf.constant(np.random.default_rng(0).integers(0, 256, (4, 4, 4, 1)), tf.int32), []
     for model in (deep(), deep(encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1, 1))):

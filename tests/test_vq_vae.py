@@ -155,7 +155,7 @@ def advance(one, iterator, calls):
     return means
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", cases.slow_but(NAMES, "vq_vae_2"))
 def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     one = staged(name, ema=0.9)
     iterator = batches(one.model)
@@ -202,7 +202,7 @@ def uninterrupted():
     return whole.weights()
 
 
-@pytest.mark.parametrize("at", [pytest.param(1, marks=pytest.mark.slow), 2, 3])
+@pytest.mark.parametrize("at", cases.slow_but([1, 2, 3], 2))
 def test_resumed_before_at_and_after_the_boundary(at, tmp_path):
     """The state of a checkpoint is all there is: a new engine that takes it over goes on bit for bit."""
     first, second = (staged(ema=0.9) for _ in range(2))
@@ -215,6 +215,7 @@ def test_resumed_before_at_and_after_the_boundary(at, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_two_replicas_equal_one_on_the_joined_batch():
     """Moving averages, revival (all entries in the first step) and both stages; clipping does not touch the codebook."""
     weights = []
