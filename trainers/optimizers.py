@@ -1,17 +1,18 @@
-"""Optimizers and learning-rate schedules from a recipe's entries. All of them are Keras's; clipping is the loop's, after the all-reduce."""
+"""Optimizers and learning-rate schedules from a recipe's entries. All of them are Keras's (Adam with its update in one operation); clipping is the loop's, after the all-reduce."""
 
 import inspect
 import math
 
 import keras
 
+from trainers import adam
 from trainers.errors import BadInput
 from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from zoo import nearest
 
 OPTIMIZERS = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
+    "adam": adam.Adam,
+    "adamw": adam.AdamW,
     "adamax": keras.optimizers.Adamax,
     "adagrad": keras.optimizers.Adagrad,
     "adadelta": keras.optimizers.Adadelta,
@@ -78,7 +79,7 @@ def make(config, player, steps=None):
     cls = OPTIMIZERS[entries["name"]]
     known = inspect.signature(cls.__init__).parameters
     arguments = {key: entries[key] for key in _SPECIFIC if key in known}
-    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if cls is keras.optimizers.AdamW else None)  # AdamW's own default is not 0
+    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if cls is adam.AdamW else None)  # AdamW's own default is not 0
     if config.ema:
         arguments |= dict(use_ema=True, ema_momentum=config.ema)
     return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps), **arguments)
