@@ -77,6 +77,7 @@ def test_arithmetic_of_a_conditional_model_takes_the_first_terms_class(labelled,
     np.testing.assert_allclose(x, run.model.decode(tf.stack([a, b, c, a + b - c]), condition=tf.fill([4], 3)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_sketches_by_their_names(tmp_path):
     from trainers import train
 

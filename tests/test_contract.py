@@ -104,7 +104,7 @@ def test_the_loss_is_a_function_of_batch_and_seed(name):
             assert any(np.any(one[term] != other[term]) for term in one)
 
 
-@pytest.mark.parametrize("trained_name", cases.GENERIC, indirect=True)
+@pytest.mark.parametrize("trained_name", cases.slow_but(cases.TRAINED, "vae", "made", "gan"), indirect=True)
 @pytest.mark.parametrize("optimizer", ["adam", pytest.param("one each", marks=pytest.mark.slow)])
 def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
     model = cases.make(trained_name)

@@ -61,6 +61,7 @@ def test_a_sample_does_not_depend_on_how_many_or_on_the_chunks(case, tmp_path):
     assert (np.load(tmp_path / "5.npy") != other).any()
 
 
+@pytest.mark.slow
 def test_threads_are_as_many_as_asked_for_and_change_no_sample(case, tmp_path):
     path = case("pixel_cnn")[0]
     code = ("import sys; from trainers import sample; code = sample.run(['zoo-sample', *sys.argv[1:]]); import tensorflow as tf; "

@@ -81,6 +81,7 @@ def test_reconstructions_and_paths(folders, tmp_path):
     assert drawn(folder, tmp_path / "y.npy", "--mode=interpolate", "--num_samples=1").shape == (1, 10, 16, 5)
 
 
+@pytest.mark.slow
 def test_completions_keep_the_first_half_of_each_sketch(folders, tmp_path):
     folder = folders["sketch_rnn_unconditional"]
     x = drawn(folder, tmp_path / "x.npy", "--mode=complete", "--num_samples=3")

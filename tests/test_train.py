@@ -132,7 +132,8 @@ def test_a_killed_run_resumes_bit_for_bit(tmp_path, strategy):
     assert steps == sorted(set(steps)) and steps[-1] == 60
 
 
-@pytest.mark.parametrize("strategy", cases.slow_but(STRATEGIES, "one_device"))
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_sigterm_saves_and_exits(tmp_path, strategy):
     running = start(tmp_path / "run", strategy)
     for line in running[0].stdout:

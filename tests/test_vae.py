@@ -38,7 +38,7 @@ def grid_log_prob(model, x, points=161, limit=7.0):
     return np.array([float(tf.reduce_logsumexp(model.likelihood(z).log_prob(one) + prior)) + cell for one in x])
 
 
-@pytest.mark.parametrize("levels, shape", [(2, (2, 2, 1)), (3, (1, 4, 1))])
+@pytest.mark.parametrize("levels, shape", [(2, (2, 2, 1)), pytest.param(3, (1, 4, 1), marks=pytest.mark.slow)])
 def test_the_bounds_lie_in_order_below_the_likelihood(levels, shape):
     model = vae(levels=levels, shape=shape)
     # A posterior as broad as the prior: the weights are bounded, and the bound is tight at a number of samples that a test can afford.

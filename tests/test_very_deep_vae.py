@@ -142,6 +142,7 @@ def test_a_posterior_that_is_the_prior_costs_nothing():
     assert np.all(distortion > 0.1)
 
 
+@pytest.mark.slow
 def test_bounds_rise_to_the_likelihood():
     model = make(stddev=0.03)
     model.head.kernel.assign(3.0 * model.head.kernel)

@@ -155,7 +155,8 @@ def advance(one, iterator, calls):
     return means
 
 
-@pytest.mark.parametrize("name", cases.slow_but(NAMES, "vq_vae_2"))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     one = staged(name, ema=0.9)
     iterator = batches(one.model)
