@@ -71,7 +71,7 @@ RECIPES = [
            evaluation=dict(importance_samples=5000), published=(Published("negative_log_likelihood", 81.74, "nats", "Sonderby et al. 2016 (arXiv:1602.02282), five layers"),)),
     Recipe("ladder_vae", ANY, steps=50_000, batch_size=128, arguments=dict(warmup_steps=10_000), schedule=dict(name="cosine"), ema=0.999),
 
-    # Ten layers on grids of 8, 4, 2 and 1; as many steps as two CPU cores do in three minutes.
+    # Ten layers on grids of 8, 4, 2 and 1.
     Recipe("very_deep_vae", "digits", steps=1000, batch_size=64,
            arguments=dict(levels=17, width=48, latent_channels=4, encoder_blocks=(2, 1, 1, 1), decoder_blocks=(4, 3, 2, 1)),
            **_DIGITS | dict(schedule=dict(name="cosine", warmup_steps=100)), skip_norm=500.0),
