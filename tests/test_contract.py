@@ -15,7 +15,7 @@ from zoo.model import Autoencoding, Denoising, GenerativeModel, LowerBound, capa
 from zoo.playing import losses_and_gradients
 
 MODELS = sorted(zoo.MODELS)
-HEAVY = ("pixel_cnn_pp", "pixel_snail", "ddpm", "vq_vae_2", "very_deep_vae")  # whose graphs take as long as all others'
+HEAVY = ("pixel_cnn_pp", "pixel_snail", "ddpm", "vq_vae_2", "very_deep_vae")  # the largest graphs
 
 
 @pytest.fixture(params=MODELS)
