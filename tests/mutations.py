@@ -48,7 +48,7 @@ MUTATIONS = {
     "a flow's log-determinant with the wrong sign": Mutation(
         "zoo/latent/posteriors.py", "return z, log_q - log_det", "return z, log_q + log_det", "tests/test_posteriors.py"),
     "the doubly reparameterised gradient without its shares": Mutation(
-        "zoo/latent/iwae.py", "gradient * shares[0][..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
+        "zoo/latent/iwae.py", "gradient * shares()[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
     "a DLGM whose layers replace one another": Mutation(
         "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
     "given quadrants that are drawn": Mutation(

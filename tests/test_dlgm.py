@@ -43,6 +43,16 @@ def test_bounds_rise_to_the_likelihood(posterior):
     np.testing.assert_allclose(tf.reduce_mean(-rate - distortion), bounds[0], atol=0.1)  # the closed form of the rate
 
 
+def test_warmup_weighs_the_kl_alone():
+    eps = tf.random.stateless_normal([3, 3], [1, 2])
+    plain, model = make(), make(warmup_steps=10)
+    full = plain.terms(IMAGES[3:6], eps)
+    for step, weight in ((0, 0.0), (5, 0.5), (10, 1.0), (40, 1.0), (None, 1.0)):
+        found = model.terms(IMAGES[3:6], eps, step=None if step is None else tf.constant(step))
+        np.testing.assert_allclose(found["kl"], weight * full["kl"], rtol=1e-5)
+        np.testing.assert_allclose(found["reconstruction"], full["reconstruction"], rtol=1e-6)
+
+
 def quadratic(z):
     return 1.0 + tf.linalg.matvec(z, [0.5, -2.0]) + 0.5 * tf.reduce_sum(z * tf.matmul(z, [[2.0, 0.6], [0.6, 1.0]]), -1)
 
@@ -82,7 +92,8 @@ def test_they_agree_on_what_is_no_quadratic():
             assert np.all(np.abs(tf.reduce_mean(mine, 0) - tf.reduce_mean(theirs, 0)) < 5 * error)
 
 
-@pytest.mark.parametrize("arguments", [dict(latent_sizes=()), dict(latent_sizes=(2, 0)), dict(hidden=0), dict(posterior="iaf"), dict(posterior="cubic")])
+@pytest.mark.parametrize("arguments", [dict(latent_sizes=()), dict(latent_sizes=(2, 0)), dict(hidden=0), dict(posterior="iaf"), dict(posterior="cubic"),
+                                       dict(warmup_steps=-1)])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.DLGM(**(TINY | arguments))

@@ -67,6 +67,28 @@ def test_dreg_by_hand(layers):
         np.testing.assert_allclose(mine, theirs, atol=2e-5, err_msg=weight.path)
 
 
+@pytest.mark.parametrize("layers", [ONE, TWO])
+@pytest.mark.parametrize("estimator", iwae.ESTIMATORS)
+def test_draws_picked_by_their_weights_have_the_gradient_of_all(estimator, layers):
+    """The noise is that of the seed, so what differs is which of the k draws were picked: 40,000 picks come to the shares themselves."""
+    all_of_them, some = (losses_and_gradients(make(estimator=estimator, **layers, **more).players()[0], IMAGES[3:5], random.seed(1))
+                         for more in ({}, dict(backward_draws=40_000)))
+    np.testing.assert_allclose(some[0]["bound"], all_of_them[0]["bound"], rtol=1e-6)
+    largest = max(float(tf.reduce_max(tf.abs(g))) for g in all_of_them[1])
+    for mine, theirs in zip(some[1], all_of_them[1], strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=0.02 * largest)
+    few = losses_and_gradients(make(estimator=estimator, backward_draws=1, **layers).players()[0], IMAGES[3:5], random.seed(1))
+    assert any(np.abs(mine - theirs).max() > 0.05 * largest for mine, theirs in zip(few[1], all_of_them[1]))
+
+
+def test_a_bound_of_few_draws_comes_first():
+    seed, x = random.seed(2), IMAGES[3:8]
+    model = make(early_k=2, early_steps=10, **ONE)
+    for step, k in ((0, 2), (9, 2), (10, 4), (None, 4)):
+        bound = model.objective(x, seed, None if step is None else tf.constant(step))["bound"]
+        np.testing.assert_allclose(bound, make(k=k, **ONE).objective(x, seed)["bound"], rtol=1e-5)
+
+
 def test_both_estimators_agree_on_average_and_dreg_is_quieter():
     def gradients(estimator):
         model = make(estimator=estimator, k=16, **ONE)
@@ -113,7 +135,8 @@ def test_prior_and_posterior_agree_with_their_draws():
 
 
 @pytest.mark.parametrize("arguments", [dict(k=0), dict(latent_sizes=(2, 0), hidden=(3, 3)), dict(latent_sizes=(2, 2), hidden=(3,)),
-                                       dict(latent_sizes=(2, 2, 2), hidden=(3, 3, 3)), dict(estimator="vimco"), dict(likelihood="poisson")])
+                                       dict(latent_sizes=(2, 2, 2), hidden=(3, 3, 3)), dict(estimator="vimco"), dict(likelihood="poisson"),
+                                       dict(backward_draws=-1), dict(early_k=0), dict(early_steps=-1)])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.IWAE(**(TINY | ONE | arguments))

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.latent import observations, posteriors, priors
+from zoo.latent import observations, posteriors, priors, schedules
 from zoo.latent.variational import Variational, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
@@ -25,19 +25,23 @@ class DLGM(Variational):
         activation: of the hidden layers.
         likelihood: a name of `zoo.latent.observations`, or `auto`.
         posterior: covariance of the posteriors: `diagonal`, `rank_one` (a diagonal precision plus a product u u^T) or `full` (a Cholesky factor).
+        warmup_steps: steps in which the weight of the KL terms rises from 0 to 1; 0: none.
 
     Raises:
         ValueError: if `shape` is not an image's, there is no layer, a name is unknown, or a number below 1.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50, 50), hidden=200, activation="relu", likelihood="auto", posterior="rank_one", **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50, 50), hidden=200, activation="relu", likelihood="auto", posterior="rank_one",
+                 warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
-        if not latent_sizes or min(*latent_sizes, hidden, 1) < 1:
-            raise ValueError(f"latent_sizes must have at least one entry, these and hidden be at least 1, found {tuple(latent_sizes)} and {hidden}.")
+        if not latent_sizes or min(*latent_sizes, hidden, 1) < 1 or warmup_steps < 0:
+            raise ValueError("latent_sizes must have at least one entry, these and hidden be at least 1, and warmup_steps not be negative, "
+                             f"found {tuple(latent_sizes)}, {hidden} and {warmup_steps}.")
         if posterior in posteriors.FLOWS:
             raise ValueError(f"posterior must be a Gaussian, found {posterior!r}.")
         self.shape, self.levels, self.latent_sizes, self.hidden = image_shape(shape), levels, tuple(latent_sizes), hidden
         self.activation, self.given_likelihood, self.given_posterior = activation, likelihood, posterior
+        self.warmup_steps = warmup_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
         self.up = [autoencoding.dense_trunk((hidden, hidden), activation) for _ in latent_sizes]
@@ -50,7 +54,7 @@ class DLGM(Variational):
 
     def get_config(self):
         return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
-                    likelihood=self.given_likelihood, posterior=self.given_posterior)
+                    likelihood=self.given_likelihood, posterior=self.given_posterior, warmup_steps=self.warmup_steps)
 
     def prior(self):
         """p(xi) = N(0, I), of all layers."""
@@ -91,10 +95,10 @@ class DLGM(Variational):
         return h
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|xi), kl: sum_l KL(q(xi^l|x) || N(0, I))}, each [batch]."""
+        """{reconstruction: -log p(x|xi), kl: sum_l KL(q(xi^l|x) || N(0, I)), times its weight}, each [batch]."""
         layers = self.posterior(x)
         xi = tf.concat([q.draw(part)[0] for q, part in zip(layers, tf.split(eps, self.latent_sizes, -1))], -1)
-        return {"reconstruction": -self.likelihood(xi).log_prob(x), "kl": tf.add_n([q.kl() for q in layers])}
+        return {"reconstruction": -self.likelihood(xi).log_prob(x), "kl": schedules.warmup(step, self.warmup_steps) * tf.add_n([q.kl() for q in layers])}
 
     def rate_distortion(self, x, seeds, condition=None):
         self.domain.require(condition)

@@ -27,20 +27,28 @@ class IWAE(Variational):
         likelihood: a name of `zoo.latent.observations`, or `auto`.
         k: draws of the bound that is trained.
         estimator: of the posterior's gradient: `iwae`, that of the bound, or `dreg`, the doubly reparameterised one.
+        backward_draws: draws, picked by their weights out of the k, that the gradient is computed of: as right on average and noisier, for k passes forward and
+            so many back (Burda et al. 2015, section 3); 0: all k.
+        early_k: k in the first `early_steps` steps; a bound of few draws is a cheap start for one of many (there, section 5.1).
+        early_steps: 0: none.
 
     Raises:
-        ValueError: if `shape` is not an image's, there are neither one nor two layers with a width each, a name is unknown, or a number below 1.
+        ValueError: if `shape` is not an image's, there are neither one nor two layers with a width each, a name is unknown, or a number below 1 (or 0, where it may be 0).
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh", likelihood="auto", k=5, estimator="iwae", **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh", likelihood="auto", k=5, estimator="iwae",
+                 backward_draws=0, early_k=1, early_steps=0, **kwargs):
         super().__init__(**kwargs)
-        if len(latent_sizes) not in (1, 2) or len(hidden) != len(latent_sizes) or min(*latent_sizes, *hidden, k) < 1:
-            raise ValueError("latent_sizes and hidden must have one entry for each of one or two layers, these and k at least 1, "
-                             f"found {tuple(latent_sizes)}, {tuple(hidden)} and {k}.")
+        if len(latent_sizes) not in (1, 2) or len(hidden) != len(latent_sizes) or min(*latent_sizes, *hidden, k, early_k) < 1:
+            raise ValueError("latent_sizes and hidden must have one entry for each of one or two layers, these, k and early_k at least 1, "
+                             f"found {tuple(latent_sizes)}, {tuple(hidden)}, {k} and {early_k}.")
+        if backward_draws < 0 or early_steps < 0:
+            raise ValueError(f"backward_draws and early_steps must not be negative, found {backward_draws} and {early_steps}.")
         if estimator not in ESTIMATORS:
             raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, found {estimator!r}.")
         self.shape, self.levels, self.latent_sizes, self.hidden = image_shape(shape), levels, tuple(latent_sizes), tuple(hidden)
         self.activation, self.given_likelihood, self.k, self.estimator = activation, likelihood, k, estimator
+        self.backward_draws, self.early_k, self.early_steps = backward_draws, early_k, early_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
         self.up, self.heads = [], []
@@ -54,7 +62,8 @@ class IWAE(Variational):
 
     def get_config(self):
         return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
-                    likelihood=self.given_likelihood, k=self.k, estimator=self.estimator)
+                    likelihood=self.given_likelihood, k=self.k, estimator=self.estimator, backward_draws=self.backward_draws, early_k=self.early_k,
+                    early_steps=self.early_steps)
 
     def approximate(self, x, condition=None):
         first = self.posterior(x)
@@ -100,28 +109,51 @@ class IWAE(Variational):
 
     def objective(self, x, seed, step=None):
         """{bound: -log 1/k sum_k w_k}, [batch]; `estimator` is what its gradient is."""
-        eps = tf.random.stateless_normal([self.k, tf.shape(x)[0], self.noise_size], seed)
-        z, log_q = self.approximate(x)(eps)
-        return {"bound": -(importance_bound(self.log_weight(x, z, log_q)) if self.estimator == "iwae" else self._doubly_reparameterised(x, z))}
+        k = self.k if step is None or not self.early_steps else tf.where(step < self.early_steps, self.early_k, self.k)
+        eps = tf.random.stateless_normal([k, tf.shape(x)[0], self.noise_size], seed)
+        draw = self.approximate(x)
+        z, log_q = draw(eps)
+        if self.backward_draws:
+            return {"bound": -self._resampled(x, draw, eps, self.log_weight(x, z, log_q), random.fold_in(seed, 1))}
+        if self.estimator == "dreg":
+            return {"bound": -self._doubly_reparameterised(x, z)}
+        return {"bound": -importance_bound(self.log_weight(x, z, log_q))}
 
     def log_weight(self, x, z, log_q, condition=None):
         """log p(x, z) / q(z|x), [..., batch]."""
         return self.likelihood(z, condition).log_prob(x) + self.log_prior(z, condition) - log_q
 
+    def _resampled(self, x, draw, eps, log_weights, seed):
+        """The bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each log w_k then counts 1/n."""
+        picked = tf.random.stateless_categorical(tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws, seed, tf.int32)  # [batch, n]
+        places = tf.stack([tf.transpose(picked), tf.broadcast_to(tf.range(tf.shape(x)[0]), [self.backward_draws, tf.shape(x)[0]])], -1)
+        z, log_q = draw(tf.gather_nd(eps, places))
+        if self.estimator == "dreg":
+            shares = tf.gather_nd(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)), places)
+            gradient = tf.reduce_mean(self._pathwise(x, z, lambda: shares)[1], 0)
+        else:
+            gradient = tf.reduce_mean(self.log_weight(x, z, log_q), 0)
+        return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
+
     def _doubly_reparameterised(self, x, z):
         """The bound. Its gradient by the posterior's weights is sum_k s_k^2 d log w_k / dh_k dh_k / dphi, s the shares of the weights in their sum."""
         shares = []  # known once the weights are, long before a gradient is asked for
+        log_weights, summands = self._pathwise(x, z, lambda: shares[0])
+        shares.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
+        gradient = tf.reduce_sum(shares[0] * summands, 0)
+        return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
+
+    def _pathwise(self, x, z, shares):
+        """log w_k, and what has its gradient but for the posterior's weights: by these it has shares() d log w_k / dh_k dh_k / dphi."""
 
         @tf.custom_gradient
         def weighed(h):
-            return tf.identity(h), lambda gradient: gradient * shares[0][..., None]
+            return tf.identity(h), lambda gradient: gradient * shares()[..., None]
 
         held, z = [tf.stop_gradient(h) for h in z], [weighed(h) for h in z]
         log_weights = self.log_weight(x, z, self.log_posterior(x, z))
-        shares.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
-        # The second term takes away what the first has of the density's own dependence on the posterior's weights; its value is no part of the bound.
-        gradient = tf.reduce_sum(shares[0] * (log_weights + self.log_posterior(x, held)), 0)
-        return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
+        # The second term takes away what the first has of the density's own dependence on the posterior's weights; its value counts nowhere.
+        return log_weights, log_weights + self.log_posterior(x, held)
 
     def encode(self, x, condition=None):
         """The mean of q(h_1|x), [batch, latent_sizes[0]]."""
