@@ -67,17 +67,17 @@ class IWAE(Variational):
 
     def approximate(self, x, condition=None):
         first = self.posterior(x)
+        return lambda eps: self._draw(first, eps)
 
-        def draw(eps):
-            parts = tf.split(eps, self.latent_sizes, -1)
-            h, log_q = first.draw(parts[0])
-            z = [h]
-            for up, head, part in zip(self.up[1:], self.heads[1:], parts[1:]):
-                h, log_density = _given(head, up, h).draw(part)
-                z, log_q = [*z, h], log_q + log_density
-            return tuple(z), log_q
-
-        return draw
+    def _draw(self, first, eps):
+        """(h, log q(h|x)) of noise, given q(h_1|x)."""
+        parts = tf.split(eps, self.latent_sizes, -1)
+        h, log_q = first.draw(parts[0])
+        z = [h]
+        for up, head, part in zip(self.up[1:], self.heads[1:], parts[1:]):
+            h, log_density = _given(head, up, h).draw(part)
+            z, log_q = [*z, h], log_q + log_density
+        return tuple(z), log_q
 
     def posterior(self, x):
         """q(h_1|x): an object of `zoo.latent.posteriors`."""
@@ -85,11 +85,12 @@ class IWAE(Variational):
 
     def log_posterior(self, x, z):
         """log q(h|x), [..., batch], of given latents."""
-        total, q = 0.0, self.posterior(x)
-        for layer, h in enumerate(z):
-            q = q if layer == 0 else _given(self.heads[layer], self.up[layer], z[layer - 1])
-            total += q.distribution().log_prob(h)
-        return total
+        return self.posterior(x).distribution().log_prob(z[0]) + self._log_above(z)
+
+    def _log_above(self, z):
+        """log q(h_2|h_1), 0 where there is one layer."""
+        return sum(_given(head, up, below).distribution().log_prob(above)
+                   for head, up, below, above in zip(self.heads[1:], self.up[1:], z, z[1:]))
 
     def log_prior(self, z, condition=None):
         total = priors.standard_normal(self.latent_sizes[-1]).log_prob(z[-1])
@@ -111,39 +112,39 @@ class IWAE(Variational):
         """{bound: -log 1/k sum_k w_k}, [batch]; `estimator` is what its gradient is."""
         k = self.k if step is None or not self.early_steps else tf.where(step < self.early_steps, self.early_k, self.k)
         eps = tf.random.stateless_normal([k, tf.shape(x)[0], self.noise_size], seed)
-        draw = self.approximate(x)
-        z, log_q = draw(eps)
+        q = self.posterior(x)
+        z, log_q = self._draw(q, eps)
         if self.backward_draws:
-            return {"bound": -self._resampled(x, draw, eps, self.log_weight(x, z, log_q), random.fold_in(seed, 1))}
+            return {"bound": -self._resampled(x, q, eps, self.log_weight(x, z, log_q), random.fold_in(seed, 1))}
         if self.estimator == "dreg":
-            return {"bound": -self._doubly_reparameterised(x, z)}
+            return {"bound": -self._doubly_reparameterised(x, q, z)}
         return {"bound": -importance_bound(self.log_weight(x, z, log_q))}
 
     def log_weight(self, x, z, log_q, condition=None):
         """log p(x, z) / q(z|x), [..., batch]."""
         return self.likelihood(z, condition).log_prob(x) + self.log_prior(z, condition) - log_q
 
-    def _resampled(self, x, draw, eps, log_weights, seed):
+    def _resampled(self, x, q, eps, log_weights, seed):
         """The bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each log w_k then counts 1/n."""
         picked = tf.random.stateless_categorical(tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws, seed, tf.int32)  # [batch, n]
         places = tf.stack([tf.transpose(picked), tf.broadcast_to(tf.range(tf.shape(x)[0]), [self.backward_draws, tf.shape(x)[0]])], -1)
-        z, log_q = draw(tf.gather_nd(eps, places))
+        z, log_q = self._draw(q, tf.gather_nd(eps, places))
         if self.estimator == "dreg":
             shares = tf.gather_nd(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)), places)
-            gradient = tf.reduce_mean(self._pathwise(x, z, lambda: shares)[1], 0)
+            gradient = tf.reduce_mean(self._pathwise(x, q, z, lambda: shares)[1], 0)
         else:
             gradient = tf.reduce_mean(self.log_weight(x, z, log_q), 0)
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
-    def _doubly_reparameterised(self, x, z):
+    def _doubly_reparameterised(self, x, q, z):
         """The bound. Its gradient by the posterior's weights is sum_k s_k^2 d log w_k / dh_k dh_k / dphi, s the shares of the weights in their sum."""
         shares = []  # known once the weights are, long before a gradient is asked for
-        log_weights, summands = self._pathwise(x, z, lambda: shares[0])
+        log_weights, summands = self._pathwise(x, q, z, lambda: shares[0])
         shares.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
         gradient = tf.reduce_sum(shares[0] * summands, 0)
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
-    def _pathwise(self, x, z, shares):
+    def _pathwise(self, x, q, z, shares):
         """log w_k, and what has its gradient but for the posterior's weights: by these it has shares() d log w_k / dh_k dh_k / dphi."""
 
         @tf.custom_gradient
@@ -151,9 +152,10 @@ class IWAE(Variational):
             return tf.identity(h), lambda gradient: gradient * shares()[..., None]
 
         held, z = [tf.stop_gradient(h) for h in z], [weighed(h) for h in z]
-        log_weights = self.log_weight(x, z, self.log_posterior(x, z))
-        # The second term takes away what the first has of the density's own dependence on the posterior's weights; its value counts nowhere.
-        return log_weights, log_weights + self.log_posterior(x, held)
+        constant = posteriors.DiagonalGaussian(tf.stop_gradient(q.mean()), tf.stop_gradient(q.log_scale))
+        log_weights = self.log_weight(x, z, constant.distribution().log_prob(z[0]) + self._log_above(z))
+        # q(h_2|h_1) depends on its weights and, through them, on h_1: the second term takes away the one and leaves the other. Its value counts nowhere.
+        return log_weights, log_weights + self._log_above(held)
 
     def encode(self, x, condition=None):
         """The mean of q(h_1|x), [batch, latent_sizes[0]]."""
