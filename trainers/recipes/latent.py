@@ -48,13 +48,15 @@ RECIPES = [
     Recipe("conditional_vae", ANY, steps=50_000, batch_size=64, arguments=dict(latent_size=50), schedule=dict(name="cosine"), ema=0.999),
 
     Recipe("iwae", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16,), k=10), **_DIGITS),
-    # The paper's networks and data; there 3,280 epochs of batches of 20, here a cosine.
-    *(Recipe("iwae", "mnist", variant=variant, steps=steps, batch_size=100, arguments=arguments, schedule=dict(name="cosine"),
-             evaluation=dict(importance_samples=5000),
+    # The paper's networks, data and batches of 20. There 3,280 epochs, the rate falling in stages; here 500 and a cosine, with the gradient that is the less noisy.
+    *(Recipe("iwae", "mnist", variant=variant, steps=1_500_000, batch_size=20, arguments=arguments | dict(estimator="dreg"),
+             optimizer=dict(learning_rate=1.5e-3), schedule=dict(name="cosine"), evaluation=dict(importance_samples=5000),
              published=(Published("negative_log_likelihood", value, "nats", _TABLE_1.replace("VAE", "IWAE").replace("1 stochastic layer, k = 1", of)),))
-      for variant, steps, arguments, value, of in (
-          ("", 400_000, dict(k=5), 85.54, "1 stochastic layer, k = 5"), ("k_50", 100_000, dict(k=50), 84.78, "1 stochastic layer, k = 50"),
-          ("two_layers", 100_000, dict(k=50, latent_sizes=(100, 50), hidden=(200, 100)), 82.90, "2 stochastic layers, k = 50"))),
+      for variant, arguments, value, of in (
+          ("", dict(k=5), 85.54, "1 stochastic layer, k = 5"),
+          # Few draws first: k = 50 takes five times as long as k = 5.
+          ("k_50", dict(k=50, early_k=5, early_steps=1_300_000), 84.78, "1 stochastic layer, k = 50"),
+          ("two_layers", dict(k=50, early_k=5, early_steps=1_300_000, latent_sizes=(100, 50), hidden=(200, 100)), 82.90, "2 stochastic layers, k = 50"))),
     Recipe("iwae", ANY, steps=50_000, batch_size=64, arguments=dict(k=10), schedule=dict(name="cosine"), ema=0.999),
 
     Recipe("dlgm", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8)), **_DIGITS),
