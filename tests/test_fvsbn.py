@@ -15,6 +15,7 @@ KINDS = {
     "image": dict(shape=(2, 3, 1)),
     "image_in_order": dict(shape=(2, 3, 1), order=(4, 1, 5, 0, 3, 2)),
     "channels_in_order": dict(shape=(2, 2, 2), order=(2, 0, 3, 1)),
+    "image_reversed": dict(shape=(2, 3, 1), order="reversed"),
     "vector_in_order": dict(shape=(6,), order=(5, 3, 1, 0, 2, 4)),
 }
 
@@ -87,6 +88,13 @@ def test_an_order_keeps_a_pixels_channels_together():
     model = make(**KINDS["channels_in_order"])
     assert list(model.order) == [2, 0, 3, 1] and list(model.entries) == [4, 5, 0, 1, 6, 7, 2, 3] and model.passes == 2
     np.testing.assert_array_equal(make(**KINDS["image"]).order, np.arange(6))
+
+
+def test_reversed_is_the_order_of_the_mirrored_image():
+    model, plain = make(shape=(2, 2, 2), order="reversed"), make(shape=(2, 2, 2))
+    assert list(model.order) == [3, 2, 1, 0] and model.get_config()["order"] == "reversed"
+    x = every_example((2, 2, 2))
+    np.testing.assert_allclose(model.log_prob(x), plain.log_prob(x[:, ::-1, ::-1]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

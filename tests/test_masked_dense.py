@@ -110,4 +110,5 @@ def test_what_is_no_permutation_is_refused(order):
 
 def test_orders_that_are_permutations_pass():
     np.testing.assert_array_equal(orders.check("raster", 3), [0, 1, 2])
+    np.testing.assert_array_equal(orders.check("reversed", 3), [2, 1, 0])
     np.testing.assert_array_equal(orders.check((2, 0, 1), 3), [2, 0, 1])

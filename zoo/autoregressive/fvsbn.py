@@ -15,7 +15,7 @@ class FVSBN(BinaryRunningSum):
 
     Args:
         shape: of a binary example, (height, width, channels) or of any other rank.
-        order: in which places (pixels with their channels, or entries) are drawn: `raster`, or a permutation of their row-major numbers.
+        order: in which places (pixels with their channels, or entries) are drawn: `raster`, `reversed` or a permutation of their row-major numbers.
 
     Raises:
         ValueError: if a size in `shape` is below 1, or `order` is no permutation.

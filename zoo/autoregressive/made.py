@@ -32,7 +32,7 @@ class MADE(Autoregressive):
         hidden: units of each hidden layer.
         direct: whether outputs also read the inputs themselves, through A.
         masks: sets of masks, K. One is fixed; of several, a training step takes one at random, and the likelihood is their mean.
-        order: `raster`; `random`, another one for each set of masks; or a permutation of the places' row-major numbers.
+        order: `raster`; `reversed`; `random`, another one for each set of masks; or a permutation of the places' row-major numbers.
         components: Gaussians in each entry's mixture, for real data; 0: binary data, Bernoulli.
 
     Raises:

@@ -18,7 +18,7 @@ class NADE(BinaryRunningSum):
         shape: of a binary example, (height, width, channels) or of any other rank.
         hidden: units of each hidden layer, H.
         activation: `sigmoid` (2011) or `relu`.
-        order: in which places (pixels with their channels, or entries) are drawn: `raster`, or a permutation of their row-major numbers.
+        order: in which places (pixels with their channels, or entries) are drawn: `raster`, `reversed` or a permutation of their row-major numbers.
 
     Raises:
         ValueError: if a size in `shape` or `hidden` is below 1, the activation is neither, or `order` is no permutation.

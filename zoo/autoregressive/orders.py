@@ -9,11 +9,11 @@ import tensorflow as tf
 
 
 def check(order, size):
-    """`raster`, or any permutation of 0..size-1, as an array. Raises ValueError if it is neither."""
+    """`raster`, `reversed` (the last place first), or any permutation of 0..size-1, as an array. Raises ValueError if it is none of them."""
     if isinstance(order, str):
-        if order != "raster":
-            raise ValueError(f"order must be 'raster' or a permutation of 0..{size - 1}, found {order!r}.")
-        return np.arange(size)
+        if order not in ("raster", "reversed"):
+            raise ValueError(f"order must be 'raster', 'reversed' or a permutation of 0..{size - 1}, found {order!r}.")
+        return np.arange(size)[:: -1 if order == "reversed" else 1]
     found = np.asarray(order)
     if found.shape != (size,) or found.dtype.kind not in "iu" or not np.array_equal(np.sort(found), np.arange(size)):
         raise ValueError(f"order: this is no permutation of 0..{size - 1}: {np.array2string(found, threshold=8)}.")

@@ -29,7 +29,7 @@ class RNADE(RunningSum):
         components: of each mixture, K.
         kind: `gaussian` or `logistic` components (`zoo.distributions.mixtures` names their smallest scale).
         activation: `relu`, the paper's better one, or `sigmoid`.
-        order: in which entries are drawn: `raster`, as they are, or a permutation of 0..D - 1.
+        order: in which entries are drawn: `raster`, as they are, `reversed`, or a permutation of 0..D - 1.
 
     Raises:
         ValueError: if `shape` is not a vector's, a number is below 1, a name is unknown, or `order` is no permutation.
