@@ -60,7 +60,7 @@ RECIPES = [
     Recipe("iwae", ANY, steps=50_000, batch_size=64, arguments=dict(k=10), schedule=dict(name="cosine"), ema=0.999),
 
     Recipe("dlgm", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8)), **_DIGITS),
-    Recipe("dlgm", "binarized_mnist", steps=100_000, batch_size=100, arguments=dict(warmup_steps=30_000),
+    Recipe("dlgm", "binarized_mnist", steps=220_000, batch_size=100, arguments=dict(hidden=300, warmup_steps=80_000),
            optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
            selection=dict(every=5000), evaluation=dict(importance_samples=5000),
            published=(Published("negative_log_likelihood", 86.60, "nats", "Rezende, Mohamed and Wierstra 2014 (arXiv:1401.4082), table 1, rank-one posteriors, "
