@@ -91,8 +91,11 @@ MUTATIONS = {
     "a MADE mask that lets through too much": Mutation(
         "zoo/layers/masked_dense.py", "self.open = sources[:, None] <= targets", "self.open = sources[:, None] <= targets + 1", "tests/test_masked_dense.py"),
     "a vertical stack that sees its own row": Mutation(
+        "zoo/layers/gated_convolution.py", "x, padding = tf.pad(x[:, :-1], [[0, 0], [half + 1, 0], [half, half], [0, 0]])",
+        "x, padding = tf.pad(x, [[0, 0], [half, 0], [half, half], [0, 0]])", "tests/test_gated_pixel_cnn.py::test_logits_are_those_of_the_formula"),
+    "a horizontal stack that does not see its own pixel": Mutation(
         "zoo/layers/gated_convolution.py", 'if self.kind == "A" and self.groups == 1 and half:', 'if self.kind == "B" and self.groups == 1 and half:',
-        "tests/test_gated_pixel_cnn.py"),
+        "tests/test_gated_pixel_cnn.py::test_logits_are_those_of_the_formula"),
     "attention that sees the next place": Mutation(
         "zoo/layers/attention.py", "key < place if strict else key <= place", "key < place if strict else key <= place + 1", "tests/test_attention.py"),
     "a backward pass without the softmax's own term": Mutation(

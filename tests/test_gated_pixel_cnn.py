@@ -115,10 +115,11 @@ def by_loops(model, x, condition):
         first = number == 0
         new_v, new_u = np.zeros([2, height, width, model.channels])
         up, along, half = weight(layer.vertical.kernel), weight(layer.horizontal.kernel)[0], layer.vertical.kernel_size // 2
+        assert len(along) == half + 1 - (first and colours == 1)  # nothing of the own pixel is seen by the first layer of one channel
         for i, j in np.ndindex(height, width):
             z = weight(layer.vertical.bias) + sum(at(v, i - first - half + a, j - half + b) @ up[a, b] for a, b in np.ndindex(up.shape[:2]))
             y = weight(layer.horizontal.bias) + z @ weight(layer.link.kernel)[0, 0] + h[2 * number + (number < model.blocks)]
-            for b, kernel in enumerate(along):  # the own pixel's kernel may be left out where nothing of it is seen
+            for b, kernel in enumerate(along):
                 if b == half:
                     source, target = group(len(kernel))[:, None], np.tile(group(model.channels), 2)
                     kernel = kernel * (source < target if first else source <= target)
