@@ -22,6 +22,12 @@ def noise(model, seed, num):
     return tf.random.stateless_normal([model.k, num, model.noise_size], seed)
 
 
+def log_posterior(model, x, z):
+    """log q(h|x), [k, batch], of given latents, layer by layer."""
+    found = [model.posterior(x), *(iwae._given(head, up, below) for head, up, below in zip(model.heads[1:], model.up[1:], z))]
+    return tf.add_n([q.distribution().log_prob(h) for q, h in zip(found, z)])
+
+
 @pytest.mark.parametrize("layers", [ONE, TWO])
 def test_the_loss_is_the_bound_and_its_gradient_that_of_the_bound(layers):
     model, seed = make(**layers), random.seed(1)
@@ -31,7 +37,7 @@ def test_the_loss_is_the_bound_and_its_gradient_that_of_the_bound(layers):
     with tf.GradientTape() as tape:
         z, log_q = model.approximate(x)(noise(model, seed, 5))
         p = model.likelihood(z).log_prob(x) + model.log_prior(z)
-        np.testing.assert_allclose(log_q, model.log_posterior(x, z), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(log_q, log_posterior(model, x, z), rtol=1e-4, atol=1e-4)
         loss = -tf.reduce_mean(tf.math.log(tf.reduce_mean(tf.exp(p - log_q), 0)))
     np.testing.assert_allclose(tf.reduce_mean(terms["bound"]), loss, rtol=1e-5)
     for mine, theirs in zip(gradients, tape.gradient(loss, player.weights), strict=True):
@@ -50,7 +56,7 @@ def test_dreg_by_hand(layers):
     with tf.GradientTape(persistent=True) as tape:
         z, _ = model.approximate(x)(eps)
         tape.watch(z)
-        log_w = model.likelihood(z).log_prob(x) + model.log_prior(z) - twin.log_posterior(x, z)
+        log_w = model.likelihood(z).log_prob(x) + model.log_prior(z) - log_posterior(twin, x, z)
         shares = tf.stop_gradient(tf.nn.softmax(log_w, 0))
         bound = tf.reduce_mean(tf.reduce_logsumexp(log_w, 0) - np.log(model.k))
     np.testing.assert_allclose(-tf.reduce_mean(terms["bound"]), bound, rtol=1e-5)
@@ -59,7 +65,7 @@ def test_dreg_by_hand(layers):
     inference = {id(w) for layer in (*model.up, *model.heads) for w in layer.trainable_weights}
     with tf.GradientTape(persistent=True) as tape:
         z, _ = model.approximate(x)(eps)
-        log_w = model.likelihood(z).log_prob(x) + model.log_prior(z) - twin.log_posterior(x, z)
+        log_w = model.likelihood(z).log_prob(x) + model.log_prior(z) - log_posterior(twin, x, z)
         squares = -tf.reduce_mean(tf.reduce_sum(shares**2 * log_w, 0))
         bound = -tf.reduce_mean(tf.reduce_logsumexp(log_w, 0))
     for weight, mine in zip(player.weights, gradients, strict=True):

@@ -19,7 +19,7 @@ class RunningSum(Autoregressive):
     """p(x) = prod_d p(x_d | a_d), a_d = c + sum_{e<d} x_e W_e. A subclass calls `arrange` before it makes weights, and defines `running` and the rest."""
 
     def arrange(self, shape, order):
-        """Takes the constructor's arguments. Raises ValueError if a size is below 1, or the order is none."""
+        """Takes the constructor's arguments. Raises ValueError if a size is below 1, or `orders.check` refuses the order."""
         if not shape or min(shape) < 1:
             raise ValueError(f"shape must have at least one size and none below 1, found {tuple(shape)}.")
         self.shape, self.size = tuple(shape), math.prod(shape)

@@ -83,10 +83,6 @@ class IWAE(Variational):
         """q(h_1|x): an object of `zoo.latent.posteriors`."""
         return self.heads[0](self.up[0](self.observation.read(x)))
 
-    def log_posterior(self, x, z):
-        """log q(h|x), [..., batch], of given latents."""
-        return self.posterior(x).distribution().log_prob(z[0]) + self._log_above(z)
-
     def _log_above(self, z):
         """log q(h_2|h_1), 0 where there is one layer."""
         return sum(_given(head, up, below).distribution().log_prob(above)
