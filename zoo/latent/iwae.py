@@ -7,7 +7,7 @@ Doubly reparameterised gradient: G. Tucker, D. Lawson, S. Gu, C. J. Maddison, 20
 import tensorflow as tf
 
 from zoo import random
-from zoo.latent import observations, posteriors, priors
+from zoo.latent import observations, posteriors, priors, schedules
 from zoo.latent.variational import Variational, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
@@ -31,24 +31,25 @@ class IWAE(Variational):
             so many back (Burda et al. 2015, section 3); 0: all k.
         early_k: k in the first `early_steps` steps; a bound of few draws is a cheap start for one of many (there, section 5.1).
         early_steps: 0: none.
+        warmup_steps: steps in which what log p(h) - log q(h|x) counts in log w rises from 0 to 1; 0: none.
 
     Raises:
         ValueError: if `shape` is not an image's, there are neither one nor two layers with a width each, a name is unknown, or a number below 1 (or 0, where it may be 0).
     """
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh", likelihood="auto", k=5, estimator="iwae",
-                 backward_draws=0, early_k=1, early_steps=0, **kwargs):
+                 backward_draws=0, early_k=1, early_steps=0, warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
         if len(latent_sizes) not in (1, 2) or len(hidden) != len(latent_sizes) or min(*latent_sizes, *hidden, k, early_k) < 1:
             raise ValueError("latent_sizes and hidden must have one entry for each of one or two layers, these, k and early_k at least 1, "
                              f"found {tuple(latent_sizes)}, {tuple(hidden)}, {k} and {early_k}.")
-        if backward_draws < 0 or early_steps < 0:
-            raise ValueError(f"backward_draws and early_steps must not be negative, found {backward_draws} and {early_steps}.")
+        if min(backward_draws, early_steps, warmup_steps) < 0:
+            raise ValueError(f"backward_draws, early_steps and warmup_steps must not be negative, found {backward_draws}, {early_steps} and {warmup_steps}.")
         if estimator not in ESTIMATORS:
             raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, found {estimator!r}.")
         self.shape, self.levels, self.latent_sizes, self.hidden = image_shape(shape), levels, tuple(latent_sizes), tuple(hidden)
         self.activation, self.given_likelihood, self.k, self.estimator = activation, likelihood, k, estimator
-        self.backward_draws, self.early_k, self.early_steps = backward_draws, early_k, early_steps
+        self.backward_draws, self.early_k, self.early_steps, self.warmup_steps = backward_draws, early_k, early_steps, warmup_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
         self.up, self.heads = [], []
@@ -63,7 +64,7 @@ class IWAE(Variational):
     def get_config(self):
         return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
                     likelihood=self.given_likelihood, k=self.k, estimator=self.estimator, backward_draws=self.backward_draws, early_k=self.early_k,
-                    early_steps=self.early_steps)
+                    early_steps=self.early_steps, warmup_steps=self.warmup_steps)
 
     def approximate(self, x, condition=None):
         first = self.posterior(x)
@@ -108,50 +109,52 @@ class IWAE(Variational):
         """{bound: -log 1/k sum_k w_k}, [batch]; `estimator` is what its gradient is."""
         k = self.k if step is None or not self.early_steps else tf.where(step < self.early_steps, self.early_k, self.k)
         eps = tf.random.stateless_normal([k, tf.shape(x)[0], self.noise_size], seed)
+        beta = schedules.warmup(step, self.warmup_steps)
         q = self.posterior(x)
         z, log_q = self._draw(q, eps)
         if self.backward_draws:
-            return {"bound": -self._resampled(x, q, eps, self.log_weight(x, z, log_q), random.fold_in(seed, 1))}
+            return {"bound": -self._resampled(x, q, eps, self.log_weight(x, z, log_q, beta), random.fold_in(seed, 1), beta)}
         if self.estimator == "dreg":
-            return {"bound": -self._doubly_reparameterised(x, q, z)}
-        return {"bound": -importance_bound(self.log_weight(x, z, log_q))}
+            return {"bound": -self._doubly_reparameterised(x, q, z, beta)}
+        return {"bound": -importance_bound(self.log_weight(x, z, log_q, beta))}
 
-    def log_weight(self, x, z, log_q, condition=None):
-        """log p(x, z) / q(z|x), [..., batch]."""
-        return self.likelihood(z, condition).log_prob(x) + self.log_prior(z, condition) - log_q
+    def log_weight(self, x, z, log_q, beta=1.0):
+        """log p(x|z) + beta log p(z) / q(z|x), [..., batch]."""
+        return self.likelihood(z).log_prob(x) + beta * (self.log_prior(z) - log_q)
 
-    def _resampled(self, x, q, eps, log_weights, seed):
+    def _resampled(self, x, q, eps, log_weights, seed, beta):
         """The bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each log w_k then counts 1/n."""
         picked = tf.random.stateless_categorical(tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws, seed, tf.int32)  # [batch, n]
         places = tf.stack([tf.transpose(picked), tf.broadcast_to(tf.range(tf.shape(x)[0]), [self.backward_draws, tf.shape(x)[0]])], -1)
         z, log_q = self._draw(q, tf.gather_nd(eps, places))
         if self.estimator == "dreg":
             shares = tf.gather_nd(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)), places)
-            gradient = tf.reduce_mean(self._pathwise(x, q, z, lambda: shares)[1], 0)
+            gradient = tf.reduce_mean(self._pathwise(x, q, z, lambda: shares, beta)[1], 0)
         else:
-            gradient = tf.reduce_mean(self.log_weight(x, z, log_q), 0)
+            gradient = tf.reduce_mean(self.log_weight(x, z, log_q, beta), 0)
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
-    def _doubly_reparameterised(self, x, q, z):
-        """The bound. Its gradient by the posterior's weights is sum_k s_k^2 d log w_k / dh_k dh_k / dphi, s the shares of the weights in their sum."""
+    def _doubly_reparameterised(self, x, q, z, beta):
+        """The bound. Its gradient by the posterior's weights is sum_k s_k (1 - beta + beta s_k) d log w_k / dh_k dh_k / dphi, s the shares of the weights
+        in their sum: the score, which counts -beta s_k, is worth -beta s_k (1 - s_k) d log w_k / dh_k."""
         shares = []  # known once the weights are, long before a gradient is asked for
-        log_weights, summands = self._pathwise(x, q, z, lambda: shares[0])
+        log_weights, summands = self._pathwise(x, q, z, lambda: shares[0], beta)
         shares.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
         gradient = tf.reduce_sum(shares[0] * summands, 0)
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
-    def _pathwise(self, x, q, z, shares):
-        """log w_k, and what has its gradient but for the posterior's weights: by these it has shares() d log w_k / dh_k dh_k / dphi."""
+    def _pathwise(self, x, q, z, shares, beta):
+        """log w_k, and what has its gradient but for the posterior's weights: by these it has (1 - beta + beta shares()) d log w_k / dh_k dh_k / dphi."""
 
         @tf.custom_gradient
         def weighed(h):
-            return tf.identity(h), lambda gradient: gradient * shares()[..., None]
+            return tf.identity(h), lambda gradient: gradient * (1.0 - beta + beta * shares())[..., None]
 
         held, z = [tf.stop_gradient(h) for h in z], [weighed(h) for h in z]
         constant = posteriors.DiagonalGaussian(tf.stop_gradient(q.mean()), tf.stop_gradient(q.log_scale))
-        log_weights = self.log_weight(x, z, constant.distribution().log_prob(z[0]) + self._log_above(z))
+        log_weights = self.log_weight(x, z, constant.distribution().log_prob(z[0]) + self._log_above(z), beta)
         # q(h_2|h_1) depends on its weights and, through them, on h_1: the second term takes away the one and leaves the other. Its value counts nowhere.
-        return log_weights, log_weights + self._log_above(held)
+        return log_weights, log_weights + beta * self._log_above(held)
 
     def encode(self, x, condition=None):
         """The mean of q(h_1|x), [batch, latent_sizes[0]]."""
