@@ -113,12 +113,13 @@ def test_several_steps_a_call_equal_single_ones():
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_moving_average_of_the_weights(replicas):
-    one = engine("vae", replicas, config(ema=0.9, learning_rate=1e-2))
+    """Of decay (1 + n) / (10 + n) after n updates, until that is more than the decay that was asked for."""
+    one = engine("vae", replicas, config(ema=0.2, learning_rate=1e-2))
     iterator, average = batches(one.model), None
-    for _ in range(3):
+    for decay in (0.0, 2 / 11, 0.2, 0.2):
         one.advance(iterator, 1)
         weights = one.model.get_weights()
-        average = weights if average is None else [0.9 * a + 0.1 * w for a, w in zip(average, weights)]
+        average = weights if average is None else [decay * a + (1 - decay) * w for a, w in zip(average, weights)]
     for ours, theirs in zip(one.weights(), average):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
     assert any(np.any(a != w) for a, w in zip(one.weights(), weights))

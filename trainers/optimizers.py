@@ -10,7 +10,25 @@ from trainers.errors import BadInput
 from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from zoo import nearest
 
-OPTIMIZERS = {
+
+
+class _YoungAverage:
+    """Before a Keras optimizer: its moving average of the weights forgets its first steps. After n updates its decay is (1 + n) / (10 + n) at most.
+
+    With the decay alone a run that is no longer than its horizon, 1 / (1 - decay) steps, would end with an average that lies between the weights and their start.
+    """
+
+    @property
+    def ema_momentum(self):
+        updates = keras.ops.cast(self.iterations, "float32")
+        return keras.ops.minimum(self._decay, (1.0 + updates) / (10.0 + updates))
+
+    @ema_momentum.setter
+    def ema_momentum(self, decay):
+        self._decay = decay
+
+
+_KERAS = {
     "adam": adam.Adam,
     "adamw": adam.AdamW,
     "adamax": keras.optimizers.Adamax,
@@ -19,6 +37,7 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
+OPTIMIZERS = {name: type(cls.__name__, (_YoungAverage, cls), {}) for name, cls in _KERAS.items()}
 _SPECIFIC = ("beta_1", "beta_2", "epsilon")  # arguments that not every optimizer has: given to those that do
 _STAGES = 8  # of the staged schedule
 
@@ -79,7 +98,7 @@ def make(config, player, steps=None):
     cls = OPTIMIZERS[entries["name"]]
     known = inspect.signature(cls.__init__).parameters
     arguments = {key: entries[key] for key in _SPECIFIC if key in known}
-    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if cls is adam.AdamW else None)  # AdamW's own default is not 0
+    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if issubclass(cls, adam.AdamW) else None)  # AdamW's own default is not 0
     if config.ema:
         arguments |= dict(use_ema=True, ema_momentum=config.ema)
     return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps), **arguments)
