@@ -193,7 +193,7 @@ def test_the_prior_learns_the_codes_of_the_averaged_encoder():
     twin.advance(iterator, 1), twin.advance(iterator, 1)
     latest = [w.numpy() for w in twin.model.players()[1].weights]
     for weight, a, b in zip(player.weights, before, latest):
-        np.testing.assert_allclose(weight, 0.5 * a + 0.5 * b, atol=1e-6)
+        np.testing.assert_allclose(weight, 2 / 11 * a + 9 / 11 * b, atol=1e-6)  # the decay after one update
 
 
 @functools.cache
