@@ -11,7 +11,6 @@ from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from zoo import nearest
 
 
-
 class _YoungAverage:
     """Before a Keras optimizer: its moving average of the weights forgets its first steps. After n updates its decay is (1 + n) / (10 + n) at most.
 

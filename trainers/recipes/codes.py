@@ -17,7 +17,7 @@ RECIPES = [
     Recipe("vq_vae", "mnist", steps=40_000, batch_size=64, arguments=dict(autoencoder_steps=20_000), **_GREY),
     # The paper's networks, 8x8 codes of 512 entries, 250,000 steps of 128, for GPUs; the prior's sizes are ours. For a CPU the sizes of any other data set do:
     # --config.model.channels=64 --config.model.prior_channels=64 --config.model.prior_blocks=8 --steps=20000 --config.model.autoencoder_steps=10000
-    # --config.optimizer.learning_rate=1e-3, two and a half hours on one core.
+    # --config.optimizer.learning_rate=1e-3 --config.ema=0.99.
     Recipe("vq_vae", "cifar10", steps=500_000, batch_size=128,
            arguments=dict(levels=256, codebook_size=512, embedding_size=64, channels=256, residual_channels=256, likelihood="discretized_logistic",
                           prior_channels=256, prior_blocks=14, autoencoder_steps=250_000),
