@@ -58,9 +58,10 @@ RECIPES = [
     # The paper's networks, data and Adam's epsilon. There batches of 20, 3,280 epochs and a rate that falls in stages; here 500 and a cosine, with the gradient that
     # is the less noisy and a warm-up, which keeps the latents that noise would switch off at a higher rate.
     _iwae("", 85.54, "1 stochastic layer, k = 5", dict(k=5, warmup_steps=300_000), steps=1_500_000, batch_size=20),
-    *(_iwae(variant, value, f"{layers} stochastic layer{'s' * (layers > 1)}, k = 50",
-            sizes | dict(k=50, early_k=5, early_steps=200_000, backward_draws=4, warmup_steps=80_000), steps=320_000, batch_size=100, learning_rate=2e-3)
-      for variant, layers, value, sizes in (("k_50", 1, 84.78, {}), ("two_layers", 2, 82.90, dict(latent_sizes=(100, 50), hidden=(200, 100))))),
+    *(_iwae(variant, value, f"{layers} stochastic layer{'s' * (layers > 1)}, k = 50", steps=steps, batch_size=100, learning_rate=2e-3,
+            arguments=sizes | dict(k=50, early_k=5, early_steps=200_000, backward_draws=4, warmup_steps=80_000))
+      for variant, layers, value, steps, sizes in (("k_50", 1, 84.78, 320_000, {}),
+                                                   ("two_layers", 2, 82.90, 260_000, dict(latent_sizes=(100, 50), hidden=(200, 100))))),
     Recipe("iwae", ANY, steps=50_000, batch_size=64, arguments=dict(k=10), schedule=dict(name="cosine"), ema=0.999),
 
     Recipe("dlgm", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8)), **_DIGITS),
