@@ -85,20 +85,13 @@ def test_dreg_by_hand(layers, beta):
 @pytest.mark.parametrize("beta", [1.0, 0.3])
 def test_draws_picked_by_their_weights_have_the_gradient_of_all(estimator, layers, beta):
     """The noise is that of the seed, so what differs is which of the k draws were picked: 40,000 picks come to the shares themselves."""
-    x, seed = IMAGES[3:5], random.seed(1)
-    all_of_them, as_many, few = (objective(estimator, beta, **layers, **more)[2](x, seed) for more in ({}, dict(backward_draws=4), dict(backward_draws=1)))
+    all_of_them, some, few = (objective(estimator, beta, **layers, **more)[2](IMAGES[3:5], random.seed(1))
+                              for more in ({}, dict(backward_draws=40_000), dict(backward_draws=1)))
+    np.testing.assert_allclose(some[0]["bound"], all_of_them[0]["bound"], rtol=1e-6)
     largest = max(float(tf.reduce_max(tf.abs(g))) for g in all_of_them[1])
-    np.testing.assert_allclose(few[0]["bound"], all_of_them[0]["bound"], rtol=1e-6)
-    assert any(np.abs(mine - theirs).max() > 0.05 * largest for mine, theirs in zip(few[1], all_of_them[1]))
-    for mine, theirs in zip(as_many[1], all_of_them[1], strict=True):  # none is picked where all are taken
-        np.testing.assert_allclose(mine, theirs, atol=1e-6)
-    model, weights, _ = objective(estimator, beta, **layers, backward_draws=40_000)
-    with tf.GradientTape() as tape:
-        eps, q = noise(model, seed, 2), model.posterior(x)
-        z, log_q = model.approximate(x)(eps)
-        loss = -tf.reduce_mean(model._resampled(x, q, eps, model.log_weight(x, z, log_q, beta), seed, beta))
-    for mine, theirs in zip(tape.gradient(loss, weights), all_of_them[1], strict=True):
+    for mine, theirs in zip(some[1], all_of_them[1], strict=True):
         np.testing.assert_allclose(mine, theirs, atol=0.02 * largest)
+    assert any(np.abs(mine - theirs).max() > 0.05 * largest for mine, theirs in zip(few[1], all_of_them[1]))
 
 
 def test_a_bound_of_few_draws_comes_first():
@@ -107,18 +100,6 @@ def test_a_bound_of_few_draws_comes_first():
     for step, k in ((0, 2), (9, 2), (10, 4), (None, 4)):
         bound = model.objective(x, seed, None if step is None else tf.constant(step))["bound"]
         np.testing.assert_allclose(bound, make(k=k, **ONE).objective(x, seed)["bound"], rtol=1e-5)
-
-
-def test_the_first_draws_are_few_enough_to_take_all():
-    """Picked draws and a bound of few draws first: then its own gradient, and later that of picked ones, within one graph."""
-    seed, x = random.seed(2), IMAGES[3:8]
-    mixed, whole = (make(early_k=2, early_steps=10, estimator="dreg", **more, **ONE).players()[0] for more in (dict(backward_draws=3), {}))
-    compute = tf.function(lambda step: [losses_and_gradients(player, x, seed, step) for player in (mixed, whole)])
-    for step, same in ((9, True), (10, False)):
-        mine, theirs = compute(tf.constant(step))
-        np.testing.assert_allclose(mine[0]["bound"], theirs[0]["bound"], rtol=1e-5)
-        gap = max(float(tf.reduce_max(tf.abs(a - b))) for a, b in zip(mine[1], theirs[1], strict=True))
-        assert (gap < 1e-6) == same
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.3])

@@ -28,7 +28,7 @@ class IWAE(Variational):
         k: draws of the bound that is trained.
         estimator: of the posterior's gradient: `iwae`, that of the bound, or `dreg`, the doubly reparameterised one.
         backward_draws: draws, picked by their weights out of the k, that the gradient is computed of: as right on average and noisier, for k passes forward and
-            so many back (Burda et al. 2015, section 3); where k is not more, and with 0: all k.
+            so many back (Burda et al. 2015, section 3); 0: all k.
         early_k: k in the first `early_steps` steps; a bound of few draws is a cheap start for one of many (there, section 5.1).
         early_steps: 0: none.
         warmup_steps: steps in which what log p(h) - log q(h|x) counts in log w rises from 0 to 1; 0: none.
@@ -112,9 +112,11 @@ class IWAE(Variational):
         beta = schedules.warmup(step, self.warmup_steps)
         q = self.posterior(x)
         z, log_q = self._draw(q, eps)
-        few = lambda: self._resampled(x, q, eps, self.log_weight(x, z, log_q, beta), random.fold_in(seed, 1), beta)
-        whole = lambda: self._doubly_reparameterised(x, q, z, beta) if self.estimator == "dreg" else importance_bound(self.log_weight(x, z, log_q, beta))
-        return {"bound": -tf.cond(tf.greater(k, self.backward_draws), few, whole) if self.backward_draws else -whole()}
+        if self.backward_draws:
+            return {"bound": -self._resampled(x, q, eps, self.log_weight(x, z, log_q, beta), random.fold_in(seed, 1), beta)}
+        if self.estimator == "dreg":
+            return {"bound": -self._doubly_reparameterised(x, q, z, beta)}
+        return {"bound": -importance_bound(self.log_weight(x, z, log_q, beta))}
 
     def log_weight(self, x, z, log_q, beta=1.0):
         """log p(x|z) + beta log p(z) / q(z|x), [..., batch]."""
