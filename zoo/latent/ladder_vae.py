@@ -11,7 +11,9 @@ import tensorflow as tf
 from zoo import random
 from zoo.latent import observations, priors, schedules
 from zoo.latent.variational import Variational, flatly
-from zoo.model import image_shape, split_batch
+from zoo.layers import batch_normalization
+from zoo.layers.batch_normalization import NormalizedDense
+from zoo.model import Player, image_shape, split_batch
 from zoo.networks import autoencoding
 
 _SMALLEST = 1e-3  # scale of a conditional
@@ -32,6 +34,20 @@ class Conditional(keras.layers.Layer):
         return tf.concat([loc, tf.nn.softplus(raw) + _SMALLEST], -1)
 
 
+class Trunk(keras.layers.Layer):
+    """Two dense layers, each normalised before its activation."""
+
+    def __init__(self, width, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.layers = [NormalizedDense(width, activation) for _ in range(2)]
+
+    def run(self, x, gaps=None):
+        """Features [rows, width] of x [rows, n], by running moments or, with a list of gaps, by those of the batch."""
+        for layer in self.layers:
+            x = layer(x) if gaps is None else layer.of_batch(x, gaps)
+        return x
+
+
 class LadderVAE(Variational):
     """p(x|z_1) p(z_1|z_2) ... p(z_L), q(z_L|x) q(z_{L-1}|z_L, x) ... q(z_1|z_2, x).
 
@@ -43,7 +59,7 @@ class LadderVAE(Variational):
         levels: values of a pixel, of a discrete likelihood.
         latent_sizes: of each layer, the one next to the image first.
         hidden: width of the two dense layers below each layer of latents in the encoder, and above it in the prior; as many as layers.
-        activation: of the hidden layers, which are normalised before it.
+        activation: of the hidden layers, which are normalised before it: by a batch while training, by running moments in all else.
         likelihood: a name of `zoo.latent.observations`, or `auto`.
         warmup_steps: steps in which the weight of the KL terms rises from 0 to 1; 0: none.
 
@@ -61,9 +77,9 @@ class LadderVAE(Variational):
         self.activation, self.given_likelihood, self.warmup_steps = activation, likelihood, warmup_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
-        self.up = [_normalised(width, activation) for width in hidden]
+        self.up = [Trunk(width, activation) for width in hidden]
         self.likely = [Conditional(size, name="likely") for size in latent_sizes]  # what the image says of each layer
-        self.down = [_normalised(width, activation) for width in hidden[:-1]]
+        self.down = [Trunk(width, activation) for width in hidden[:-1]]
         self.conditionals = [Conditional(size, name="prior") for size in latent_sizes[:-1]]
         self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (hidden[0],) * 2, activation)
         self.build()
@@ -72,26 +88,36 @@ class LadderVAE(Variational):
         return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
                     likelihood=self.given_likelihood, warmup_steps=self.warmup_steps)
 
-    def conditional(self, layer, above):
+    def players(self):
+        """The model, and the running moments of its normalised layers, each of which follows the batches."""
+        moments = [weight for trunk in (*self.up, *self.down) for layer in trunk.layers for weight in layer.moments()]
+        others = [weight for weight in self.trainable_weights if not any(weight is own for own in moments)]
+        return (Player("model", others, self.objective, scheduled=True),
+                Player("moments", moments, self.moments_objective, optimizer=batch_normalization.optimizer))
+
+    def conditional(self, layer, above, gaps=None):
         """p(z_l|z_{l+1}) as (loc, scale), each [..., latent_sizes[l]]; of the top layer, N(0, I)."""
         if above is None:
             return 0.0, 1.0
-        return tf.split(flatly(lambda z: self.conditionals[layer](self.down[layer](z)), above), 2, axis=-1)
+        return tf.split(flatly(lambda z: self.conditionals[layer](self.down[layer].run(z, gaps)), above), 2, axis=-1)
 
-    def evidence(self, x):
+    def evidence(self, x, gaps=None):
         """(loc^, scale^) of every layer, the one next to the image first: what the encoder reads off the image."""
         found, features = [], tf.reshape(self.observation.read(x), [-1, math.prod(self.shape)])
         for up, likely in zip(self.up, self.likely):
-            features = up(features)
+            features = up.run(features, gaps)
             found.append(tf.split(likely(features), 2, axis=-1))
         return found
 
-    def path(self, x, eps):
-        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first, at the latents that eps [..., batch, noise_size] gives."""
+    def path(self, x, eps, gaps=None):
+        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first, at the latents that eps [..., batch, noise_size] gives.
+
+        With a list `gaps`, to which `NormalizedDense.of_batch` appends, by the moments of this batch, as in training.
+        """
         z, kls, log_qs, above = [], [], [], None
         parts = tf.split(eps, self.latent_sizes, -1)
-        for layer, (loc, scale) in reversed(list(enumerate(self.evidence(x)))):
-            prior_loc, prior_scale = self.conditional(layer, above)
+        for layer, (loc, scale) in reversed(list(enumerate(self.evidence(x, gaps)))):
+            prior_loc, prior_scale = self.conditional(layer, above, gaps)
             if above is not None:
                 loc, scale = merge(loc, scale, prior_loc, prior_scale)
             above = loc + scale * parts[layer]
@@ -128,14 +154,21 @@ class LadderVAE(Variational):
         return autoencoding.float32(flatly(self.decoder, z[0]))
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, each [batch]."""
-        z, kls, _ = self.path(x, eps)
+        """{reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, each [batch]; at a step, as in training, by the batch's own moments."""
+        z, kls, _ = self.path(x, eps, None if step is None else [])
         weight = schedules.warmup(step, self.warmup_steps)
         return {"reconstruction": -self.likelihood(z).log_prob(x)} | {f"kl_{layer + 1}": weight * value for layer, value in enumerate(kls)}
 
     def objective(self, batch, seed, step=None):
         x, _ = split_batch(batch)
         return self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), step=step)
+
+    def moments_objective(self, batch, seed):
+        """{moments: half the squared distance of the running moments to those of this batch}, [batch]."""
+        x, _ = split_batch(batch)
+        gaps = []
+        self.path(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), gaps)
+        return {"moments": tf.broadcast_to(tf.add_n(gaps), [tf.shape(x)[0]])}
 
     def rate_distortion(self, x, seeds, condition=None):
         self.domain.require(condition)
@@ -164,9 +197,3 @@ def kl(loc, scale, prior_loc, prior_scale):
     """KL(N(loc, scale^2) || N(prior_loc, prior_scale^2)), summed over the last dimension."""
     ratio = (scale / prior_scale) ** 2
     return 0.5 * tf.reduce_sum(ratio + ((loc - prior_loc) / prior_scale) ** 2 - 1.0 - tf.math.log(ratio), -1)
-
-
-def _normalised(width, activation):
-    # NOTE: layer normalisation in the place of the paper's batch normalisation, by which a row would depend on its batch.
-    layers = [layer for _ in range(2) for layer in (keras.layers.Dense(width), keras.layers.LayerNormalization(), keras.layers.Activation(activation))]
-    return keras.Sequential(layers)
