@@ -48,7 +48,9 @@ MUTATIONS = {
     "a flow's log-determinant with the wrong sign": Mutation(
         "zoo/latent/posteriors.py", "return z, log_q - log_det", "return z, log_q + log_det", "tests/test_posteriors.py"),
     "the doubly reparameterised gradient without its shares": Mutation(
-        "zoo/latent/iwae.py", "gradient * shares()[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
+        "zoo/latent/iwae.py", "gradient * (1.0 - beta + beta * shares())[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
+    "a ladder that is trained by its running moments": Mutation(
+        "zoo/latent/ladder_vae.py", "None if step is None else []", "None", "tests/test_ladder_vae.py"),
     "a DLGM whose layers replace one another": Mutation(
         "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
     "given quadrants that are drawn": Mutation(
