@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tests.mutations import MUTATIONS
+
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
 BELOW = {"random": set(), "playing": {"random"}, "model": {"random", "playing"}, "distributions": {"random"}, "layers": {"random"}, "networks": {"random", "layers"},
@@ -84,3 +86,12 @@ def test_what_is_allowed_is_not_refused(source):
 def test_files_stay_readable(path):
     assert len((ROOT / path).read_text().splitlines()) <= 300
     assert ast.get_docstring(ast.parse((ROOT / path).read_text())), f"{path}: says nothing of its idea"
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_is_of_text_that_is_there(name):
+    mutation = MUTATIONS[name]
+    assert (ROOT / mutation.path).read_text().count(mutation.old) == 1 and mutation.new != mutation.old
+    path, *test = mutation.test.split("::")
+    assert not test or f"def {test[0]}(" in (ROOT / path).read_text()
+    assert (ROOT / path).exists()
