@@ -1,4 +1,7 @@
-"""The import rule, and what no model may use: families do not know one another, the zoo knows no flags, files or plots, each layer only those below."""
+"""The import rule, and what no model may use: families do not know one another, the zoo knows no flags, files or plots, each layer only those below.
+
+And that every deliberate mistake of `tests.mutations` finds its text and its test.
+"""
 
 import ast
 import pathlib
