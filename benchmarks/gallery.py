@@ -58,7 +58,7 @@ def main():
         sheet = gallery(arguments.panels, arguments.columns)
     except ValueError as error:
         made.error(str(error))
-    sheet.save(arguments.out)
+    sheet.save(arguments.out, optimize=True)
 
 
 if __name__ == "__main__":
