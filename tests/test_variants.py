@@ -32,6 +32,13 @@ def test_a_variant_is_another_recipe(known):
         config.default("vae", "sketches", "wide")
 
 
+@pytest.mark.parametrize("model", ["vae", "iwae", "dlgm", "ladder_vae"])
+def test_published_likelihoods_are_compared_at_the_same_number_of_draws(model):
+    """Those of the papers are L_5000; so is what any data set without a recipe of its own gets."""
+    found = [(recipe.dataset, recipe.variant) for recipe in recipes.of_model(model) if recipe.published] + [("cars196", "")]
+    assert len(found) > 1 and {config.default(model, *chosen).evaluation.importance_samples for chosen in found} == {5000}
+
+
 def test_both_runs_stand_beside_each_other(known, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for flags in ([], ["--variant=wide"]):

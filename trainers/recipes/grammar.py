@@ -1,6 +1,6 @@
 """Recipes of the variational autoencoders of strings: derivations of a grammar, and characters."""
 
-from trainers.recipes.recipe import ANY, Published, Recipe
+from trainers.recipes.recipe import ANY, FEWER_DRAWS, Published, Recipe
 
 _ZINC = "Kusner, Paige and Hernandez-Lobato 2017 (arXiv:1703.01925), the table of ZINC, quoted from memory"
 # The paper's sizes for expressions are convolutions of 2, 3 and 4 filters, a dense layer of 100, three recurrent ones of 100 and 25 latents. Expressions that are
@@ -12,7 +12,7 @@ _MOLECULES = dict(latent_size=56, filters=(9, 9, 10), kernels=(9, 9, 11), dense=
 
 def _both(dataset, grammar="", published=((), ()), **entries):
     """A recipe of each model, on rules and on characters; the grammar judges both."""
-    return [Recipe(model, dataset, data=dict(tokenizer=tokenizer, grammar=grammar), published=numbers, **entries)
+    return [Recipe(model, dataset, data=dict(tokenizer=tokenizer, grammar=grammar), published=numbers, evaluation=FEWER_DRAWS, **entries)
             for model, tokenizer, numbers in zip(("grammar_vae", "character_vae"), ("grammar", "characters"), published)]
 
 

@@ -1,6 +1,6 @@
 """Recipes of the latent-variable family."""
 
-from trainers.recipes.recipe import ANY, Published, Recipe
+from trainers.recipes.recipe import ANY, FEWER_DRAWS, Published, Recipe
 
 _TABLE_1 = "Burda, Grosse and Salakhutdinov 2015 (arXiv:1509.00519), table 1, VAE, 1 stochastic layer, k = 1, MNIST binarized dynamically"
 _IWAE_NET = dict(latent_size=50, network="dense", hidden=(200, 200), activation="tanh")
@@ -37,11 +37,11 @@ RECIPES = [
 
     Recipe("beta_vae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, network="conv", hidden=(32, 64)), **_DIGITS),
     Recipe("beta_vae", "shapes", steps=6000, batch_size=64, arguments=dict(latent_size=10, network="conv", hidden=(32, 32, 64), beta=4.0),
-           optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine")),
+           optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine"), evaluation=FEWER_DRAWS),
     Recipe("beta_vae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
     Recipe("beta_tcvae", "digits", steps=4000, batch_size=128, arguments=dict(levels=17, network="conv", hidden=(32, 64)), **_DIGITS),
     Recipe("beta_tcvae", "shapes", steps=6000, batch_size=64, arguments=dict(latent_size=10, network="conv", hidden=(32, 32, 64)),
-           optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine")),
+           optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine"), evaluation=FEWER_DRAWS),
     Recipe("beta_tcvae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
 
     Recipe("conditional_vae", "digits", steps=2000, batch_size=64, arguments=dict(levels=17, latent_size=16, classes=10, quadrants=0), **_DIGITS),
@@ -98,5 +98,5 @@ RECIPES = [
            skip_norm=1_228_800.0, evaluation=dict(importance_samples=10),
            published=(Published("bits_per_dimension", 2.87, "bits/dim", "Child 2021 (arXiv:2011.10650), 45 layers, the bound of one draw; quoted from memory"),)),
     Recipe("very_deep_vae", ANY, steps=50_000, batch_size=32, optimizer=dict(name="adamw", learning_rate=5e-4, weight_decay=0.01),
-           schedule=dict(name="cosine", warmup_steps=100), ema=0.999, skip_norm=1e6),
+           schedule=dict(name="cosine", warmup_steps=100), ema=0.999, skip_norm=1e6, evaluation=FEWER_DRAWS),
 ]
