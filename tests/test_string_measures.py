@@ -7,8 +7,9 @@ import types
 import numpy as np
 import pytest
 
-from trainers import evaluate, run as runs, sample, train
+from trainers import evaluate, recipes, records as run_records, run as runs, sample, train
 from trainers.data.grammars import Parser
+from trainers.recipes import Published, Recipe
 from zoo import operations
 from zoo.distributions import grammar as zoo_grammars
 
@@ -43,6 +44,18 @@ def records(folder):
 
 
 @pytest.mark.parametrize("model", ["grammar_vae", "character_vae"])
+def test_published_numbers_stand_beside_models_whose_levels_the_strings_decide(folder, model, monkeypatch):
+    run = runs.load(folder / model)
+    published = Published("rdkit_validity", 0.5, "fraction", "A")
+    recipe = Recipe(model, "lines:x.txt", 1, 1, data=run.config.data.to_dict(), published=(published,))
+    monkeypatch.setattr(recipes, "RECIPES", [recipe, Recipe(model, recipes.ANY, 1, 1)])
+    make = lambda: run_records.make(run, "test", "rdkit_validity", 0.25, "fraction", "estimate", 0.1, {}, "")["published"]
+    assert make() == dict(value=0.5, source="A")
+    run.config.data.held_out = 0.3
+    assert make() is None
+
+
+@pytest.mark.parametrize("model", ["grammar_vae", "character_vae"])
 def test_every_number(folder, model):
     found, run = records(folder / model), runs.load(folder / model)
     assert METRICS | {"rdkit_validity", "rdkit_validity_of_decodings"} <= set(found)
@@ -69,9 +82,10 @@ def test_every_number(folder, model):
 
 @pytest.mark.parametrize("model", ["grammar_vae", "character_vae"])
 def test_uniqueness_and_novelty_of_samples(folder, model, monkeypatch):
-    """Of samples whose numbers are known: in the place of the model's own, training lines, a new line twice, and what is no string."""
+    """Of samples whose numbers are known: in the place of the model's own, training lines, a new line twice, and what is no string. Without RDKit."""
     from trainers import draws, measures, string_measures
 
+    monkeypatch.setitem(sys.modules, "rdkit", None)
     run = runs.load(folder / model)
     dataset = draws.dataset_of(run)
     tokenizer, known = run.medium.tokenizer, dataset.decoded("train")[0]
@@ -84,6 +98,15 @@ def test_uniqueness_and_novelty_of_samples(folder, model, monkeypatch):
     found = {metric: estimate.value for metric, estimate, *_ in string_measures.samples(evaluation)}
     distinct = len({tokenizer.decode(row) for row in known[:3]}) + 1
     assert found == dict(validity=pytest.approx(6 / 7), uniqueness=pytest.approx(distinct / 6), novelty=pytest.approx(1 / distinct))
+
+
+def test_molecules_are_what_rdkit_reads():
+    pytest.importorskip("rdkit")
+    from trainers import string_measures
+
+    molecule, version = string_measures._rdkit()
+    assert version and molecule("CCO") and molecule("c1ccccc1")
+    assert not molecule("CC(C)(C)(C)C(") and not molecule("C(C)(C)(C)(C)C") and not molecule("")  # no string, a carbon of five bonds, nothing
 
 
 def draw(folder, model, out, *arguments):

@@ -48,7 +48,8 @@ def _published(run, metric, unit):
 
     name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
     ours, recipes_own = run.config, configs.default(name, dataset, variant)
-    alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in ("levels", "classes"))
+    counted = ("classes",) if run.description.get("data", {}).get("tokenizer") else ("levels", "classes")  # a tokenizer decides the levels
+    alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in counted)
     recipe = recipes.find(name, dataset, variant)
     return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY and (p.metric, p.unit) == (metric, unit)), None)
 
