@@ -125,6 +125,9 @@ def passes(tree, test):
 
 
 def main(names):
+    if unknown := [name for name in names if name not in MUTATIONS]:
+        print(f"error: no such mistake as {unknown[0]!r}; known: {'; '.join(MUTATIONS)}.", file=sys.stderr)
+        return 2
     survivors = []
     with tempfile.TemporaryDirectory() as folder:
         tree = pathlib.Path(folder) / "tree"
