@@ -20,8 +20,8 @@ _FEWEST = 3  # examples of which an energy distance has a standard error
 def define(options):
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("split", "test", "Split to evaluate on.", flag_values=options)
-    flags.DEFINE_integer("importance_samples", None, "Samples per example of the importance-weighted bound; the recipe's if not given.",
-                         flag_values=options)
+    flags.DEFINE_integer("importance_samples", None, "Samples per example of the importance-weighted bound; the recipe's if not given, 5,000 unless it says fewer. "
+                         "The time is in proportion.", flag_values=options)
     flags.DEFINE_list("metrics", [], "What is measured besides what always is: ais, annealed importance sampling of log p(x) of a model with latents.",
                       flag_values=options)
     flags.DEFINE_integer("ais_steps", 1000, "Distributions between the prior and the posterior, of --metrics=ais.", flag_values=options)

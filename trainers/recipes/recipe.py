@@ -58,4 +58,4 @@ SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
 DATA = dict(binarization="auto", validation=0, held_out=0.1, image_size=0, standardize=False, tokenizer="auto", vocabulary=0, grammar="", length=0, rate=0, label="")
 SELECTION = dict(every=0, patience=0)
 EVALUATION = dict(importance_samples=5000, samples=1000, completions=100)  # the 5,000 of Burda et al. 2015 and those after them
-FEWER_DRAWS = dict(importance_samples=100)  # where 5,000 take hours on a CPU
+FEWER_DRAWS = dict(importance_samples=100)  # where 5,000 take minutes to hours on a core
