@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 from tests import cases
 from zoo import random
 from zoo.export import export
+from zoo.domain import one_class
 from zoo.model import Domain, GenerativeModel, Player
 
 
@@ -21,7 +22,7 @@ class Labelled(GenerativeModel):
         self.shift = self.add_weight(shape=(classes, 1), initializer="random_normal", name="shift")
         self.build()
 
-    domain = property(lambda self: Domain("real", (2, 3), classes=self.classes))
+    domain = property(lambda self: Domain("real", (2, 3), condition=one_class(self.classes)))
 
     def get_config(self):
         return dict(classes=self.classes)

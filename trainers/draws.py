@@ -25,18 +25,20 @@ def modes(model):
 
 
 def map_rows(function, *arrays, rows=_ROWS):
-    """Applies a function of batches to the rows of arrays (or None), at most `rows` at a time; returns a NumPy array.
+    """Applies a function of batches to the rows of arrays (structures of them, or None), at most `rows` at a time; returns a NumPy array.
 
     The last batch is filled up with its own last row, so that a compiled function is traced once.
     """
     import numpy as np
     import tensorflow as tf
 
-    num = next(len(a) for a in arrays if a is not None)
+    from zoo.domain import take_rows
+
+    num = next(len(tf.nest.flatten(a)[0]) for a in arrays if a is not None)
     rows, parts = min(rows, num), []
     for start in range(0, num, rows):
         index = np.minimum(np.arange(start, start + rows), num - 1)
-        part = function(*(None if a is None else tf.gather(a, index) for a in arrays))
+        part = function(*take_rows(arrays, index))
         parts.append(part.numpy()[:num - start])
     return np.concatenate(parts)
 
@@ -46,7 +48,7 @@ def draw(model, seed, num, sample=None, condition=None):
 
     Args:
         sample: function (seeds, condition) -> samples; the model's own `sample`, compiled, if None.
-        condition: [num] class labels; all classes in turn if None.
+        condition: of `num` rows; all classes in turn if None.
     """
     import tensorflow as tf
 
@@ -60,16 +62,16 @@ def examples(run, num, seed, data_dir=None):
     """The first `num` examples of the run's test split, as the model takes them: x, condition or None."""
     import tensorflow as tf
 
-    from trainers.data import evaluation_batches
+    from trainers.data import evaluation_batches, num_examples
     from trainers.errors import BadInput
-    from zoo.model import split_batch
+    from zoo.domain import concat_rows
 
-    dataset = dataset_of(run, data_dir)
-    if num > dataset.require("test"):
-        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {dataset.sizes['test']}.")
-    batches = evaluation_batches(dataset, "test", run.model.domain, min(num, _ROWS), seed, run.config.data, limit=num)
-    x, condition = zip(*(split_batch(batch) for batch in batches))
-    return tf.concat(x, 0), None if condition[0] is None else tf.concat(condition, 0)
+    dataset, domain = dataset_of(run, data_dir), run.model.domain
+    if num > (there := num_examples(dataset, "test", domain)):
+        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {there}.")
+    batches = evaluation_batches(dataset, "test", domain, min(num, _ROWS), seed, run.config.data, limit=num)
+    x, condition = zip(*(domain.split(batch)[:2] for batch in batches))
+    return tf.concat(x, 0), concat_rows(condition)
 
 
 def dataset_of(run, data_dir=None):
@@ -87,6 +89,11 @@ def _shown(x, run, columns=None):
     from trainers import showing
 
     return lambda ending: showing.file(x, run.model.domain, ending, run.medium, columns)
+
+
+def _needs_examples(domain):
+    """Whether the conditions of samples are those of test examples: all but one class."""
+    return domain.conditional and not domain.num_classes
 
 
 def sample(run, num, options):
@@ -111,7 +118,7 @@ def sample(run, num, options):
         return x, _shown(x, run)
     mean = options.out.endswith(".png") if options.mean is None else options.mean
     function = plots.sampler(run.model) if mean else tf.function(run.model.sample, reduce_retracing=True)
-    condition = examples(run, num, options.seed, options.data_dir)[1] if run.model.domain.features else None
+    condition = examples(run, num, options.seed, options.data_dir)[1] if _needs_examples(run.model.domain) else None
     x = draw(run.model, random.seed(options.seed), num, function, condition)
     return x, _shown(x, run)
 
@@ -186,9 +193,10 @@ def interpolate(run, num, options):
     import tensorflow as tf
 
     from zoo import operations
+    from zoo.domain import take_rows
 
     x, condition = examples(run, 2 * num, options.seed, options.data_dir)
-    condition = None if condition is None else condition[0::2]
+    condition = take_rows(condition, tf.range(0, 2 * num, 2))
     paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
     x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, _ROWS // _STEPS))
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
@@ -203,13 +211,14 @@ def traverse(run, num, options):
     import tensorflow as tf
 
     from zoo import operations
+    from zoo.domain import take_rows
 
     x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed, options.data_dir)
     codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x, condition).reshape(len(x), -1)
     latents = np.argsort(-codes.var(0), kind="stable")[:num]
     values = codes.mean(0)[latents, None] + codes.std(0)[latents, None] * np.linspace(-3, 3, _STEPS)
     function = tf.function(lambda x, latent, value, c: operations.traverse(run.model, x, latent, value, c), reduce_retracing=True)
-    first, given = (None if a is None else tf.repeat(a[:1], values.size, axis=0) for a in (x, condition))
+    first, given = take_rows((x, condition), tf.zeros([values.size], tf.int32))
     drawn = map_rows(function, first, np.repeat(latents, _STEPS).astype(np.int32), values.ravel().astype(np.float32), given)
     return drawn.reshape(*values.shape, *drawn.shape[1:]), _shown(drawn, run, columns=_STEPS)
 
@@ -220,6 +229,7 @@ def arithmetic(run, num, options):
     import tensorflow as tf
 
     from trainers import terms
+    from zoo.domain import take_rows
 
     asked, dataset = terms.parse(options.terms), dataset_of(run, options.data_dir)
     found = [terms.read(term, run, dataset, num, options.seed) for term in asked]
@@ -227,7 +237,7 @@ def arithmetic(run, num, options):
     a, b, c = (map_rows(encode, x, condition).mean(0) for x, condition in found)
     condition = found[0][1]
     z = tf.constant(np.stack([a, b, c, a + b - c]), tf.float32)
-    x = run.model.decode(z, condition=None if condition is None else tf.repeat(condition[:1], 4, axis=0)).numpy()
+    x = run.model.decode(z, condition=take_rows(condition, tf.zeros([4], tf.int32))).numpy()
     return x, _shown(x, run, columns=4)
 
 
@@ -239,7 +249,7 @@ def manifold(run, num, options):
     side = math.isqrt(num)
     if side * side != num:
         raise BadInput(f"--num_samples={num}: a manifold needs a square number; {side ** 2} and {(side + 1) ** 2} are.")
-    x = operations.manifold(run.model, side, condition=0 if run.model.domain.classes else None).numpy()
+    x = operations.manifold(run.model, side, condition=0 if run.model.domain.num_classes else None).numpy()
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=side)
 
 
@@ -251,6 +261,7 @@ def complete(run, num, options):
     from trainers import masks, plots, stroke_pictures
     from trainers.errors import BadInput
     from zoo import nearest, random
+    from zoo.domain import repeat_rows
 
     domain = run.model.domain
     known = masks.names(domain.places, domain.kind)
@@ -265,7 +276,7 @@ def complete(run, num, options):
     if options["temperature"].present:
         def function(x, mask, seeds, c):  # the model compiles it, and checks the temperature before that
             return run.model.continuation(x, mask, seeds, options.temperature, c)
-    x_, mask_, condition_ = [None if a is None else tf.repeat(a, _COMPLETIONS, axis=0) for a in (x, mask, condition)]
+    x_, mask_, condition_ = repeat_rows((x, mask, condition), _COMPLETIONS)
     with _option() if options["temperature"].present else contextlib.nullcontext():
         drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
     drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)

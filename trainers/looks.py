@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from trainers import plots, showing
 from zoo import operations
-from zoo.model import Denoising, split_batch
+from zoo.model import Denoising
 
 EXAMPLES = 10  # of which reconstructions are shown, in a line
 
@@ -25,7 +25,7 @@ def of(model, data):
             return "samples", lambda ending: showing.file(x, domain, ending, data.medium)
 
         return samples
-    x, condition = split_batch(data.examples)
+    x, condition, _ = domain.split(data.examples)
     name, function = ("denoised", denoised(model)) if isinstance(model, Denoising) else ("reconstructions", reconstructed(model))
 
     def reconstructions(seed):

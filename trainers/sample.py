@@ -100,7 +100,7 @@ def _write(options, num):
     folder.read_config()
     run = load(options.workdir)
     domain = run.model.domain
-    if options.data_dir and (options.mode == "manifold" or (options.mode == "sample" and not domain.features)):
+    if options.data_dir and (options.mode == "manifold" or (options.mode == "sample" and (domain.num_classes or not domain.conditional))):
         raise BadInput(f"--data_dir: --mode={options.mode} reads no data.")
     if options.mode not in draws.modes(run.model):
         raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has {', '.join(draws.modes(run.model))}.")

@@ -19,7 +19,7 @@ from trainers import command, strategies
 _FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.skip_norm",
          "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
 
-_SHOWN = 8  # samples whose features are those of training examples
+_SHOWN = 8  # samples whose conditions are those of training examples
 
 
 def define(options):
@@ -81,12 +81,15 @@ def main(options):
     if options.virtual_devices and options.strategy != "mirrored":
         raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
+    config.data.partner = _absolute(config.data.partner)
     dataset = open_dataset(_absolute(options.dataset), data_dir, config.data)
     plain = _check(options, config, dataset, configs, check)
     looks = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
     if (flag := next((flag for flag, every in looks.items() if every), None)) and not dataset.sizes.get("validation"):
         raise BadInput(f"{flag}={looks[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
 
+    if flag and dataset.partner and not dataset.partner.sizes.get("validation"):
+        raise BadInput(f"{flag}={looks[flag]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
         model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
@@ -117,10 +120,12 @@ def main(options):
 
 
 def _condition(dataset, domain, config, seed):
-    """The features of the first examples, for the samples of a model that needs some; None for other models."""
+    """The conditions of the first examples, for the samples of a model that needs some; None of a model of classes, which come in turn, and of others."""
     from trainers.data import evaluation_batches
 
-    return next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN)))[1] if domain.features else None
+    if not domain.conditional or domain.num_classes:
+        return None
+    return domain.split(next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN))))[1]
 
 
 def _folder(options):
@@ -130,11 +135,11 @@ def _folder(options):
 
 def _examples(dataset, domain, config, seed):
     """The examples of which pictures show reconstructions: the first of the validation split, or of the training split where there is no other."""
-    from trainers.data import evaluation_batches
+    from trainers.data import evaluation_batches, num_examples
     from trainers.looks import EXAMPLES
 
     split = "validation" if dataset.sizes.get("validation") else "train"
-    num = min(EXAMPLES, dataset.sizes[split])
+    num = min(EXAMPLES, num_examples(dataset, split, domain))
     return next(iter(evaluation_batches(dataset, split, domain, num, seed, config.data, limit=num)))
 
 

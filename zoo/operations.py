@@ -12,6 +12,7 @@ import inspect
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from zoo.domain import repeat_rows
 from zoo.model import Denoising
 
 KINDS = ("spherical", "linear")
@@ -78,7 +79,7 @@ def interpolate(model, x0, x1, num, kind="spherical", condition=None):
     batch = tf.shape(x0)[0]
     z0, z1 = (tf.repeat(model.encode(x, condition=condition), num, axis=0) for x in (x0, x1))  # [B * num, ...]
     z = blend(z0, z1, tf.tile(tf.linspace(0.0, 1.0, num), [batch]), kind)
-    x = model.decode(z, condition=None if condition is None else tf.repeat(condition, num, axis=0))
+    x = model.decode(z, condition=repeat_rows(condition, num))
     return tf.reshape(x, tf.concat([[batch, num], tf.shape(x)[1:]], 0))
 
 
@@ -113,7 +114,7 @@ def prior_of(model):
 def manifold(model, num, condition=None):
     """Decodes a grid of the prior's quantiles (i + 1/2) / num, [num, num, *shape]: equal steps of probability along both latents.
 
-    The first latent grows down the rows, the second along the columns; `condition` is one label for the whole picture. Raises ValueError if
+    The first latent grows down the rows, the second along the columns; `condition` is one for the whole picture, without a batch. Raises ValueError if
     the model does not decode, `num` is less than 1, or its prior is not two independent latents with a quantile function.
     """
     _need(model, "decode")
@@ -125,7 +126,7 @@ def manifold(model, num, condition=None):
         raise ValueError(f"a manifold needs a prior over two independent latents; {type(model).__name__} has {found}.")
     q = (tf.range(num, dtype=tf.float32) + 0.5) / num
     z = prior.distribution.quantile(tf.reshape(tf.stack(tf.meshgrid(q, q, indexing="ij"), -1), [num * num, 2]))
-    x = model.decode(z, condition=None if condition is None else tf.fill([num * num], condition))
+    x = model.decode(z, condition=repeat_rows(tf.nest.map_structure(lambda c: None if c is None else tf.convert_to_tensor(c)[None], condition), num * num))
     return tf.reshape(x, tf.concat([[num, num], tf.shape(x)[1:]], 0))
 
 

@@ -46,13 +46,13 @@ def signatures(model, importance_samples):
     x, mean = _example(domain, "an example"), _mean(domain)
     seed = Field(tf.int32, (None, 2), "the row's own seed: the same seed draws the same noise", "none")
     labels = {}
-    if domain.given is not None:
+    if domain.conditional and domain.condition.kind == "known":
         given = "the example itself, of which the pixels that the model is given are read, and no others"
-        labels = {"condition": Field(tf.float32, (None, *domain.features), given, "as the example", (0, domain.levels - 1))}
-    elif domain.features:
-        labels = {"condition": Field(tf.float32, (None, *domain.features), "features that the example is given", "as in the data")}
-    elif domain.classes:
-        labels = {"condition": Field(tf.int32, (None,), "class label", "class", (0, domain.classes - 1))}
+        labels = {"condition": Field(tf.float32, (None, *domain.shape), given, "as the example", (0, domain.levels - 1))}
+    elif domain.num_classes:
+        labels = {"condition": Field(tf.int32, (None,), "class label", "class", (0, domain.num_classes - 1))}
+    elif domain.conditional:
+        labels = {"condition": Field(tf.float32, (None, *domain.condition.shape), "features that the example is given", "as in the data")}
     found = {}
 
     def add(name, meaning, inputs, outputs, function):

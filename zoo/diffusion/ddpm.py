@@ -62,9 +62,9 @@ class DDPM(GenerativeModel):
         self.process = SCHEDULES[schedule](timesteps)
         self.process.reverse_variance(variance)  # raises for an unknown choice
         if network == "unet":
-            self.denoiser = UNet(self.shape[-1], channels, self.multipliers, blocks, self.attention)
+            self.predict_epsr = UNet(self.shape[-1], channels, self.multipliers, blocks, self.attention)
         else:
-            self.denoiser = TimeDense([channels * m for m in self.multipliers], blocks)
+            self.predict_epsr = TimeDense([channels * m for m in self.multipliers], blocks)
         self.build()
 
     def get_config(self):
@@ -84,10 +84,10 @@ class DDPM(GenerativeModel):
         """x_0: levels on [-1, 1], real examples as they are."""
         return x if self.levels is None else centre(x, self.levels)
 
-    def denoise(self, x_t, t):
+    def predict_eps(self, x_t, t):
         """eps(x_t, t), t int32 [batch] in 1..T."""
         # The network's clock runs to 1000 for every T, so that its sinusoids see the range they were made for.
-        return tf.cast(self.denoiser(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
+        return tf.cast(self.predict_epsr(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
 
     def objective(self, x, seed):
         """{mse: |eps - eps(x_t, t)|^2 averaged over dimensions}, [batch], one t ~ U{1..T} and one eps ~ N(0, I) for each example (equation 14)."""
@@ -95,7 +95,7 @@ class DDPM(GenerativeModel):
         seed_t, seed_eps = random.split(seed)
         t = tf.random.stateless_uniform([tf.shape(x_0)[0]], seed_t, 1, self.timesteps + 1, tf.int32)
         eps = tf.random.stateless_normal(tf.shape(x_0), seed_eps)
-        error = eps - self.denoise(gaussian.diffuse(self.process, x_0, t, eps), t)
+        error = eps - self.predict_eps(gaussian.diffuse(self.process, x_0, t, eps), t)
         return {"mse": tf.reduce_mean(error**2, axis=list(range(1, len(x_0.shape))))}
 
     def players(self):
@@ -106,7 +106,7 @@ class DDPM(GenerativeModel):
         x_0, t = self.scaled(x), tf.ones_like(x, tf.int32)
         t = tf.reshape(t, [tf.shape(x)[0], -1])[:, 0]
         x_1 = gaussian.diffuse(self.process, x_0, t, tf.zeros_like(x_0))
-        return gaussian.x_0_of_eps(self.process, x_1, t, self.denoise(x_1, t))
+        return gaussian.x_0_of_eps(self.process, x_1, t, self.predict_eps(x_1, t))
 
     def likelihood(self, p):
         """p(x|x_1) given the Gaussian p(x_0|x_1): itself for real examples, collected into levels otherwise."""
@@ -119,7 +119,7 @@ class DDPM(GenerativeModel):
         T evaluations of the network; with `num_timesteps` in 1..T-1, that many and one, an unbiased estimate of the same bound.
         """
         value = x if self.levels is None else tf.cast(x, tf.float32)
-        return gaussian.bound_terms(self.denoise, lambda p: self.likelihood(p).log_prob(value), self.process, self.scaled(x), seeds,
+        return gaussian.bound_terms(self.predict_eps, lambda p: self.likelihood(p).log_prob(value), self.process, self.scaled(x), seeds,
                                     self.variance, self.clip, num_timesteps)
 
     def elbo(self, x, seeds, condition=None, num_timesteps=None):
@@ -129,5 +129,5 @@ class DDPM(GenerativeModel):
     @tf.function(reduce_retracing=True, autograph=False)
     def sample(self, seeds, condition=None):
         """Algorithm 2, in T steps: the mean of p(x_0|x_1), rounded to a level where there are levels."""
-        x_0 = samplers.ancestral(self.denoise, self.process, seeds, self.shape, self.variance, self.clip)
+        x_0 = samplers.ancestral(self.predict_eps, self.process, seeds, self.shape, self.variance, self.clip)
         return x_0 if self.levels is None else tf.cast(tf.round((x_0 + 1.0) * (0.5 * (self.levels - 1))), tf.int32)

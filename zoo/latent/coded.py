@@ -5,11 +5,13 @@ autoregressive model of another family learns which codes there are. The encoder
 """
 
 import abc
+import dataclasses
 
 import tensorflow as tf
 
 from zoo import model as models
 from zoo import random
+from zoo.domain import condition_of
 from zoo.layers.vector_quantizer import perplexity
 from zoo.latent import observations
 from zoo.model import GenerativeModel, Player, image_shape, split_batch
@@ -52,7 +54,7 @@ class Coded(GenerativeModel):
 
     @property
     def domain(self):
-        return self.observation.domain(self.shape)._replace(classes=self.classes)
+        return dataclasses.replace(self.observation.domain(self.shape), condition=condition_of(self.classes))
 
     def players(self):
         weights = [[w for layer in layers for w in layer.trainable_weights] for layers in (self.quantizers, self.autoencoder_layers, self.prior_layers)]

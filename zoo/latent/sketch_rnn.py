@@ -11,6 +11,7 @@ import tensorflow_probability as tfp
 from zoo import random
 from zoo.distributions import strokes
 from zoo.latent.bounded import Bounded
+from zoo.domain import condition_of
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
 
@@ -72,7 +73,7 @@ class SketchRNN(Bounded):
 
     @property
     def domain(self):
-        return Domain("strokes", self.shape, classes=self.classes)
+        return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def prior(self):
         """p(z) = N(0, I)."""
