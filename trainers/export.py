@@ -61,7 +61,7 @@ def main(options):
 
     from trainers import run as runs
     from trainers.workdir import storage_errors
-    from zoo.model import ImportanceWeighted
+    from zoo.capabilities import ImportanceWeighted
 
     run = runs.load(options.workdir)
     if options.importance_samples and not isinstance(run.model, ImportanceWeighted):

@@ -51,7 +51,7 @@ def models(results=()):
     """One dict for each model, in the order of `MODELS`; `results` are records (`trainers.records.load_results`)."""
     import zoo
     from trainers import recipes
-    from zoo.model import capabilities, likelihood_kind
+    from zoo.capabilities import capabilities, likelihood_kind
 
     listed = []
     for name, cls in zoo.MODELS.items():

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from trainers import plots, showing
 from zoo import operations
-from zoo.model import Denoising, split_batch
+from zoo.capabilities import Denoising
+from zoo.model import split_batch
 
 EXAMPLES = 10  # of which reconstructions are shown, in a line
 
@@ -40,6 +41,6 @@ def reconstructed(model):
     return tf.function(lambda x, seeds, c: operations.reconstruct(model, x, c)[:, None], autograph=False, reduce_retracing=True)
 
 
-def denoised(model, level=None):
+def denoised(model, **controls):
     """The compiled function (x, seeds, condition) -> x with the model's noise and what the model makes of that, float32 [batch, 2, *shape]."""
-    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, level, c), 1), autograph=False, reduce_retracing=True)
+    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, c, **controls), 1), autograph=False, reduce_retracing=True)

@@ -104,7 +104,7 @@ def likelihoods(evaluation):
     import tensorflow as tf
 
     from zoo.metrics import likelihood
-    from zoo.model import likelihood_kind
+    from zoo.capabilities import likelihood_kind
 
     model, domain, k = evaluation.model, evaluation.domain, evaluation.importance_samples
     found = []
@@ -155,7 +155,7 @@ def _bits(values, evaluation, nats):
 def everything(evaluation):
     """All numbers that can be measured of the model on its data."""
     from trainers import reconstruction_measures
-    from zoo.model import likelihood_kind
+    from zoo.capabilities import likelihood_kind
 
     found = likelihoods(evaluation)
     if hasattr(evaluation.model, "codes"):

@@ -12,7 +12,7 @@ import inspect
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.model import Denoising
+from zoo.capabilities import Denoising
 
 KINDS = ("spherical", "linear")
 NEARLY_PARALLEL = 1e-4  # radians; below, sin(angle) loses digits and the arc and the chord agree to float32's precision
@@ -24,14 +24,14 @@ def reconstruct(model, x, condition=None):
     return model.decode(model.encode(x, condition=condition), condition=condition)
 
 
-def denoise(model, x, seeds, level=None, condition=None):
+def denoise(model, x, seeds=0, condition=None, **controls):
     """(noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what the model makes of that.
 
-    `level`: how much noise; None: the model's own. Raises ValueError if the model does not denoise, or has no such level.
+    `controls`: those of the model's `corrupt`. Raises ValueError if the model does not denoise, or for a control out of its range.
     """
     if not isinstance(model, Denoising):
         raise ValueError(f"{type(model).__name__} does not denoise: it knows no noise.")
-    noisy = model.corrupt(x, seeds, level=level, condition=condition)
+    noisy = model.corrupt(x, seeds, condition, **controls)
     return noisy, model.denoise(noisy, condition=condition)
 
 
