@@ -40,7 +40,7 @@ def main(options):
     from trainers.data import num_examples
     from trainers.run import load
     from trainers.draws import dataset_of
-    from zoo.model import ImportanceWeighted
+    from zoo.capabilities import ImportanceWeighted
 
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")

@@ -8,7 +8,7 @@ import math
 import sys
 import time
 
-_LIKELIHOOD, _BOUND, _SAMPLES, _HIDDEN = 1, 2, 3, 4  # folded into --seed
+_LIKELIHOOD, _BOUND, _SAMPLES, _HIDDEN, ESTIMATE = 1, 2, 3, 4, 6  # folded into --seed
 _SECONDS_PER_LINE = 10
 
 
@@ -104,7 +104,7 @@ def likelihoods(evaluation):
     import tensorflow as tf
 
     from zoo.metrics import likelihood
-    from zoo.model import likelihood_kind
+    from zoo.capabilities import likelihood_kind
 
     model, domain, k = evaluation.model, evaluation.domain, evaluation.importance_samples
     found = []
@@ -134,11 +134,11 @@ def likelihoods(evaluation):
 
         found += text_measures.measure(evaluation)
     if found and len(domain.shape) == 3 and (domain.kind in ("binary", "levels") or domain.dequantized):
-        found.append(_bits(values, evaluation, found[-1]))
+        found.append(bits(values, evaluation, found[-1]))
     return found
 
 
-def _bits(values, evaluation, nats):
+def bits(values, evaluation, nats):
     """Bits per dimension of the tightest values of log p(x), [num] in nats; `nats` is their mean's number."""
     from zoo.metrics import likelihood
 
@@ -154,10 +154,10 @@ def _bits(values, evaluation, nats):
 
 def everything(evaluation):
     """All numbers that can be measured of the model on its data."""
-    from trainers import reconstruction_measures
-    from zoo.model import likelihood_kind
+    from trainers import estimate_measures, reconstruction_measures
+    from zoo.capabilities import likelihood_kind
 
-    found = likelihoods(evaluation)
+    found = likelihoods(evaluation) + estimate_measures.measure(evaluation)
     if hasattr(evaluation.model, "codes"):
         found += code_usage(evaluation)
     elif hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):

@@ -60,7 +60,7 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers import config as configs, fitting, records, showing
+    from trainers import config as configs, fitting, looks, records, showing
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
     from trainers.workdir import Workdir
@@ -84,18 +84,19 @@ def main(options):
     config.data.partner = _absolute(config.data.partner)
     dataset = open_dataset(_absolute(options.dataset), data_dir, config.data)
     plain = _check(options, config, dataset, configs, check)
-    looks = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
-    if (flag := next((flag for flag, every in looks.items() if every), None)) and not dataset.sizes.get("validation"):
-        raise BadInput(f"{flag}={looks[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
-
+    validations = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
+    if (flag := next((flag for flag, every in validations.items() if every), None)) and not dataset.sizes.get("validation"):
+        raise BadInput(f"{flag}={validations[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
     if flag and dataset.partner and not dataset.partner.sizes.get("validation"):
-        raise BadInput(f"{flag}={looks[flag]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
+        raise BadInput(f"{flag}={validations[flag]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
+
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
         model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
         mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
         versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]),
+        **({"class_names": list(dataset.class_names)} if plain.domain.num_classes and dataset.class_names else {}),
         **({"variant": options.variant} if options.variant else {}))
     if isinstance(plain, FittedModel):
         description["data"] |= fitting.protocol(dataset, plain.domain, config.data)
@@ -113,7 +114,7 @@ def main(options):
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
             validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
             medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
-            examples=None if hasattr(plain, "sample") else _examples(dataset, plain.domain, config, options.seed))
+            examples=_examples(dataset, plain.domain, config, options.seed) if looks.needs_examples(plain) else None)
         if isinstance(plain, FittedModel):
             data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
         return _train(options, config, dataset, plain, data, strategy, workdir, description)

@@ -57,8 +57,8 @@ class Domain:
         if isinstance(self.condition, dict) and not (self.condition and all(map(str, self.condition))):
             raise ValueError(f"condition: a name for each part is needed, found {list(self.condition)}.")
         for part in self.conditions().values():
-            if part.conditional or part.partner or part.group or part.dequantized:
-                raise ValueError("condition: has no condition, partner, group or dequantization of its own.")
+            if part.conditional or part.partner or part.dequantized:
+                raise ValueError("condition: has no condition, partner or dequantization of its own.")
         if self.partner is not None and (self.partner.conditional or self.partner.partner):
             raise ValueError("partner: has no condition and no partner of its own.")
         if self.mask is not None:
@@ -88,23 +88,27 @@ class Domain:
         """(k,) of groups, else ()."""
         return (self.group,) if self.group else ()
 
+    @property
+    def example_shape(self):
+        """The shape of one row of x: of a group, of all its examples."""
+        return (*self.grouped, *self.shape)
+
     def conditions(self):
-        """The condition's parts by name; of one that has no names its one part by ''."""
+        """The condition's parts by name, grouped as x is; of a condition that has no names its one part by ''."""
         if self.condition is None:
             return {}
-        return self.condition if isinstance(self.condition, dict) else {"": self.condition}
+        parts = self.condition if isinstance(self.condition, dict) else {"": self.condition}
+        grouped = {name: self.group for name, part in parts.items() if self.group and part.kind != "class"}
+        return {name: dataclasses.replace(part, group=grouped.get(name)) for name, part in parts.items()}
 
     def spec(self, batch_size=None):
         """The `tf.TensorSpec` of x."""
-        return tf.TensorSpec((batch_size, *self.grouped, *self.shape), self.dtype)
+        return tf.TensorSpec((batch_size, *self.example_shape), self.dtype)
 
     def condition_spec(self, batch_size=None):
         """The `tf.TensorSpec`s of a batch's condition, of its structure, or None."""
-
-        def spec(part):
-            return tf.TensorSpec((batch_size, *(() if part.kind == "class" else self.grouped), *part.shape), part.dtype)
-
-        return None if self.condition is None else tf.nest.map_structure(spec, self.condition)
+        specs = {name: part.spec(batch_size) for name, part in self.conditions().items()}
+        return specs if isinstance(self.condition, dict) else specs.get("")
 
     def batch_spec(self, batch_size=None):
         """The `tf.TensorSpec`s of a batch: x, (x, condition), (x, partner) or (x, condition, partner)."""

@@ -27,7 +27,7 @@ import tensorflow_probability as tfp
 
 import zoo
 from zoo import serving_graph
-from zoo.model import likelihood_kind
+from zoo.capabilities import likelihood_kind
 from zoo.signatures import default, example_inputs, signatures, trace
 
 FORMAT = "generative-zoo export 1"

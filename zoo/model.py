@@ -1,16 +1,17 @@
 """The contract that every model of the zoo stands behind.
 
 A model is a game of players. A player is a name, some weights and a loss to minimise; in a step each player moves in turn. A
-likelihood model is a game of one, a GAN of two. What else a model can do is a short list of capabilities, each a protocol below;
-a model that lacks one does not define it. Evaluation, export, pictures and tests are written once per capability.
+likelihood model is a game of one, a GAN of two. What else a model can do is a short list of abilities, each a base class of `zoo.capabilities`;
+what a user turns when drawing is declared once, in `controls`.
 """
 
 import abc
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from zoo.capabilities import Sampling
 from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
 from zoo.playing import Playing
 
@@ -42,85 +43,11 @@ class Player(NamedTuple):
         return (step >= self.start) & (step < (2**31 - 1 if self.stop is None else self.stop))
 
 
-@runtime_checkable
-class ExactLikelihood(Protocol):
-    def log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]."""
-
-
-@runtime_checkable
-class LowerBound(Protocol):
-    def elbo(self, x, seeds, condition=None):
-        """One-sample lower bound of log p(x) in nats, [batch]; row i's noise comes from `seeds[i]`."""
-
-
-@runtime_checkable
-class ImportanceWeighted(LowerBound, Protocol):
-    def log_prob(self, x, seeds, num_samples=100, condition=None):
-        """Importance-weighted lower bound log 1/k sum_k p(x, z_k) / q(z_k | x) in nats, [batch]."""
-
-
-@runtime_checkable
-class EstimatedLikelihood(Protocol):
-    def estimate_log_prob(self, x, seeds, condition=None):
-        """A number near log p(x) in nats that is neither exact nor a bound, [batch]; row i's noise comes from `seeds[i]`."""
-
-
-@runtime_checkable
-class Autoencoding(Protocol):
-    def encode(self, x, condition=None):
-        """The code of x: deterministic, float32 [batch, ...]."""
-
-    def decode(self, z, condition=None):
-        """The example of a code, in the domain's units (the mean where the decoder is a distribution)."""
-
-
-@runtime_checkable
-class Denoising(Protocol):
-    def corrupt(self, x, seeds, level=None, condition=None):
-        """A noisy x, float32 in the domain's unit; row i's noise comes from `seeds[i]`. `level`: how much; None: the model's own."""
-
-    def denoise(self, x, condition=None):
-        """What the noisy x, float32, was before, in the domain's unit."""
-
-
-@runtime_checkable
-class Translating(Protocol):
-    def translate(self, x, seeds, condition=None):
-        """What x would be in the partner's domain (without a partner: in its own), [batch, *shape]; row i's noise comes from `seeds[i]`."""
-
-
-@runtime_checkable
-class Completing(Protocol):
-    def complete(self, x, mask, seeds, condition=None):
-        """Draws what is missing: keeps x where `mask` (bool, [batch, *domain.places]) is true."""
-
-    def missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(x where `mask` is false | x where it is true) in nats, [batch]."""
-
-
 def image_shape(shape):
     """(height, width, channels) as a tuple. Raises ValueError for the shape of anything but an image."""
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"shape must be an image's, (height, width, channels), found {tuple(shape)}.")
     return tuple(shape)
-
-
-def likelihood_kind(model):
-    """`exact`, `lower_bound`, `estimate` (neither of these) or None, of a model or a model class."""
-    if hasattr(model, "elbo"):
-        return "lower_bound"
-    return "exact" if hasattr(model, "log_prob") else "estimate" if hasattr(model, "estimate_log_prob") else None
-
-
-def capabilities(model):
-    """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
-    names = ("sample", "sample_mean", "log_prob", "elbo", "estimate_log_prob", "encode", "decode", "denoise", "translate", "complete",
-             "continuation", "sample_at")
-    found = [name for name in names if hasattr(model, name)]
-    if "encode" in found:
-        found += ["reconstruct", "interpolate", "traverse", "arithmetic"]
-    return tuple(found)
 
 
 class Model(Playing, abc.ABC):
@@ -129,6 +56,12 @@ class Model(Playing, abc.ABC):
     A subclass defines `domain`, `players`, `call` (the whole likelihood or forward path, so that every weight is built)
     and `get_config` (exactly its constructor's arguments), and ends its constructor with `self.build()`.
     """
+
+    controls = {}  # {name: `zoo.capabilities.Control`}
+
+    def controls_of(self, method):
+        """The controls that a method takes, {name: Control}, with numbers in the place of names of attributes."""
+        return {name: control.resolved(self) for name, control in self.controls.items() if method in control.of}
 
     @property
     @abc.abstractmethod
@@ -148,9 +81,5 @@ class Model(Playing, abc.ABC):
         self.call(tf.nest.map_structure(lambda s: tf.zeros(s.shape, s.dtype), self.domain.batch_spec(2)))
 
 
-class GenerativeModel(Model):
-    """A model that can be sampled; one that can't, such as an autoencoder, is a `Model`."""
-
-    @abc.abstractmethod
-    def sample(self, seeds, condition=None):
-        """Draws examples [batch, *shape] in the domain's units; row i depends on `seeds[i]` (int32 [batch, 2]) alone."""
+class GenerativeModel(Model, Sampling):
+    """A model that can be sampled: it defines `_sample`. One that can't, such as an autoencoder, is a `Model`."""

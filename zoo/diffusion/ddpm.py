@@ -6,6 +6,8 @@ J. Ho, A. Jain, P. Abbeel, Denoising Diffusion Probabilistic Models, 2020, arXiv
 import tensorflow as tf
 
 from zoo import random
+from zoo.capabilities import LowerBound
+from zoo.control import Control
 from zoo.diffusion import gaussian, samplers
 from zoo.diffusion.schedules import SCHEDULES
 from zoo.distributions.pixels import centre
@@ -15,7 +17,7 @@ from zoo.networks.time_dense import TimeDense
 from zoo.networks.unet import UNet, grids
 
 
-class DDPM(GenerativeModel):
+class DDPM(GenerativeModel, LowerBound):
     """-log p(x) <= L_T + sum_{t=2}^T L_{t-1} + L_0,  L_{t-1} = E_q KL(q(x_{t-1}|x_t, x_0) || p(x_{t-1}|x_t)),  trained by L_simple.
 
     p(x_{t-1}|x_t) = N(mean(x_t, eps(x_t, t)), sigma_t^2 I). With levels, x_0 are the levels scaled to [-1, 1], the predicted x_0 is clipped
@@ -40,6 +42,8 @@ class DDPM(GenerativeModel):
             of 4; an `attention` height that no grid has; a U-Net for a `shape` that is not an image's.
     """
 
+    controls = {"steps": Control("timesteps", 1, "timesteps", "of the reverse process, evenly among its T; fewer are faster and coarser", "steps")}
+
     def __init__(self, shape=(32, 32, 3), levels=256, timesteps=1000, schedule="linear", variance="beta", network="unet",
                  channels=32, multipliers=(1, 2), blocks=2, attention=(), **kwargs):
         super().__init__(**kwargs)
@@ -62,9 +66,9 @@ class DDPM(GenerativeModel):
         self.process = SCHEDULES[schedule](timesteps)
         self.process.reverse_variance(variance)  # raises for an unknown choice
         if network == "unet":
-            self.predict_epsr = UNet(self.shape[-1], channels, self.multipliers, blocks, self.attention)
+            self.denoiser = UNet(self.shape[-1], channels, self.multipliers, blocks, self.attention)
         else:
-            self.predict_epsr = TimeDense([channels * m for m in self.multipliers], blocks)
+            self.denoiser = TimeDense([channels * m for m in self.multipliers], blocks)
         self.build()
 
     def get_config(self):
@@ -87,7 +91,7 @@ class DDPM(GenerativeModel):
     def predict_eps(self, x_t, t):
         """eps(x_t, t), t int32 [batch] in 1..T."""
         # The network's clock runs to 1000 for every T, so that its sinusoids see the range they were made for.
-        return tf.cast(self.predict_epsr(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
+        return tf.cast(self.denoiser(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
 
     def objective(self, x, seed):
         """{mse: |eps - eps(x_t, t)|^2 averaged over dimensions}, [batch], one t ~ U{1..T} and one eps ~ N(0, I) for each example (equation 14)."""
@@ -122,12 +126,16 @@ class DDPM(GenerativeModel):
         return gaussian.bound_terms(self.predict_eps, lambda p: self.likelihood(p).log_prob(value), self.process, self.scaled(x), seeds,
                                     self.variance, self.clip, num_timesteps)
 
-    def elbo(self, x, seeds, condition=None, num_timesteps=None):
-        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; costs what `bound_terms` costs."""
-        return -tf.add_n(list(self.bound_terms(x, seeds, num_timesteps).values()))
+    def _elbo(self, x, seeds, condition=None):
+        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; T evaluations of the network."""
+        return -tf.add_n(list(self.bound_terms(x, seeds).values()))
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def sample(self, seeds, condition=None):
-        """Algorithm 2, in T steps: the mean of p(x_0|x_1), rounded to a level where there are levels."""
-        x_0 = samplers.ancestral(self.predict_eps, self.process, seeds, self.shape, self.variance, self.clip)
+    def _sample(self, seeds, condition=None, steps=None):
+        """Algorithm 2, in T steps, or in as many as each row has of its own: the mean of p(x_0|x_1), rounded to a level where there are levels."""
+        given = (self.predict_eps, self.process, seeds, self.shape)
+        if steps is None:
+            x_0 = samplers.ancestral(*given, self.variance, self.clip)
+        else:
+            x_0 = samplers.respaced(*given, steps, self.variance, self.clip)
         return x_0 if self.levels is None else tf.cast(tf.round((x_0 + 1.0) * (0.5 * (self.levels - 1))), tf.int32)

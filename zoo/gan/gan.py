@@ -78,6 +78,6 @@ class GAN(GenerativeModel):
         """The logits of x and of as many generated examples, two of [batch]."""
         return self.logits(x), self.logits(self.generate(tf.zeros([tf.shape(x)[0], self.latent_size])))
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x = G(z), z ~ N(0, I)."""
         return self.generate(random.normal_rows(seeds, [self.latent_size]))

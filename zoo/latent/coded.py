@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from zoo import model as models
 from zoo import random
+from zoo.capabilities import Autoencoding, LowerBound, SamplingMeans
 from zoo.domain import condition_of
 from zoo.layers.vector_quantizer import perplexity
 from zoo.latent import observations
@@ -24,7 +25,7 @@ PRIORS = {
 }
 
 
-class Coded(GenerativeModel):
+class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     """log p(x) >= log p(x|e(k)) + sum over levels l of log p(k_l|k_<l), k = the encoder's codes of x, e their entries.
 
     A subclass calls `assemble`, then sets `quantizers`, `code_priors` (level by level, the first conditions the next) and the lists `autoencoder_layers` and
@@ -97,7 +98,7 @@ class Coded(GenerativeModel):
 
     def _log_priors(self, codes, condition):
         entries = self._entries(codes)
-        return [prior.log_prob(tf.cast(k[..., None], prior.domain.dtype), self.prior_condition(level, entries[:level], condition))
+        return [prior._log_prob(tf.cast(k[..., None], prior.domain.dtype), self.prior_condition(level, entries[:level], condition))
                 for level, (prior, k) in enumerate(zip(self.code_priors, codes))]
 
     def _entries(self, codes):
@@ -114,7 +115,7 @@ class Coded(GenerativeModel):
         distortion = -self.observation.distribution(self.parameters(self._entries(codes))).log_prob(x)
         return -tf.add_n(self._log_priors(codes, condition)), distortion
 
-    def elbo(self, x, seeds, condition=None):
+    def _elbo(self, x, seeds, condition=None):
         """log p(x|e(k)) + log p(k), k the codes of x, in nats, [batch]: one term of log sum_k p(x|e(k)) p(k), so a lower bound."""
         return -tf.add_n(self.rate_distortion(x, seeds, condition))
 
@@ -131,25 +132,25 @@ class Coded(GenerativeModel):
         self.domain.require(condition)
         codes = []
         for level, prior in enumerate(self.code_priors):
-            drawn = prior.sample(random.fold_in_rows(seeds, level), self.prior_condition(level, self._entries(codes), condition))
+            drawn = prior._sample(random.fold_in_rows(seeds, level), self.prior_condition(level, self._entries(codes), condition))
             codes.append(tf.cast(drawn[..., 0], tf.int32))
         return tuple(codes)
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x ~ p(x|e(k)), k ~ p(k)."""
         raw = self.parameters(self._entries(self.sample_codes(random.fold_in_rows(seeds, 0), condition)))
         return self.observation.from_noise(raw, self.observation.noise_rows(random.fold_in_rows(seeds, 1), self.shape))
 
-    def sample_mean(self, seeds, condition=None):
+    def _sample_mean(self, seeds, condition=None):
         """E[x|e(k)], k ~ p(k): the same codes as `sample`, without the pixels' own noise."""
         return self.decode_codes(self.sample_codes(random.fold_in_rows(seeds, 0), condition))
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after the other."""
         entries = self._entries(self.codes(x))
         return entries[0] if len(entries) == 1 else tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z) in the domain's unit; z of the shape that `encode` gives, entries or not."""
         return self.observation.mean(self.parameters(self._parted(z)))
 

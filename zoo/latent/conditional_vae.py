@@ -117,11 +117,11 @@ class ConditionalVAE(Variational):
         terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]), condition)
         return terms["kl"], terms["reconstruction"]
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z, c), in levels."""
         return self.observation.mean(self.parameters(z, condition))
 

@@ -176,12 +176,12 @@ class LadderVAE(Variational):
         distortion = terms.pop("reconstruction")
         return tf.add_n(list(terms.values())), distortion
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The latents at the posteriors' means from the top down, the layer next to the image first, [batch, noise_size]."""
         z, _, _ = self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))
         return tf.concat(z, -1)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z_1), in the domain's unit."""
         return self.observation.mean(self.parameters(tf.split(z, self.latent_sizes, -1)))
 
