@@ -127,8 +127,8 @@ def likelihoods(evaluation):
                 "log_prob", lambda x, seeds, c: model.log_prob(x, seeds, num_samples=k, condition=c), _LIKELIHOOD), dict(importance_samples=k)
             found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "upper_bound", protocol))
     if found and domain.kind == "waveform":
-        bits = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
-        found.append(("bits_per_sample", bits, "bits/sample", found[-1][3], dict(rate=evaluation.dataset.rate)))
+        per_sample = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
+        found.append(("bits_per_sample", per_sample, "bits/sample", found[-1][3], dict(rate=evaluation.dataset.rate)))
     if found and domain.kind == "tokens" and likelihood_kind(model) == "exact":
         from trainers import text_measures
 
@@ -144,7 +144,7 @@ def bits(values, evaluation, nats):
 
     _, _, _, kind, protocol = nats
     domain = evaluation.domain
-    dimensions, levels = math.prod(domain.shape), None
+    dimensions, levels = math.prod(domain.example_shape), None
     if domain.dequantized:
         # E_u log p(level + u) <= log P(level): by Jensen's inequality even an exact density bounds the probability of the levels.
         low, high = domain.range

@@ -40,6 +40,8 @@ def endings(domain):
 
 def file(x, domain, ending, medium=Medium(), columns=None):
     """The bytes of the file with this ending that shows examples [num, *shape] in the domain's units."""
+    if domain.group:  # the examples of one label in a line
+        x, columns = x.reshape(-1, *domain.shape), columns or domain.group
     if ending == ".txt":
         return text(x, medium.tokenizer).encode()
     if ending == ".wav":
@@ -59,6 +61,8 @@ def file(x, domain, ending, medium=Medium(), columns=None):
 
 def beneath(stacks, domain, ending, medium=Medium(), columns=None):
     """The same of equally long arrays of examples, line by line beneath one another; in text and sound the examples of a place follow one another."""
+    if domain.group:
+        stacks, columns = [x.reshape(-1, *domain.shape) for x in stacks], domain.group
     columns = columns or len(stacks[0])
     if domain.kind == "strokes":
         from trainers import stroke_pictures

@@ -128,7 +128,7 @@ def manifold(model, num, condition=None):
     q = (tf.range(num, dtype=tf.float32) + 0.5) / num
     z = prior.distribution.quantile(tf.reshape(tf.stack(tf.meshgrid(q, q, indexing="ij"), -1), [num * num, 2]))
     if condition is not None and not isinstance(condition, dict) and not tf.convert_to_tensor(condition).shape.rank:
-        condition = [condition]
+        condition = tf.reshape(condition, [1])
     x = model.decode(z, condition=take_rows(condition, tf.zeros([num * num], tf.int32)))
     return tf.reshape(x, tf.concat([[num, num], tf.shape(x)[1:]], 0))
 

@@ -1,6 +1,6 @@
 """What an exported model answers: one signature per capability, its inputs and outputs named, documented and with an example of each.
 
-Written once per capability of `zoo.model`. `serving_default` is `sample`, or `reconstruct` of a model that can't be sampled. Every
+Written once per capability of `zoo.model`. `serving_default` is `sample`, or `reconstruct` or `translate` of a model that can't be sampled. Every
 signature but `sample_n` works on rows: each input and output has the batch as dimension 0, and a row of the answer depends on that row of
 the inputs alone. A server can therefore put requests together, and a seed given with a row is a promise about that row.
 """
@@ -68,7 +68,7 @@ def signatures(model, importance_samples):
         maker.add("complete", "draws what is missing of an example", {"x": maker.x, "mask": mask, "seed": SEED},
                   {"x": maker.x._replace(meaning="x, completed")}, model._complete, "complete")
     found = maker.found
-    first = "sample" if "sample" in found else "reconstruct"
+    first = next(name for name in ("sample", "reconstruct", "translate") if name in found)
     return {first: found[first], "serving_default": found[first], **found}
 
 
