@@ -104,7 +104,7 @@ def _sampling(maker, model):
         return model._sample(seed, condition, **controls)
 
     def draw_n(num_samples, seed, **given):
-        condition = tf.nest.map_structure(lambda one: tf.repeat(one[None], num_samples, axis=0), maker.condition(given))
+        condition = maker.condition({key: tf.repeat(value[None], num_samples, axis=0) for key, value in given.items()})
         return {"sample": draw(random.rows(seed, num_samples), condition)}
 
     outputs = {"sample": maker.x}
