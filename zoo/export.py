@@ -121,7 +121,8 @@ def _card(model, found, functions, importance_samples, protocol, warm):
     """What `card.json` says: the model, its signatures field by field, and what they promise."""
 
     def describe(field, dtype, shape, batch):
-        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range)
+        default = {} if field.default is None else {"default": field.default}
+        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range, **default)
 
     def entry(name, signature):
         batch = "batch" if signature.batchable else "num_samples"
