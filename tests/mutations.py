@@ -56,6 +56,8 @@ MUTATIONS = {
     "a spectral norm whose gradient stops": Mutation(
         "zoo/layers/spectral_normalization.py", "tf.tensordot(v, tf.linalg.matvec(matrix, after), 1)", "tf.tensordot(v, tf.linalg.matvec(held, after), 1)",
         "tests/test_spectral_normalization.py"),
+    "a codebook that revives nothing": Mutation(
+        "zoo/layers/vector_quantizer.py", "even * _drawn(z, self.entries, seed)", "self._average(self.sums, sums)", "tests/test_vector_quantizer.py"),
     "a DLGM whose layers replace one another": Mutation(
         "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
     "given quadrants that are drawn": Mutation(
