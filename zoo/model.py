@@ -205,7 +205,17 @@ class Model(Playing, abc.ABC):
         """The constructor's arguments, all of them and nothing else."""
 
     def settle(self):
-        """Recomputes what belongs to the weights as they are now; called where averaged weights were put into the model. Of most models nothing does."""
+        """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that; called where averaged weights were put into the model.
+
+        Of most models nothing does. What a loss alone can say, such as running moments, stays as it followed.
+        """
+        parts = list(self._layers)
+        while parts:
+            part = parts.pop()
+            if hasattr(part, "settle"):
+                part.settle()
+            else:
+                parts += part._layers
 
     def build(self, input_shape=None):
         """Makes every weight, by one forward pass over two examples of zeros; the shape comes from `domain`."""
