@@ -13,9 +13,10 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "playing": {"random"}, "model": {"random", "playing"}, "distributions": {"random"}, "layers": {"random"}, "networks": {"random", "layers"},
+BELOW = {"random": set(), "following": set(), "playing": {"random", "following"}, "model": {"random", "following", "playing"}, "distributions": {"random"},
+         "layers": {"random", "following"}, "networks": {"random", "layers"},
          "metrics": {"random", "model"}, "operations": {"random", "model"}}
-BELOW |= {family: {"random", "model", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
+BELOW |= {family: {"random", "following", "model", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
 FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
 # State that replicas would share or a server would start over from, code that no SavedModel holds, and Keras 2.
 REFUSED = re.compile(r"""(^|\.)(SeedGenerator|\w*Dropout\w*|GaussianNoise|Lambda|py_function|numpy_function|py_func|make_py_function)$
