@@ -10,6 +10,7 @@ from tests import cases
 from zoo import random
 from zoo.capabilities import Autoencoding, Completing, ExactLikelihood
 from zoo.export import export
+from zoo.domain import one_class
 from zoo.model import Domain, GenerativeModel, Player
 
 
@@ -22,7 +23,7 @@ class Labelled(GenerativeModel, ExactLikelihood, Autoencoding, Completing):
         self.shift = self.add_weight(shape=(classes, 1), initializer="random_normal", name="shift")
         self.build()
 
-    domain = property(lambda self: Domain("real", (2, 3), classes=self.classes))
+    domain = property(lambda self: Domain("real", (2, 3), condition=one_class(self.classes)))
 
     def get_config(self):
         return dict(classes=self.classes)

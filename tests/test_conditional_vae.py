@@ -57,7 +57,7 @@ def test_samples_keep_what_is_given_and_read_nothing_else():
 
 
 def test_labels_change_what_is_drawn():
-    model = make(classes=3, quadrants=0)
+    model = make(classes=3)
     seeds = random.rows(random.seed(3), 6)
     first, second = (model.sample_mean(seeds, condition=tf.fill([6], label)) for label in (0, 1))
     assert np.all(np.abs(first - second).max((1, 2, 3)) > 1e-4)
@@ -68,7 +68,7 @@ def test_labels_change_what_is_drawn():
         np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [dict(quadrants=0), dict(quadrants=4), dict(classes=3), dict(classes=0, quadrants=0), dict(latent_size=0), dict(shape=(1, 4, 1))])
+@pytest.mark.parametrize("arguments", [dict(quadrants=0), dict(quadrants=4), dict(classes=3, quadrants=1), dict(classes=0, quadrants=0), dict(latent_size=0), dict(shape=(1, 4, 1))])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.ConditionalVAE(**(TINY | arguments))

@@ -62,7 +62,7 @@ def test_the_likelihood_and_the_completion_of_the_other_are_exact(folders):
 @pytest.mark.parametrize("model", TINY)
 def test_samples_at_a_temperature_are_the_models(folders, tmp_path, model):
     folder, its = folders[model], runs.load(folders[model]).model
-    seeds, condition = random.rows(random.seed(3), 7), tf.range(7) % 2 if its.domain.classes else None
+    seeds, condition = random.rows(random.seed(3), 7), tf.range(7) % 2 if its.domain.conditional else None
     plain = drawn(folder, tmp_path / "x.npy", "--num_samples=7")
     np.testing.assert_allclose(plain, its.sample(seeds, condition), atol=1e-5)
     cold = drawn(folder, tmp_path / "y.npy", "--num_samples=7", "--temperature=0.2")

@@ -21,22 +21,24 @@ def modes(model):
     prior = operations.prior_of(model)
     if hasattr(model, "decode") and prior is not None and tuple(prior.event_shape) == (2,):
         found.append("manifold")
-    return found + [mode for mode in ("denoise", "complete") if mode in can]
+    return found + [mode for mode in ("denoise", "translate", "complete") if mode in can]
 
 
 def map_rows(function, *arrays, rows=_ROWS):
-    """Applies a function of batches to the rows of arrays (or None), at most `rows` at a time; returns a NumPy array.
+    """Applies a function of batches to the rows of arrays (structures of them, or None), at most `rows` at a time; returns a NumPy array.
 
     The last batch is filled up with its own last row, so that a compiled function is traced once.
     """
     import numpy as np
     import tensorflow as tf
 
-    num = next(len(a) for a in arrays if a is not None)
+    from zoo.domain import take_rows
+
+    num = next(len(tf.nest.flatten(a)[0]) for a in arrays if a is not None)
     rows, parts = min(rows, num), []
     for start in range(0, num, rows):
         index = np.minimum(np.arange(start, start + rows), num - 1)
-        part = function(*(None if a is None else tf.gather(a, index) for a in arrays))
+        part = function(*take_rows(arrays, index))
         parts.append(part.numpy()[:num - start])
     return np.concatenate(parts)
 
@@ -46,7 +48,7 @@ def draw(model, seed, num, sample=None, condition=None):
 
     Args:
         sample: function (seeds, condition) -> samples; the model's own `sample`, compiled, if None.
-        condition: [num] class labels; all classes in turn if None.
+        condition: of `num` rows; all classes in turn if None.
     """
     import tensorflow as tf
 
@@ -60,16 +62,16 @@ def examples(run, num, seed, data_dir=None):
     """The first `num` examples of the run's test split, as the model takes them: x, condition or None."""
     import tensorflow as tf
 
-    from trainers.data import evaluation_batches
+    from trainers.data import evaluation_batches, num_examples
     from trainers.errors import BadInput
-    from zoo.model import split_batch
+    from zoo.domain import concat_rows
 
-    dataset = dataset_of(run, data_dir)
-    if num > dataset.require("test"):
-        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {dataset.sizes['test']}.")
-    batches = evaluation_batches(dataset, "test", run.model.domain, min(num, _ROWS), seed, run.config.data, limit=num)
-    x, condition = zip(*(split_batch(batch) for batch in batches))
-    return tf.concat(x, 0), None if condition[0] is None else tf.concat(condition, 0)
+    dataset, domain = dataset_of(run, data_dir), run.model.domain
+    if num > (there := num_examples(dataset, "test", domain)):
+        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {there}.")
+    batches = evaluation_batches(dataset, "test", domain, min(num, _ROWS), seed, run.config.data, limit=num)
+    x, condition = zip(*(domain.split(batch)[:2] for batch in batches))
+    return tf.concat(x, 0), concat_rows(condition)
 
 
 def dataset_of(run, data_dir=None):
@@ -93,44 +95,20 @@ def sample(run, num, options, controls):
     """New examples, [num, *shape]."""
     import tensorflow as tf
 
-    from trainers import plots
+    from trainers import conditions, plots, prompts
     from trainers.errors import BadInput
     from zoo import random
 
     if options.mean and (controls or not hasattr(run.model, "sample_mean")):
         raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples" + (f" with --{next(iter(controls))}." if controls else "."))
     if options["prompt"].present:
-        x = _continuation(run, num, options, controls)
+        x = prompts.continuation(run, num, options, controls)
         return x, _shown(x, run)
     mean = not controls and (options.out.endswith(".png") if options.mean is None else options.mean)
     function = plots.sampler(run.model) if mean else tf.function(lambda seeds, c: run.model.sample(seeds, c, **controls), reduce_retracing=True)
-    condition = examples(run, num, options.seed, options.data_dir)[1] if run.model.domain.features else None
+    condition = conditions.of_samples(run, num, options)
     x = draw(run.model, random.seed(options.seed), num, function, condition)
-    return x, _shown(x, run)
-
-
-def _continuation(run, num, options, controls):
-    """Texts that go on from the prompt, [num, T]."""
-    import numpy as np
-    import tensorflow as tf
-
-    from trainers import plots
-    from trainers.errors import BadInput
-    from zoo import random
-
-    if run.model.domain.kind != "tokens" or not hasattr(run.model, "complete"):
-        raise BadInput(f"--prompt: model {run.description['model']!r} goes on with no text.")
-    length = run.model.domain.shape[0]
-    try:
-        prompt = run.medium.tokenizer.encode(options.prompt or "")
-    except BadInput as error:
-        raise BadInput(f"--prompt: {error}.") from None
-    if options.prompt == "" or len(prompt) >= length:
-        raise BadInput(f"--prompt: takes 1 to {length - 1} tokens, found {len(prompt)}.")
-    x, known = np.zeros((num, length), np.int32), np.zeros((num, length), bool)
-    x[:, :len(prompt)], known[:, :len(prompt)] = prompt, True
-    function = tf.function(lambda x, known, seeds: run.model.complete(x, known, seeds, **controls), reduce_retracing=True)
-    return map_rows(function, x, known, plots.rows(random.seed(options.seed), num))
+    return x, _shown(x, run, conditions.columns(options, num))
 
 
 def reconstruct(run, num, options, controls):
@@ -145,6 +123,22 @@ def denoise(run, num, options, controls):
     from trainers import looks
 
     return _beside(run, num, options, looks.denoised(run.model, **controls))
+
+
+def translate(run, num, options, controls):
+    """What test examples would be in another domain, [num, *its shape]; a picture shows them beneath the examples."""
+    import tensorflow as tf
+
+    from trainers import conditions, looks, plots, showing
+    from zoo import random
+
+    domain = run.model.domain
+    x, condition = examples(run, num, options.seed, options.data_dir)
+    if options.condition:
+        condition = conditions.asked(run, num, options)
+    function = tf.function(lambda x, seeds, c: run.model.translate(x, seeds, c), reduce_retracing=True)
+    made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
+    return made, lambda ending: showing.translated(x.numpy(), made, domain, ending, run.medium, min(num, looks.EXAMPLES))
 
 
 def _beside(run, num, options, function):
@@ -166,11 +160,12 @@ def interpolate(run, num, options, controls):
     import tensorflow as tf
 
     from zoo import operations
+    from zoo.domain import take_rows
 
     if not hasattr(run.model, "encode"):
         return _between_samples(run, num, options)
     x, condition = examples(run, 2 * num, options.seed, options.data_dir)
-    condition = None if condition is None else condition[0::2]
+    condition = take_rows(condition, tf.range(0, 2 * num, 2))
     paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
     x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, _ROWS // _STEPS))
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
@@ -181,18 +176,19 @@ def _between_samples(run, num, options):
     import numpy as np
     import tensorflow as tf
 
-    from trainers import plots
+    from trainers import conditions, plots
     from trainers.errors import BadInput
     from zoo import random
+    from zoo.domain import repeat_rows
 
     if options["path"].present:
         raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples there is one path.")
     seeds = plots.rows(random.seed(options.seed), 2 * num)
     weights = np.tile(np.linspace(0.0, 1.0, _STEPS, dtype=np.float32), num)
-    condition = examples(run, num, options.seed, options.data_dir)[1] if run.model.domain.features else plots.labels(run.model.domain, num)
+    condition = conditions.of_samples(run, num, options)
     ends = [tf.repeat(seeds[first::2], _STEPS, axis=0) for first in (0, 1)]
     function = tf.function(lambda a, b, w, c: run.model.sample_between(a, b, w, c), reduce_retracing=True)
-    x = map_rows(function, *ends, weights, None if condition is None else tf.repeat(condition, _STEPS, axis=0))
+    x = map_rows(function, *ends, weights, repeat_rows(condition, _STEPS))
     return x.reshape(num, _STEPS, *x.shape[1:]), _shown(x, run, columns=_STEPS)
 
 
@@ -205,13 +201,14 @@ def traverse(run, num, options, controls):
     import tensorflow as tf
 
     from zoo import operations
+    from zoo.domain import take_rows
 
     x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed, options.data_dir)
     codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x, condition).reshape(len(x), -1)
     latents = np.argsort(-codes.var(0), kind="stable")[:num]
     values = codes.mean(0)[latents, None] + codes.std(0)[latents, None] * np.linspace(-3, 3, _STEPS)
     function = tf.function(lambda x, latent, value, c: operations.traverse(run.model, x, latent, value, c), reduce_retracing=True)
-    first, given = (None if a is None else tf.repeat(a[:1], values.size, axis=0) for a in (x, condition))
+    first, given = take_rows((x, condition), tf.zeros([values.size], tf.int32))
     drawn = map_rows(function, first, np.repeat(latents, _STEPS).astype(np.int32), values.ravel().astype(np.float32), given)
     return drawn.reshape(*values.shape, *drawn.shape[1:]), _shown(drawn, run, columns=_STEPS)
 
@@ -222,6 +219,7 @@ def arithmetic(run, num, options, controls):
     import tensorflow as tf
 
     from trainers import terms
+    from zoo.domain import take_rows
 
     asked, dataset = terms.parse(options.terms), dataset_of(run, options.data_dir)
     found = [terms.read(term, run, dataset, num, options.seed) for term in asked]
@@ -229,19 +227,20 @@ def arithmetic(run, num, options, controls):
     a, b, c = (map_rows(encode, x, condition).mean(0) for x, condition in found)
     condition = found[0][1]
     z = tf.constant(np.stack([a, b, c, a + b - c]), tf.float32)
-    x = run.model.decode(z, condition=None if condition is None else tf.repeat(condition[:1], 4, axis=0)).numpy()
+    x = run.model.decode(z, condition=take_rows(condition, tf.zeros([4], tf.int32))).numpy()
     return x, _shown(x, run, columns=4)
 
 
 def manifold(run, num, options, controls):
     """The plane of a model's two latents, [side, side, *shape]."""
+    from trainers import conditions
     from trainers.errors import BadInput
     from zoo import operations
 
     side = math.isqrt(num)
     if side * side != num:
         raise BadInput(f"--num_samples={num}: a manifold needs a square number; {side ** 2} and {(side + 1) ** 2} are.")
-    x = operations.manifold(run.model, side, condition=0 if run.model.domain.classes else None).numpy()
+    x = operations.manifold(run.model, side, condition=conditions.of_samples(run, 1, options)).numpy()
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=side)
 
 
@@ -250,9 +249,10 @@ def complete(run, num, options, controls):
     import numpy as np
     import tensorflow as tf
 
-    from trainers import masks, plots, stroke_pictures
+    from trainers import conditions, masks, plots, stroke_pictures
     from trainers.errors import BadInput
     from zoo import nearest, random
+    from zoo.domain import repeat_rows
 
     domain = run.model.domain
     known = masks.names(domain.places, domain.kind)
@@ -262,7 +262,9 @@ def complete(run, num, options, controls):
     x, condition = examples(run, num, options.seed, options.data_dir)
     mask = masks.of(name, domain, x)
     function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c, **controls), reduce_retracing=True)
-    x_, mask_, condition_ = [None if a is None else tf.repeat(a, _COMPLETIONS, axis=0) for a in (x, mask, condition)]
+    if options.condition:
+        condition = conditions.asked(run, num, options)
+    x_, mask_, condition_ = repeat_rows((x, mask, condition), _COMPLETIONS)
     drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
     drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)
 

@@ -3,7 +3,7 @@
 FILE is a picture (.png), strokes (.svg), text (.txt), sound (.wav) or the numbers (.npy). sample: new examples. reconstruct: test examples above
 what their codes decode to. interpolate: paths between the codes of pairs of test examples, or, of a model without codes, between samples. manifold: the plane of a model's two latents. traverse: a test example
 with one latent at a time replaced. arithmetic: a + b - c of examples or classes, by their codes. denoise: test examples above the same with noise and what the
-model makes of that. complete: what the model draws where test examples are hidden.
+model makes of that. translate: test examples above what they would be in another domain. complete: what the model draws where test examples are hidden.
 """
 
 import io
@@ -16,9 +16,10 @@ from absl import flags
 import zoo
 from trainers import command
 
-MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400, "denoise": 20,
+MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400, "denoise": 20, "translate": 20,
          "complete": 8}  # -> --num_samples if not given
 CONTROLLED = {"sample": "sample", "complete": "complete", "denoise": "corrupt"}  # mode -> the method whose controls it takes
+CONDITIONED = ("sample", "manifold", "translate", "complete", "interpolate")  # modes that take --condition
 NUMBERS = ".npy"
 
 
@@ -36,6 +37,9 @@ def define(options):
     flags.DEFINE_enum("path", "spherical", ["spherical", "linear"], "Path between two codes, for --mode=interpolate of a model that has some.", flag_values=options)
     flags.DEFINE_list("terms", None, "A,B,C with --mode=arithmetic, of which A + B - C is drawn: each a class by its name or number, or a file with an example "
                       "(.png, .txt, or .npy in the model's unit).", flag_values=options)
+    flags.DEFINE_list("condition", None, "On what is drawn, with --mode=sample, manifold, translate or complete, or interpolate of a model without codes: a class by its name or "
+                      "number, or several, which come in turn; of other conditions a file: .npy, or .npz with an array for each part. All classes in turn, or those of "
+                      "test examples, if not given.", flag_values=options)
     flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"], "What is given of an example, for --mode=complete: the top or left half of an "
                       "image, the first half of a row, text or sound, or a random half; top or first if not given.", flag_values=options)
     flags.DEFINE_string("prompt", None, "With --mode=sample of a text model, how the text begins.", flag_values=options)
@@ -103,6 +107,8 @@ def main(options):
     for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("terms", "arithmetic"), ("prompt", "sample")):
         if options[name].present and options.mode != mode:
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
+    if options["condition"].present and options.mode not in CONDITIONED:
+        raise BadInput(f"--condition: goes with --mode={', '.join(CONDITIONED)}, not with --mode={options.mode}, whose examples have their own.")
     num = MODES[options.mode] if options.num_samples is None else command.positive(options, "num_samples")
     if options.threads is not None:
         _use(command.positive(options, "threads"))
@@ -119,7 +125,7 @@ def _use(threads):
 def _write(options, num):
     import numpy as np
 
-    from trainers import draws, showing, workdir
+    from trainers import conditions, draws, showing, workdir
     from trainers.errors import BadInput
     from trainers.run import load
 
@@ -127,7 +133,7 @@ def _write(options, num):
     folder.read_config()
     run = load(options.workdir)
     domain = run.model.domain
-    if options.data_dir and (options.mode == "manifold" or (options.mode == "sample" and not domain.features)):
+    if options.data_dir and options.mode in ("sample", "manifold") and (options.condition or domain.num_classes or not domain.conditional):
         raise BadInput(f"--data_dir: --mode={options.mode} reads no data.")
     if options.mode not in draws.modes(run.model):
         raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has {', '.join(draws.modes(run.model))}.")
@@ -136,7 +142,11 @@ def _write(options, num):
             folder.samples.mkdir(exist_ok=True)
         options.out = str(folder.samples / f"{options.mode}{showing.endings(domain)[0]}")
     _check_out(options.out, (*showing.endings(domain), NUMBERS))
+    if options.condition and options.mode == "interpolate" and hasattr(run.model, "encode"):
+        raise BadInput("--condition: the examples between which --mode=interpolate goes have their own.")
     x, shown = getattr(draws, options.mode)(run, num, options, controls(options, run.model))
+    if options.mode in ("sample", "manifold") and (said := conditions.told(run, options)):
+        print(said, flush=True)
     try:
         if options.out.endswith(NUMBERS):
             file = io.BytesIO()

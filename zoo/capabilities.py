@@ -134,6 +134,23 @@ class ImportanceWeighted(LowerBound):
         return self._log_prob(x, checks.row_seeds(seeds, num), num_samples, checks.condition(self.domain, condition, num), chunk)
 
 
+class EstimatedLikelihood(abc.ABC):
+    """A number near log p(x) that is neither exact nor a bound: records and tables call it an estimate, and never a likelihood."""
+
+    @abc.abstractmethod
+    def _estimate_log_prob(self, x, seeds, condition=None):
+        """The estimate in nats, [batch]; row i's noise from `seeds[i]`."""
+
+    def estimate_log_prob(self, x, seeds=0, condition=None):
+        """Estimates log p(x), or log p(x|condition), of x [batch, *shape] in nats, [batch]; it may lie on either side.
+
+        Raises ValueError for what is no example of the domain, or seeds of another shape than int32 [batch, 2].
+        """
+        x = checks.example(self.domain, x)
+        num = checks.num_rows(x)
+        return self._estimate_log_prob(x, checks.row_seeds(seeds, num), checks.condition(self.domain, condition, num))
+
+
 class Autoencoding(abc.ABC):
     """A code of an example, and the example of a code."""
 
@@ -165,9 +182,7 @@ class Autoencoding(abc.ABC):
     def code_shape(self):
         """The shape of one code, from a trace of `encode`."""
         if not hasattr(self, "_code_shape"):
-            x, condition = self.domain.batch_spec(), None
-            if self.domain.condition is not None:
-                x, condition = x
+            x, condition, _ = self.domain.split(self.domain.batch_spec())
             encode = tf.function(lambda x, condition: self._encode(x, condition), autograph=False)
             self._code_shape = tuple(encode.get_concrete_function(x, condition).structured_outputs.shape[1:])
         return self._code_shape
@@ -197,6 +212,23 @@ class Denoising(abc.ABC):
         """Computes what a noisy x, float32 [batch, *shape], was before, in the domain's unit. Raises ValueError for another shape or what is not finite."""
         x = checks.noisy(self.domain, x)
         return self._denoise(x, checks.condition(self.domain, condition, checks.num_rows(x)))
+
+
+class Translating(abc.ABC):
+    """What an example would be in another domain: the partner's, or, of a model without one, as its condition says."""
+
+    @abc.abstractmethod
+    def _translate(self, x, seeds, condition=None):
+        """The translation, in the other domain's units and type; row i's noise from `seeds[i]`."""
+
+    def translate(self, x, seeds=0, condition=None):
+        """Computes what x [batch, *shape] would be in the partner's domain (in its own, without a partner): [batch, *its shape], in its units and type.
+
+        Raises ValueError for what is no example of the domain, or seeds of another shape than int32 [batch, 2].
+        """
+        x = checks.example(self.domain, x)
+        num = checks.num_rows(x)
+        return self._translate(x, checks.row_seeds(seeds, num), checks.condition(self.domain, condition, num))
 
 
 class Completing(abc.ABC):
@@ -231,15 +263,15 @@ class Completing(abc.ABC):
 
 
 def likelihood_kind(model):
-    """`exact`, `lower_bound` or None, of a model or a model class."""
+    """`exact`, `lower_bound`, `estimate` (neither of these) or None, of a model or a model class."""
     if hasattr(model, "elbo"):
         return "lower_bound"
-    return "exact" if hasattr(model, "log_prob") else None
+    return "exact" if hasattr(model, "log_prob") else "estimate" if hasattr(model, "estimate_log_prob") else None
 
 
 def capabilities(model):
     """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
-    names = ("sample", "sample_mean", "log_prob", "elbo", "encode", "decode", "denoise", "complete")
+    names = ("sample", "sample_mean", "log_prob", "elbo", "estimate_log_prob", "encode", "decode", "denoise", "translate", "complete")
     found = [name for name in names if hasattr(model, name)]
     if "encode" in found:
         found += ["reconstruct", "interpolate", "traverse", "arithmetic"]

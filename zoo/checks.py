@@ -97,12 +97,13 @@ def condition(domain, given, num):
         if given is not None:
             raise ValueError("condition: this model takes none.")
         return None
+    parts = domain.conditions()
     if not isinstance(domain.condition, dict):
-        return _one_condition(domain.condition, given, num, "condition")
+        return _one_condition(parts[""], given, num, "condition")
     if not isinstance(given, dict) or set(given) != set(domain.condition):
         found = sorted(given) if isinstance(given, dict) else "none" if given is None else type(given).__name__
         raise ValueError(f"condition: a dictionary of {', '.join(domain.condition)} is needed, found {found}.")
-    return {key: _one_condition(part, given[key], num, f"condition {key}") for key, part in domain.condition.items()}
+    return {key: _one_condition(part, given[key], num, f"condition {key}") for key, part in parts.items()}
 
 
 def controls(model, method, given, num):
@@ -170,7 +171,7 @@ def _numbers(x, name):
 
 def _shaped(domain, x, name):
     """[batch, *shape]: an image of one channel may come without it. Raises ValueError for another shape."""
-    shape = tuple(domain.example_shape) if hasattr(domain, "example_shape") else tuple(domain.shape)
+    shape = tuple(domain.example_shape)
     found = tuple(x.shape[1:]) if x.shape.rank else None
     if found is not None and len(shape) >= 3 and shape[-1] == 1 and found == shape[:-1]:
         return x[..., None]

@@ -9,6 +9,7 @@ sees all of it or nothing.
 """
 
 import contextlib
+import dataclasses
 import errno
 import importlib.metadata
 import json
@@ -134,7 +135,7 @@ def _card(model, found, functions, importance_samples, protocol, warm):
 
     kind, domain = likelihood_kind(model), model.domain
     return dict(
-        format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(), domain=domain._asdict(),
+        format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(), domain=dataclasses.asdict(domain),
         likelihood=kind, importance_samples=importance_samples if kind == "lower_bound" and "log_prob" in found else None,
         signatures={name: entry(name, signature) for name, signature in found.items()}, serving_default=default(found),
         protocol=protocol or {}, warmup=warm, promises=PROMISES,

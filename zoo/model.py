@@ -9,74 +9,14 @@ import abc
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from zoo.capabilities import Sampling
+from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
 from zoo.following import followed
 from zoo.playing import Playing
 
 KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that family
-
-
-class Domain(NamedTuple):
-    """What a model's examples are: the declaration that the input pipeline fulfils.
-
-    kind: `binary` (float32 in {0, 1}), `levels` (int32 in 0..levels-1), `real` (float32), `tokens` (int32), `waveform` (float32),
-        `strokes` (float32 [T, 5], steps of a pen as `zoo.distributions.strokes` says).
-    shape: of one example. levels: number of values that a discrete example's entry can take.
-    range: (low, high) to which the values of `real` image data are scaled; None leaves tables and points as they are.
-    dequantized: whether `real` image data get uniform noise of one level's width (a density model of real values needs it).
-    classes: number of class labels if the model is conditional on one; its batch is then a pair (x, condition int32 [batch]).
-    features: shape of a real-valued condition, an embedding or a local feature in time; the batch is then (x, condition float32 [batch, *features]).
-    given: bool [height, width] where features are the image itself: they hold its values where it is true, and -1 elsewhere.
-    """
-
-    kind: str
-    shape: tuple
-    levels: int | None = None
-    range: tuple | None = None
-    dequantized: bool = False
-    classes: int | None = None
-    features: tuple | None = None
-    given: np.ndarray | None = None
-
-    @property
-    def dtype(self):
-        return tf.int32 if self.kind in ("levels", "tokens", "class", "labels") else tf.float32
-
-    def batch_spec(self, batch_size=None):
-        """The `tf.TensorSpec` of one batch: x, or (x, condition)."""
-        x = tf.TensorSpec((batch_size, *self.shape), self.dtype)
-        return (x, self.condition_spec(batch_size)) if self.conditional else x
-
-    def condition_spec(self, batch_size=None):
-        """The `tf.TensorSpec` of a batch's condition, or None."""
-        if self.features:
-            return tf.TensorSpec((batch_size, *self.features), tf.float32)
-        return tf.TensorSpec((batch_size,), tf.int32) if self.classes else None
-
-    @property
-    def conditional(self):
-        return bool(self.classes or self.features)
-
-    @property
-    def condition(self):
-        """The condition as a domain, or None."""
-        if self.features:
-            return Domain("real" if self.given is None else "known", self.features, self.levels)
-        return Domain("class", (), self.classes) if self.classes else None
-
-    @property
-    def places(self):
-        """The shape of a mask that says what of an example is known: the channels of a pixel, or the numbers of a pen's step, together."""
-        return tuple(self.shape[:-1] if len(self.shape) == 3 or self.kind == "strokes" else self.shape)
-
-    def require(self, condition):
-        """Raises ValueError if the condition is missing, or has no use."""
-        if (condition is None) == self.conditional:
-            needed = f"features of shape {tuple(self.features)} per row are needed" if self.features else "a class label per row is needed"
-            raise ValueError(f"condition: {needed if self.conditional else 'this model takes none'}.")
 
 
 class Player(NamedTuple):
@@ -124,11 +64,6 @@ def image_shape(shape):
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"shape must be an image's, (height, width, channels), found {tuple(shape)}.")
     return tuple(shape)
-
-
-def split_batch(batch):
-    """Returns (x, condition) of a batch that is x or (x, condition)."""
-    return batch if isinstance(batch, (tuple, list)) else (batch, None)
 
 
 class Model(Playing, abc.ABC):

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import operations, random
-from zoo.capabilities import (Autoencoding, Completing, Denoising, ExactLikelihood, ImportanceWeighted, LowerBound, Sampling, SamplingMeans,
-                              SeedInterpolating)
+from zoo.capabilities import (Autoencoding, Completing, Denoising, EstimatedLikelihood, ExactLikelihood, ImportanceWeighted, LowerBound,
+                              Sampling, SamplingMeans, SeedInterpolating, Translating)
+from zoo.domain import describe, repeat_rows
 
 _STEPS = "steps (dx, dy, p1, p2, p3): an offset in the data's unit; which is 1: a line goes on, the pen is lifted, the drawing has ended"
 
@@ -59,6 +60,9 @@ def signatures(model, importance_samples):
         noise = f"{maker.x.unit}; noise may leave what an example can be"
         noisy = maker.x._replace(dtype=tf.float32, meaning="a noisy example", unit=noise, range=None)
         maker.add("denoise", "what a noisy example was before", {"noisy": noisy}, {"x": maker.mean}, model._denoise)
+    if isinstance(model, Translating):
+        other = _example(model.domain.partner or model.domain, "x, translated")
+        maker.add("translate", "what an example would be in another domain", {"x": maker.x, "seed": SEED}, {"translated": other}, model._translate)
     if isinstance(model, Completing):
         mask = Field(tf.bool, (None, *model.domain.places), "true where x is given; what is elsewhere is not read", "none")
         maker.add("complete", "draws what is missing of an example", {"x": maker.x, "mask": mask, "seed": SEED},
@@ -93,7 +97,7 @@ class _Maker:
         """The condition as the model takes it, of a signature's inputs."""
         if not self.conditions:
             return None
-        if list(self.conditions) == ["condition"]:
+        if not isinstance(self.model.domain.condition, dict):
             return given["condition"]
         return {key: given[f"condition_{key}"] for key in self.model.domain.condition}
 
@@ -136,6 +140,9 @@ def _likelihoods(maker, model, importance_samples):
     if isinstance(model, LowerBound):
         maker.add("elbo", "evidence lower bound of log p(x) from one draw", {"x": maker.x, "seed": SEED},
                   {"elbo": nats._replace(meaning=f"lower bound of the {density}")}, model._elbo)
+    if isinstance(model, EstimatedLikelihood):
+        maker.add("estimate_log_prob", "a number near log p(x) that is neither exact nor a bound", {"x": maker.x, "seed": SEED},
+                  {"log_prob": nats._replace(meaning=f"estimate of the {density}, which may lie on either side")}, model._estimate_log_prob)
 
 
 def _coding(maker, model):
@@ -163,23 +170,20 @@ def _control(control):
 
 def _conditions(domain):
     """{name of the input: its field} of a domain's condition."""
-    if domain.condition is None:
-        return {}
-    if isinstance(domain.condition, dict):
-        return {f"condition_{key}": _condition(part, key) for key, part in domain.condition.items()}
-    return {"condition": _condition(domain.condition, None)}
+    return {f"condition_{key}" if key else "condition": _condition(part, key) for key, part in domain.conditions().items()}
 
 
-def _condition(domain, key):
-    """The field of one condition."""
-    if domain.kind == "class":
-        return Field(tf.int32, (None,), "class label" if key is None else f"class label: {key}", "class", (0, domain.levels - 1))
-    if domain.kind == "known":
-        return Field(tf.float32, (None, *domain.shape), "the example itself, of which the pixels that the model is given are read, and no others", "as the example",
-                     (0, domain.levels - 1))
-    if domain.kind == "real" and not domain.range:
-        return Field(tf.float32, (None, *domain.shape), "features that the example is given" if key is None else key, "as in the data")
-    return _example(domain, "what the example is given" if key is None else key)
+def _condition(part, key):
+    """The field of one part of a condition."""
+    of = f"{key}: " if key else ""
+    if part.kind == "class":
+        return Field(tf.int32, (None,), f"{of}class label", "class", (0, part.levels - 1))
+    if part.kind == "known":
+        return Field(tf.float32, (None, *part.example_shape), f"{of}the example itself, of which the pixels that the model is given are read, and no others",
+                     "as the example", part.range or (0, (part.levels or 2) - 1))
+    if part.kind == "labels":
+        return Field(tf.int32, (None, *part.example_shape), f"{of}the class of every pixel", "class", (0, part.levels - 1))
+    return _example(part, f"{of}features that the example is given" if part.kind == "real" and not part.range else f"{of}{describe(part)}")
 
 
 def default(found):
@@ -199,6 +203,7 @@ def trace(signature):
 def example_inputs(model, found, num=3, seed=0):
     """{signature: {input: array}}: `num` rows of valid input for each of the signatures `found`, the same for the same seed."""
     rng, domain = np.random.default_rng(seed), model.domain
+    parts = {f"condition_{key}" if key else "condition": part for key, part in domain.conditions().items()}
 
     def value(name, field):
         shape = tuple(num if size is None else size for size in field.shape)
@@ -212,8 +217,8 @@ def example_inputs(model, found, num=3, seed=0):
             return (np.arange(size) < np.array(given)[:, None]).reshape(shape)
         if name == "z":
             codes = {"x": value("x", found["encode"].inputs["x"])}
-            spec = domain.condition_spec(num)
-            return model.encode(codes["x"], condition=None if spec is None else tf.zeros(spec.shape, spec.dtype)).numpy()
+            zeros = {name: tf.zeros([num, *field.shape[1:]], field.dtype) for name, field in _conditions(domain).items()}
+            return model.encode(codes["x"], condition=_Maker(model).condition(zeros)).numpy()
         if name == "noisy":
             clean = tf.constant(value("x", _example(domain, "")))
             return model.corrupt(clean, random.rows(random.seed(seed), num)).numpy()
@@ -221,14 +226,15 @@ def example_inputs(model, found, num=3, seed=0):
             return rng.uniform(0.1, 0.9, shape).astype(np.float32)
         if hasattr(model, "derivations") and name.startswith("x"):  # other tokens are no example of a grammar
             return model.sample(random.rows(random.seed(seed), num)).numpy()
-        if domain.kind == "strokes" and shape[1:] == tuple(domain.shape):
+        kind = parts[name].kind if name in parts else domain.kind
+        if kind == "strokes" and shape[1:] == tuple((parts.get(name) or domain).shape):
             return random_strokes(rng, shape)
         if field.default is not None:
             return near(rng, field, shape)
         if field.range is None:
             return rng.normal(size=shape).astype(np.float32)
         low, high = field.range
-        if field.dtype == tf.int32 or (domain.kind == "binary" and field.range == (0, 1)):
+        if field.dtype == tf.int32 or (kind == "binary" and field.range == (0, 1)):
             return rng.integers(low, high + 1, shape).astype(field.dtype.as_numpy_dtype)
         return rng.uniform(low, high, shape).astype(np.float32)
 
@@ -259,7 +265,7 @@ def _example(domain, meaning):
     limits = domain.range if high is None else (0, high)
     if domain.kind == "real" and limits:
         unit = f"value, scaled to {tuple(limits)}"
-    return Field(domain.dtype, (None, *domain.shape), meaning, unit, limits)
+    return Field(domain.dtype, (None, *domain.example_shape), meaning, unit, limits)
 
 
 def _mean(domain):

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.distributions import strokes
+from zoo.domain import condition_of
 from zoo.model import Domain, Player, split_batch
 from zoo.networks.sketching import SketchDecoder
 
@@ -50,7 +51,7 @@ class UnconditionalSketchRNN(Autoregressive):
 
     @property
     def domain(self):
-        return Domain("strokes", self.shape, classes=self.classes)
+        return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def parameters(self, x, condition=None, seed=None):
         """Those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""

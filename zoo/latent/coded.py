@@ -5,12 +5,14 @@ autoregressive model of another family learns which codes there are. The encoder
 """
 
 import abc
+import dataclasses
 
 import tensorflow as tf
 
 from zoo import model as models
 from zoo import random
 from zoo.capabilities import Autoencoding, LowerBound, SamplingMeans
+from zoo.domain import condition_of
 from zoo.layers.vector_quantizer import perplexity
 from zoo.latent import observations
 from zoo.model import GenerativeModel, Player, image_shape, split_batch
@@ -53,7 +55,7 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
 
     @property
     def domain(self):
-        return self.observation.domain(self.shape)._replace(classes=self.classes)
+        return dataclasses.replace(self.observation.domain(self.shape), condition=condition_of(self.classes))
 
     def players(self):
         """The autoencoder, whose vectors the codebooks follow (`shared`: what revives an entry is drawn alike on all replicas), and then the prior."""

@@ -12,6 +12,7 @@ from zoo import random
 from zoo.capabilities import Autoencoding
 from zoo.distributions import strokes
 from zoo.latent.bounded import Bounded
+from zoo.domain import condition_of
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
 
@@ -75,7 +76,7 @@ class SketchRNN(Bounded, Autoencoding):
 
     @property
     def domain(self):
-        return Domain("strokes", self.shape, classes=self.classes)
+        return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def prior(self):
         """p(z) = N(0, I)."""
