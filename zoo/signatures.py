@@ -16,7 +16,7 @@ import tensorflow as tf
 from zoo import operations, random
 from zoo.capabilities import (Autoencoding, Completing, Denoising, EstimatedLikelihood, ExactLikelihood, ImportanceWeighted, LowerBound,
                               Sampling, SamplingMeans, SeedInterpolating, Translating)
-from zoo.domain import describe, repeat_rows
+from zoo.domain import describe
 
 _STEPS = "steps (dx, dy, p1, p2, p3): an offset in the data's unit; which is 1: a line goes on, the pen is lifted, the drawing has ended"
 
