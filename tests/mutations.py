@@ -50,7 +50,14 @@ MUTATIONS = {
     "the doubly reparameterised gradient without its shares": Mutation(
         "zoo/latent/iwae.py", "gradient * (1.0 - beta + beta * shares())[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
     "a ladder that is trained by its running moments": Mutation(
-        "zoo/latent/ladder_vae.py", "None if step is None else []", "None", "tests/test_ladder_vae.py"),
+        "zoo/latent/ladder_vae.py", "training=step is not None", "training=False", "tests/test_ladder_vae.py"),
+    "running moments that no batch reaches": Mutation(
+        "zoo/layers/batch_normalization.py", "(1.0 - self.momentum) * own", "(1.0 - self.momentum) * running", "tests/test_batch_normalization.py"),
+    "a spectral norm whose gradient stops": Mutation(
+        "zoo/layers/spectral_normalization.py", "tf.tensordot(v, tf.linalg.matvec(matrix, after), 1)", "tf.tensordot(v, tf.linalg.matvec(held, after), 1)",
+        "tests/test_spectral_normalization.py"),
+    "a codebook that revives nothing": Mutation(
+        "zoo/layers/vector_quantizer.py", "even * _drawn(z, self.entries, seed)", "self._average(self.sums, sums)", "tests/test_vector_quantizer.py"),
     "a DLGM whose layers replace one another": Mutation(
         "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
     "given quadrants that are drawn": Mutation(

@@ -13,10 +13,12 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "playing": {"random"}, "domain": set(), "control": set(), "checks": {"random"}, "capabilities": {"random", "checks"},
-         "model": {"random", "playing", "domain", "capabilities"}, "distributions": {"random", "control"}, "layers": {"random"}, "networks": {"random", "layers"}}
+BELOW = {"random": set(), "following": set(), "domain": set(), "control": set(), "checks": {"random"}, "capabilities": {"random", "checks"},
+         "playing": {"random", "following"}, "model": {"random", "following", "playing", "domain", "capabilities"}, "distributions": {"random", "control"},
+         "layers": {"random", "following"}, "networks": {"random", "layers"}}
 CONTRACT = {"random", "domain", "control", "capabilities", "model"}
-BELOW |= {"metrics": CONTRACT, "operations": CONTRACT} | {family: CONTRACT | {"checks", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
+BELOW |= {"metrics": CONTRACT, "operations": CONTRACT}
+BELOW |= {family: CONTRACT | {"following", "checks", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
 FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
 # State that replicas would share or a server would start over from, code that no SavedModel holds, and Keras 2.
 REFUSED = re.compile(r"""(^|\.)(SeedGenerator|\w*Dropout\w*|GaussianNoise|Lambda|py_function|numpy_function|py_func|make_py_function)$

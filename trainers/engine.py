@@ -14,8 +14,8 @@ import functools
 import tensorflow as tf
 
 from trainers import optimizers, strategies
-from zoo import random
-from zoo.playing import losses_and_gradients, term_means
+from zoo import following, random
+from zoo.playing import measure, term_means
 
 
 class Engine:
@@ -94,7 +94,7 @@ class Engine:
 
     def finite(self):
         """Whether every weight is: a finite loss does not tell that the update after it was."""
-        return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.trainable_weights)
+        return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.weights if w.value.dtype.is_floating)
 
     def weights(self):
         """The weights as arrays, those with a moving average by that average: what is evaluated, sampled and exported."""
@@ -129,7 +129,7 @@ class Engine:
         batch = tf.nest.map_structure(lambda s: tf.TensorSpec((s.shape[0] // self.per_worker, *s.shape[1:]), s.dtype), iterator.element_spec)
         means = {}
         for player in (self.players[index] for index in stage):
-            terms = tf.function(player.loss).get_concrete_function(batch, tf.TensorSpec([2], tf.int32)).structured_outputs
+            terms, _ = tf.function(player.outcome).get_concrete_function(batch, tf.TensorSpec([2], tf.int32)).structured_outputs
             means |= term_means(self.players, player, {name: tf.zeros([1]) for name in terms})
         self.names[stage] = list(means)
         return self.names[stage]
@@ -139,8 +139,8 @@ class Engine:
         for index in range(len(self.players)) if stage is None else stage:
             player = self.players[index]
             for move in range(player.updates):
-                terms, gradients = self._gradients(index, move, batches, step)
-                self._apply(index, self._mean(gradients) if self._clips(player) else gradients)
+                terms, gradients, values = self._gradients(index, move, batches, step)
+                self._apply(index, self._mean(gradients) if self._clips(player) else gradients, values)
             means |= term_means(self.players, player, terms)
         return tf.stack(list(means.values()))
 
@@ -150,24 +150,24 @@ class Engine:
         for index in stage:
             player = self.players[index]
             for move in range(player.updates):
-                scalars, gradients, norm = self.strategy.run(functools.partial(self._measure, index, move), (batches, step))
+                scalars, gradients, values, norm = self.strategy.run(functools.partial(self._measure, index, move), (batches, step))
                 scalars, norm = (self.strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in (scalars, norm))
                 small = tf.math.is_finite(norm) if player.optimizer else norm <= self.skip_norm  # no NaN is below anything
                 fine = tf.logical_and(small, tf.reduce_all(tf.math.is_finite(scalars)))
-                skipped += tf.cond(fine, functools.partial(self._update, index, gradients), lambda: tf.constant(1, tf.int64))
+                skipped += tf.cond(fine, functools.partial(self._update, index, gradients, values), lambda: tf.constant(1, tf.int64))
             means.append(scalars)
         self.skips.assign([self.skips[0] + skipped, tf.where(skipped > 0, self.skips[1] + 1, 0)])
         return tf.concat(means, 0)
 
     def _measure(self, index, move, batches, step):
-        """In a replica: the scalars of a player's move, its gradients' mean over the replicas, and the norm of that."""
-        terms, gradients = self._gradients(index, move, batches, step)
+        """In a replica: the scalars of a player's move, its gradients' mean over the replicas, what follows, and the norm of the gradients."""
+        terms, gradients, values = self._gradients(index, move, batches, step)
         gradients = self._mean(gradients)
-        return tf.stack(list(term_means(self.players, self.players[index], terms).values())), gradients, tf.linalg.global_norm(gradients)
+        return tf.stack(list(term_means(self.players, self.players[index], terms).values())), gradients, values, tf.linalg.global_norm(gradients)
 
-    def _update(self, index, gradients):
+    def _update(self, index, gradients, values):
         """From outside of the replicas: makes the update; returns how many were skipped."""
-        self.strategy.run(functools.partial(self._apply, index), (gradients,))
+        self.strategy.run(functools.partial(self._apply, index), (gradients, values))
         return tf.constant(0, tf.int64)
 
     def _gradients(self, index, move, batches, step):
@@ -184,12 +184,13 @@ class Engine:
             gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         return [g / self.replicas for g in gradients]
 
-    def _apply(self, index, gradients):
+    def _apply(self, index, gradients, values):
         player = self.players[index]
         if self._clips(player):
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
         # The optimizer sums what the replicas hand to it.
         self.optimizers[player.name].apply([g / self.replicas for g in gradients], list(player.weights))
+        following.assign(following.followed(player.follows), values)
 
 
 def _steps(player, total):
@@ -198,8 +199,8 @@ def _steps(player, total):
 
 
 def _compute(player, jit):
-    """The function (batch, seed, step) -> (terms, gradients) of a player's loss."""
+    """The function (batch, seed, step) -> (terms, gradients, values) of a player's loss."""
     def compute(batch, seed, step):
-        return losses_and_gradients(player, batch, seed, step)
+        return measure(player, batch, seed, step)
 
     return tf.function(compute, jit_compile=True) if jit else compute

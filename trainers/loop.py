@@ -11,6 +11,7 @@ import tensorflow as tf
 from trainers import checkpoints, fitting, looks, plots, showing, strategies
 from trainers.errors import BadInput
 from trainers.reporting import Reporter
+from trainers.run import put
 from trainers.selection import Selection
 from trainers.workdir import write
 from zoo import random
@@ -177,16 +178,16 @@ class Loop:
                 self.selection.keep(loss, step, self.engine.weights())
 
     def _validation_loss(self, step):
-        self.plain.set_weights(self.engine.weights())
+        put(self.plain, self.engine.weights())
         players, sums, count = self.plain.players(), {}, 0
         if not hasattr(self, "_player_losses"):
-            self._player_losses = [tf.function(player.loss, reduce_retracing=True) for player in players]
+            self._player_losses = [tf.function(player.outcome, reduce_retracing=True) for player in players]
         begun = [which for which, player in enumerate(players) if player.start <= step]
         for index, batch in enumerate(self.data.validation()):
             num = int(tf.nest.flatten(batch)[0].shape[0])
             for which in begun:
                 player, loss = players[which], self._player_losses[which]
-                terms = loss(batch, random.fold_in(self.seed, _EVALUATION_SEED, index, which))
+                terms, _ = loss(batch, random.fold_in(self.seed, _EVALUATION_SEED, index, which))
                 for name, value in term_means(players, player, terms).items():
                     sums[name] = sums.get(name, 0.0) + float(value) * num
             count += num
@@ -199,7 +200,7 @@ class Loop:
         """Draws the same seeds, or examples, at every step, so that two pictures of a run compare."""
         if not self.chief:
             return
-        self.plain.set_weights(self.engine.weights())
+        put(self.plain, self.engine.weights())
         if not hasattr(self, "_look"):
             self._look = looks.of(self.plain, self.data)
         name, file = self._look(random.fold_in(self.seed, _SAMPLE_SEED))

@@ -39,6 +39,12 @@ def plain_model(name, config, shape):
         keras.config.set_dtype_policy(policy)
 
 
+def put(model, weights):
+    """Gives a model averaged weights, as `trainers.engine.Engine.weights` has them, with what belongs to them."""
+    model.set_weights(weights)
+    model.settle()
+
+
 def load(path, log=print):
     """Loads a run's newest whole checkpoint, the moving averages in the place of the weights. Raises BadInput where there is none."""
     import tensorflow as tf
@@ -58,5 +64,5 @@ def load(path, log=print):
     step = saved.restore()
     if step is None:
         raise BadInput(f"--workdir={workdir.path}: holds no checkpoint yet.")
-    model.set_weights(selection.weights(engine.weights()))
+    put(model, selection.weights(engine.weights()))
     return Run(workdir, description, config, model, step, float(seconds), showing.stored(workdir, description), selection.step or None)

@@ -233,10 +233,11 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
         return 128 + loop.stopped_by
     if loop.chief and options.export:
         from trainers.export import export_run, exported_step
+        from trainers.run import put
 
         if exported_step(workdir.export) == step:  # the run had ended before
             return 0
-        plain.set_weights(loop.weights())
+        put(plain, loop.weights())
         with storage_errors(workdir.path, tf.errors.OpError):
             path = export_run(plain, workdir, description, step)
         loop.log(f"exported to {path}")

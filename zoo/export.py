@@ -55,7 +55,7 @@ def export(model, directory, importance_samples=100, protocol=None, log=logging.
     if importance_samples < 1:
         raise ValueError(f"importance_samples must be at least 1, found {importance_samples}.")
     found = signatures(model, importance_samples)
-    with _version_folder(pathlib.Path(directory)) as (folder, publish):
+    with _version_folder(pathlib.Path(directory)) as (folder, publish), _folded(model):
         functions = {name: trace(signature) for name, signature in found.items() if name != "serving_default"}
         _write_graph(functions, folder)
         examples = _examples(model, found, functions)
@@ -122,7 +122,8 @@ def _card(model, found, functions, importance_samples, protocol, warm):
     """What `card.json` says: the model, its signatures field by field, and what they promise."""
 
     def describe(field, dtype, shape, batch):
-        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range)
+        default = {} if field.default is None else {"default": field.default}
+        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range, **default)
 
     def entry(name, signature):
         batch = "batch" if signature.batchable else "num_samples"
@@ -154,6 +155,19 @@ def _plain(value):
     if hasattr(value, "get_config"):
         return {"class": type(value).__name__, "config": value.get_config()}
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+@contextlib.contextmanager
+def _folded(model):
+    """Within, what is traced reads once and for all computed weights of the layers that have a `fold`, such as spectrally normalised kernels."""
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "fold")]
+    try:
+        for layer in layers:
+            layer.fold()
+        yield
+    finally:
+        for layer in layers:
+            layer.unfold()
 
 
 @contextlib.contextmanager

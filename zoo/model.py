@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from zoo.capabilities import Sampling
 from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
+from zoo.following import followed
 from zoo.playing import Playing
 
 KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that family
@@ -21,6 +22,8 @@ KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another f
 class Player(NamedTuple):
     """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean of their sum.
 
+    follows: weights that the loss says the next values of, or `zoo.following.Followed` ones; the loss then returns `(terms, values)`, values in this order, and
+    after the move the weights take them.
     updates: moves in a step. scheduled: whether the loss also takes the step, int32: `loss(batch, seed, step)`; without one it is what its schedules end with.
     start, stop: it moves from step `start` on and before step `stop` (None: to the end); when it stops, its weights take the values of their averages.
     optimizer: () -> the Keras optimizer that its loss is made for, without clipping or averages; None: the run's own. shared: whether its noise is the same on
@@ -37,6 +40,19 @@ class Player(NamedTuple):
     optimizer: Callable | None = None
     shared: bool = False
     measures: Callable | None = None
+    follows: Sequence = ()
+
+    def outcome(self, batch, seed, step=None):
+        """({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows anything or not; nothing is assigned.
+
+        Raises:
+            ValueError: if the loss does not say as many values as the player follows weights.
+        """
+        found = self.loss(batch, seed, *([step] if self.scheduled else []))
+        terms, values = found if isinstance(found, tuple) else (found, ())
+        if len(values) != len(self.follows):
+            raise ValueError(f"player {self.name!r}: follows {len(self.follows)} weights, and its loss says {len(values)} values.")
+        return terms, tuple(tf.cast(value, weight.dtype) for value, (weight, _) in zip(values, followed(self.follows)))
 
     def moves_at(self, step):
         """Whether the player moves at a step, a Python integer or a tensor."""
@@ -75,6 +91,19 @@ class Model(Playing, abc.ABC):
     @abc.abstractmethod
     def get_config(self):
         """The constructor's arguments, all of them and nothing else."""
+
+    def settle(self):
+        """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that; called where averaged weights were put into the model.
+
+        Of most models nothing does. What a loss alone can say, such as running moments, stays as it followed.
+        """
+        parts = list(self._layers)
+        while parts:
+            part = parts.pop()
+            if hasattr(part, "settle"):
+                part.settle()
+            else:
+                parts += part._layers
 
     def build(self, input_shape=None):
         """Makes every weight, by one forward pass over two examples of zeros; the shape comes from `domain`."""

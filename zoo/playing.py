@@ -6,16 +6,24 @@ import types
 import keras
 import tensorflow as tf
 
-from zoo import random
+from zoo import following, random
+
+
+def measure(player, batch, seed, step=None):
+    """Returns ({term: [batch]}, gradients, values) of the mean, over the batch, of the player's summed terms at a step (None: after all schedules).
+
+    values: what the weights that the player follows shall be after the move.
+    """
+    weights = list(player.weights)
+    with tf.GradientTape() as tape:
+        terms, values = player.outcome(batch, seed, step)
+        loss = tf.reduce_mean(tf.add_n(list(terms.values())))
+    return terms, tape.gradient(loss, weights), values
 
 
 def losses_and_gradients(player, batch, seed, step=None):
-    """Returns ({term: [batch]}, gradients) of the mean, over the batch, of the player's summed terms at a step (None: after all schedules)."""
-    weights = list(player.weights)
-    with tf.GradientTape() as tape:
-        terms = player.loss(batch, seed, *([step] if player.scheduled else []))
-        loss = tf.reduce_mean(tf.add_n(list(terms.values())))
-    return terms, tape.gradient(loss, weights)
+    """`measure` without the values."""
+    return measure(player, batch, seed, step)[:2]
 
 
 def term_means(players, player, terms):
@@ -58,7 +66,7 @@ class Playing(keras.Model):
         specs = self.domain.batch_spec(), tf.TensorSpec([2], tf.int32)
         means = {}
         for player in players:
-            terms = tf.function(player.loss).get_concrete_function(*specs).structured_outputs
+            terms, _ = tf.function(player.outcome).get_concrete_function(*specs).structured_outputs
             means |= {name: keras.metrics.Mean(name) for name in term_means(players, player, {k: tf.zeros([1]) for k in terms})}
         step = tf.Variable(0, dtype=tf.int32, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
         self._fit = types.SimpleNamespace(optimizers=optimizer, seed=random.seed(seed), means=means, step=step, stopped=set())
@@ -107,9 +115,10 @@ class Playing(keras.Model):
         optimizer = self._fit.optimizers[player.name]
         step = tf.cast(optimizer.iterations, tf.int32) // player.updates
         seed = random.fold_in(self._fit.seed, index, tf.cast(optimizer.iterations, tf.int32))
-        terms, gradients = losses_and_gradients(player, batch, seed, step)
+        terms, gradients, values = measure(player, batch, seed, step)
         optimizer.apply(gradients, list(player.weights))
+        following.assign(following.followed(player.follows), values)
         return terms
 
     def _look(self, index, player, batch):
-        return player.loss(batch, random.fold_in(self._fit.seed, index, -1))
+        return player.outcome(batch, random.fold_in(self._fit.seed, index, -1))[0]

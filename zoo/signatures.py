@@ -16,7 +16,7 @@ import tensorflow as tf
 from zoo import operations, random
 from zoo.capabilities import (Autoencoding, Completing, Denoising, EstimatedLikelihood, ExactLikelihood, ImportanceWeighted, LowerBound,
                               Sampling, SamplingMeans, SeedInterpolating, Translating)
-from zoo.domain import describe, repeat_rows
+from zoo.domain import describe
 
 _STEPS = "steps (dx, dy, p1, p2, p3): an offset in the data's unit; which is 1: a line goes on, the pen is lifted, the drawing has ended"
 
@@ -108,8 +108,8 @@ def _sampling(maker, model):
         return model._sample(seed, condition, **controls)
 
     def draw_n(num_samples, seed, **given):
-        condition = maker.condition({name: value[None] for name, value in given.items()})
-        return {"sample": draw(random.rows(seed, num_samples), repeat_rows(condition, num_samples))}
+        condition = maker.condition({key: tf.repeat(value[None], num_samples, axis=0) for key, value in given.items()})
+        return {"sample": draw(random.rows(seed, num_samples), condition)}
 
     outputs = {"sample": maker.x}
     maker.add("sample", "draws one example per seed", {"seed": SEED}, outputs, draw, "sample")

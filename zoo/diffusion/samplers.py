@@ -21,7 +21,7 @@ def ancestral(denoise, schedule, seeds, shape, variance="beta", clip=None):
         return random.normal_rows(random.fold_in_rows(seeds, t), shape)
 
     def step(t, x_t):
-        p = reverse(denoise, schedule, x_t, t * tf.ones_like(seeds[:, 0]), variance, clip)
+        p = reverse(denoise, schedule, x_t, tf.fill(tf.shape(x_t)[:1], t), variance, clip)
         return t - 1, p.mean() + tf.where(t > 1, p.stddev(), 0.0) * noise(t - 1)
 
     return tf.while_loop(lambda t, _: t > 0, step, (schedule.timesteps, noise(schedule.timesteps)))[1]

@@ -58,20 +58,11 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return dataclasses.replace(self.observation.domain(self.shape), condition=condition_of(self.classes))
 
     def players(self):
-        weights = [[w for layer in layers for w in layer.trainable_weights] for layers in (self.quantizers, self.autoencoder_layers, self.prior_layers)]
-        stop = self.autoencoder_steps
-        return (Player("codebook", weights[0], self.codebook_objective, scheduled=True, stop=stop, optimizer=self.quantizers[0].optimizer, shared=True,
-                       measures=self.code_measures),
-                Player("autoencoder", weights[1], self.autoencoder_objective, stop=stop),
-                Player("prior", weights[2], self.prior_objective, start=stop))
-
-    def codebook_objective(self, batch, seed, step=None):
-        """Each level's counts, sums and revival (`VectorQuantizer.objective`): the moving averages."""
-        terms = {}
-        for level, (name, quantizer, (z, _, _)) in enumerate(zip(self.level_names, self.quantizers, self.latents(split_batch(batch)[0]))):
-            found = quantizer.objective(z, random.fold_in(seed, level), step)
-            terms |= {name + term: value for term, value in found.items()}
-        return terms
+        """The autoencoder, whose vectors the codebooks follow (`shared`: what revives an entry is drawn alike on all replicas), and then the prior."""
+        autoencoder, prior = ([w for layer in layers for w in layer.trainable_weights] for layers in (self.autoencoder_layers, self.prior_layers))
+        stop, codebooks = self.autoencoder_steps, [w for quantizer in self.quantizers for w in quantizer.averages()]
+        return (Player("autoencoder", autoencoder, self.autoencoder_objective, scheduled=True, stop=stop, shared=True, measures=self.code_measures, follows=codebooks),
+                Player("prior", prior, self.prior_objective, start=stop))
 
     def code_measures(self):
         """Each level's perplexity, and the share of its entries that are in use, both of the moving averages."""
@@ -81,14 +72,19 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
             found |= {f"{name}perplexity": perplexity(quantizer.usage()), f"{name}codes_used": used}
         return found
 
-    def autoencoder_objective(self, batch, seed):
-        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 of each level}, [batch] each (equation 3, whose middle term is the codebook's)."""
+    def autoencoder_objective(self, batch, seed, step=None):
+        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 of each level}, [batch] each, and what the codebooks become.
+
+        That is equation 3, in the place of whose middle term the codebooks follow the vectors z of this very loss.
+        """
         x, _ = split_batch(batch)
         levels = self.latents(x)
         terms = {"reconstruction": -self.observation.distribution(self.parameters([q for _, q, _ in levels])).log_prob(x)}
-        for name, (z, q, _) in zip(self.level_names, levels):
+        values = []
+        for level, (name, quantizer, (z, q, codes)) in enumerate(zip(self.level_names, self.quantizers, levels)):
             terms[f"{name}commitment"] = self.beta * tf.reduce_sum((z - tf.stop_gradient(q)) ** 2, [1, 2, 3])
-        return terms
+            values += quantizer.moved(z, codes, random.fold_in(seed, level), step)
+        return terms, values
 
     def prior_objective(self, batch, seed):
         """{nll: -log p(k_l|k_<l)} of each level, [batch] each."""
