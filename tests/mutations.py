@@ -122,6 +122,18 @@ MUTATIONS = {
         "tests/test_selection.py"),
     "bits a byte that count tokens": Mutation(
         "trainers/text_measures.py", "(~given).sum(1) * (size / len(tokens))", "(~given).sum(1) * 1.0", "tests/test_text_measures.py"),
+    "groups that hold an example twice": Mutation(
+        "trainers/data/groups.py", "(number * k + np.arange(k)) % count", "(number * k + np.arange(k) // 2) % count",
+        "tests/test_conditions.py::test_groups_are_different_examples_of_one_label"),
+    "a partner in the order of the first set": Mutation(
+        "trainers/data/pipeline.py", 'key(seed, f"{purpose}order")', 'key(seed, "order")',
+        "tests/test_conditions.py::test_a_partner_has_an_order_and_a_length_of_its_own"),
+    "what is not known of an example that is told": Mutation(
+        "trainers/data/conditions.py", "tf.constant(part.mask)[..., None]", "tf.ones_like(part.mask)[..., None]",
+        "tests/test_conditions.py::test_a_condition_is_made_of_the_field_that_fits"),
+    "a class that is asked for and not drawn": Mutation(
+        "trainers/conditions.py", "    if options.condition:\n        return asked", "    if options.condition and not domain.num_classes:\n        return asked",
+        "tests/test_conditions.py::test_what_is_asked_for_is_drawn"),
 }
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import zoo
 from tests.variationals import IMAGES, perturbed
+from trainers import config as configs
 from zoo import random
 from zoo.latent.conditional_vae import given_quadrants
 
@@ -72,6 +73,15 @@ def test_labels_change_what_is_drawn():
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.ConditionalVAE(**(TINY | arguments))
+
+
+def test_classes_alone_are_enough():
+    assert zoo.create("conditional_vae", classes=10, shape=(2, 2, 1), hidden=(5,)).domain.num_classes == 10
+    for dataset in ("digits", "mnist", "table"):  # whatever the recipe
+        config = configs.default("conditional_vae", dataset)
+        config.model.update(classes=10, hidden=(5,))
+        assert configs.make_model("conditional_vae", config, (4, 4, 1)).domain.num_classes == 10
+    assert configs.make_model("conditional_vae", configs.default("conditional_vae", "mnist"), (4, 4, 1)).domain.condition.kind == "known"
 
 
 def test_a_condition_is_needed():

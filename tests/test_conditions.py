@@ -135,6 +135,8 @@ def test_a_partner_has_an_order_and_a_length_of_its_own(read):
     parts = [batches(dataset, domain, steps=14, worker=worker, workers=3, **how) for worker in range(3)]
     assert_equal([tf.nest.map_structure(lambda *p: np.concatenate(p), *pieces) for pieces in zip(*parts)], whole)
     assert_equal([x for x, _ in (batch[:2] for batch in batches(dataclasses.replace(dataset, partner=None), with_(), steps=14, **how))], [b[0] for b in whole])
+    equal = scenes(SIZES, partner=scenes(SIZES, 100))
+    assert any(np.any(number(x) != number(y) - 100) for x, _, y in batches(streamed(equal) if how else equal, domain, **how))
     _, _, y = domain.split(next(data.evaluation_batches(dataset, "test", domain, 11, 0, {}, **how).as_numpy_iterator()))
     np.testing.assert_array_equal(number(y), np.resize(np.arange(107, 111), 11))
 
@@ -207,7 +209,7 @@ def stand_in(monkeypatch):
         {"train": 7, "test": 5, "validation": 4}, 100)))
 
 
-@pytest.mark.parametrize("case", standins.CASES)
+@pytest.mark.parametrize("case", cases.slow_but(list(standins.CASES), "several by name", "groups", "a partner"))
 def test_fit_and_export_follow_from_the_declaration(case, tmp_path):
     cls, arguments = standins.CASES[case]
     model = cls(**arguments)
@@ -221,13 +223,13 @@ def test_fit_and_export_follow_from_the_declaration(case, tmp_path):
     inputs = {f"condition_{part}" for part in model.domain.condition} if named else {"condition"} if model.domain.conditional else set()
     for signature in signatures.values():
         assert inputs <= set(signature["inputs"]) and (inputs or not any(name.startswith("condition") for name in signature["inputs"]))
-    if case == "a label map":
-        assert signatures["sample"]["inputs"]["condition"] == dict(dtype="int32", shape=["batch", 4, 4], meaning="the class of every pixel", unit="class",
-                                                                 range=[0, 2])
+    if named:
+        assert signatures["sample"]["inputs"]["condition_mask"] == dict(
+            dtype="int32", shape=["batch", 4, 4], meaning="mask: the class of every pixel", unit="class", range=[0, 2])
     assert "signatures" in serving_check.check(folder)
 
 
-@pytest.mark.parametrize("model, parts", [("painter", []), ("painter", ["--config.model.parts=('mask','label','pose','sketch')", "--config.model.named=true"]),
+@pytest.mark.parametrize("model, parts", [pytest.param("painter", [], marks=pytest.mark.slow), ("painter", ["--config.model.parts=('mask','label','pose','sketch')", "--config.model.named=true"]),
                                           ("crowd", []), ("translator", [])], ids=["label map", "dict", "group", "partner"])
 def test_the_programs_follow_from_the_declaration(stand_in, tmp_path, model, parts):
     """A run is trained, looked at, stopped and resumed to the same weights, drawn from and measured."""

@@ -24,7 +24,7 @@ _SHOWN = 8  # samples whose conditions are those of training examples
 
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
-    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, sketches, tones, a TFDS name, or KIND:PATH "
+    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, shapes, shapes/colour, shapes/outline, sketches, tones, a TFDS name, or KIND:PATH "
                         "with KIND one of image_folder, lines, ndjson, table, text_file, wav_folder.",
                         flag_values=options)
     flags.DEFINE_string("variant", "", "Another recipe of the same model and data set, by its name; zoo-list prints all.", flag_values=options)

@@ -1,5 +1,8 @@
 """What models of discrete codes share: players that train in two stages, the bound of the chosen codes, and sampling from a learned prior over the grid of codes.
 
+A model of two runs is one run of two stages: it takes the other model as a constructor argument, by name, makes it from `zoo.model.KNOWN`, and gives the players of both:
+those of the first stage with a `stop`, its own with that as their `start`. Nothing else knows of the stages: averages, checkpoints and schedules are each player's.
+
 In the first stage an autoencoder learns to say an image by entries of codebooks, whose entries follow it; in the second both stand still, and an
 autoregressive model of another family learns which codes there are. The encoder chooses its codes with certainty: nothing is lost by drawing them.
 """
