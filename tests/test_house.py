@@ -13,7 +13,7 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "playing": {"random"}, "model": {"random", "playing"}, "distributions": {"random"}, "layers": {"random"}, "networks": {"random", "layers"},
+BELOW = {"philox": set(), "random": {"philox"}, "playing": {"random"}, "model": {"random", "playing"}, "distributions": {"random"}, "layers": {"random"}, "networks": {"random", "layers"},
          "metrics": {"random", "model"}, "operations": {"random", "model"}}
 BELOW |= {family: {"random", "model", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
 FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
