@@ -83,8 +83,10 @@ MUTATIONS = {
         "zoo/gan/losses.py", '{"fake": tf.nn.softplus(-fake_logits)}', '{"fake": -tf.nn.softplus(-fake_logits)}', "tests/test_gan.py"),
     "the same noise in every reverse step": Mutation(
         "zoo/diffusion/samplers.py", "random.fold_in_rows(seeds, t)", "random.fold_in_rows(seeds, 0 * t)", "tests/test_ddpm.py"),
+    "a generator with a round too few": Mutation("zoo/philox.py", "_ROUNDS = 10", "_ROUNDS = 9", "tests/test_random.py"),
+    "a fold that is a draw": Mutation("zoo/random.py", "stream(seed, _FOLD, item, 2)", "stream(seed, _DRAW, item, 2)", "tests/test_random.py"),
     "rows that share their noise": Mutation(
-        "zoo/random.py", "lambda s: tf.random.stateless_normal(shape, s), seeds", "lambda s: tf.random.stateless_normal(shape, seeds[0]), seeds",
+        "zoo/random.py", "philox.at_once(seeds, _DRAW, [0], size + size % 2)", "philox.at_once(0 * seeds + seeds[:1], _DRAW, [0], size + size % 2)",
         "tests/test_contract.py::test_sample_row_depends_on_its_own_seed_alone_and_stays_in_the_domain[vae]"),
     "a checkpoint that is restored without a look at its checksums": Mutation(
         "trainers/checkpoints.py", "        reader.get_tensor(name)\n", "        pass\n", "tests/test_checkpoints.py"),

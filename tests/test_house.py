@@ -13,7 +13,7 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "following": set(), "domain": set(), "control": set(), "checks": {"random"}, "capabilities": {"random", "checks"},
+BELOW = {"philox": set(), "random": {"philox"}, "following": set(), "domain": set(), "control": set(), "checks": {"random"}, "capabilities": {"random", "checks"},
          "playing": {"random", "following"}, "model": {"random", "following", "playing", "domain", "capabilities"}, "distributions": {"random", "control"},
          "layers": {"random", "following"}, "networks": {"random", "layers"}}
 CONTRACT = {"random", "domain", "control", "capabilities", "model"}
