@@ -62,7 +62,7 @@ def test_config_and_weights_round_trip(name, tmp_path):
 def losses(model, batch):
     """What a model says of a batch: the terms of its players, or log p where it has none."""
     players = model.players()
-    return [value for player in players for value in player.loss(batch, random.seed(3)).values()] or [model.log_prob(*split_batch(batch))]
+    return [value for player in players for value in player.outcome(batch, random.seed(3))[0].values()] or [model.log_prob(*split_batch(batch))]
 
 
 def output(model):
@@ -96,7 +96,7 @@ def test_the_loss_is_a_function_of_batch_and_seed(name):
     model = cases.shared(name)
     batch = cases.batch(model, 4)
     for player in model.players():
-        one, same, other = (player.loss(batch, random.seed(s)) for s in (1, 1, 2))
+        one, same, other = (player.outcome(batch, random.seed(s))[0] for s in (1, 1, 2))
         for term in one:
             np.testing.assert_array_equal(one[term], same[term])
         noisy = "log_prob" not in capabilities(model) if hasattr(model, "sample") else isinstance(model, Denoising)
@@ -117,7 +117,7 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
     history = model.fit(batches, epochs=3, verbose=0).history
     expected = set()
     for player in players:
-        prefix, terms = f"{player.name}_" if len(players) > 1 else "", player.loss(cases.batch(model, 2), random.seed(0))
+        prefix, terms = f"{player.name}_" if len(players) > 1 else "", player.outcome(cases.batch(model, 2), random.seed(0))[0]
         expected |= {f"{prefix}loss"} | {prefix + term for term in terms if len(terms) > 1}
         expected |= {prefix + measure for measure in (player.measures() if player.measures else ())}
     assert set(history) == expected  # and no `loss` of Keras's own, which would be 0 for a game of several players
@@ -130,12 +130,12 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
 @pytest.mark.parametrize("trained_name", cases.slow_but(cases.TRAINED, "vae", "made", "gan"), indirect=True)
 def test_fit_ends_with_the_averages_of_the_weights(trained_name):
     model = cases.make(trained_name)
-    optimizers = {player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()}
-    model.compile(optimizers)
+    model.compile({player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()})
     model.fit(tf.data.Dataset.from_tensor_slices(cases.batch(model, 16)).batch(4), verbose=0)
-    for player in model.players():
-        for weight, average in zip(player.weights, optimizers[player.name]._model_variables_moving_average, strict=True):
-            np.testing.assert_array_equal(weight, average)
+    averages = model._fit.game.averages.of(model.weights)
+    assert set(averages) == {id(weight) for player in model.players() for weight in player.weights}
+    for weight in model.trainable_weights:
+        np.testing.assert_array_equal(weight, averages[id(weight)])
 
 
 def test_compile_refuses_optimizers_of_other_players(name):

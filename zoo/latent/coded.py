@@ -59,7 +59,7 @@ class Coded(GenerativeModel):
         stop = self.autoencoder_steps
         return (Player("codebook", weights[0], self.codebook_objective, scheduled=True, stop=stop, optimizer=self.quantizers[0].optimizer, shared=True,
                        measures=self.code_measures),
-                Player("autoencoder", weights[1], self.autoencoder_objective, stop=stop),
+                Player("autoencoder", weights[1], self.autoencoder_objective, stop=stop, ends_averaged=True),
                 Player("prior", weights[2], self.prior_objective, start=stop))
 
     def codebook_objective(self, batch, seed, step=None):
