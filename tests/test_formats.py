@@ -40,7 +40,7 @@ def test_a_run_of_format_1_has_its_averages(name):
 def test_a_run_of_format_1_is_evaluated_sampled_and_exported(old, tmp_path):
     assert evaluate.run(["zoo-evaluate", f"--workdir={old}"]) == 0
     assert "negative_elbo" in (old / "results.json").read_text()
-    assert sample.run(["zoo-sample", f"--workdir={old}", f"--out={tmp_path / 'samples.npy'}", "--num=3"]) == 0
+    assert sample.run(["zoo-sample", f"--workdir={old}", f"--out={tmp_path / 'samples.npy'}", "--num_samples=3"]) == 0
     assert np.load(tmp_path / "samples.npy").shape == (3, 8, 8, 1)
     assert export.run(["zoo-export", f"--workdir={old}"]) == 0
     recorded = np.load(old / "recorded.npz")
