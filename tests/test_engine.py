@@ -75,9 +75,9 @@ def test_clipping_bounds_the_whole_update():
 def test_replicas_draw_different_noise():
     two = engine("vae", 2)
     x = cases.batch(two.model, 4)
-    steps = tf.function(lambda: two.strategy.run(two._replica_step, ([x], tf.constant(0, tf.int64))))
+    steps = tf.function(lambda: two.strategy.run(two._replica_step, ([x], tf.constant(0, tf.int64), (0,))))
     first, second = (r.numpy() for r in two.strategy.experimental_local_results(steps()))
-    named = dict(zip(two._trace_names(batches(two.model)), zip(first, second)))
+    named = dict(zip(two.names((0,), two._spec(batches(two.model))), zip(first, second)))
     np.testing.assert_allclose(*named["kl"], rtol=1e-6)  # no noise in it: same weights, same batch
     assert abs(named["reconstruction"][0] - named["reconstruction"][1]) > 1e-4
 
