@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import json
+import pathlib
 
 import keras
 import numpy as np
@@ -13,7 +15,9 @@ from benchmarks.naive import naive_sample
 from tests import cases
 from tests.test_engine import batches, config, engine
 from tests.variationals import perturbed
+from trainers.config import from_dict
 from trainers.recipes import RECIPES
+from trainers.run import plain_model
 from zoo import random
 from zoo.latent.vq_vae import VQVAE
 from zoo.latent.vq_vae_2 import VQVAE2
@@ -230,6 +234,29 @@ def test_two_replicas_equal_one_on_the_joined_batch():
         weights.append(one.weights())
     for a, b in zip(*weights):
         np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_skipped_update_leaves_the_codebook(replicas):
+    one = staged("vq_vae", replicas, skip_norm=1e-6)
+    before = one.model.get_weights()
+    one.advance(batches(one.model), 2)
+    assert one.totals() == {"skipped": 2}
+    for ours, theirs in zip(before, one.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_weights_of_earlier_versions_are_in_the_same_places():
+    """The codebook was a player of its own."""
+    folder = pathlib.Path(__file__).parent / "data" / "run-format-1-vq_vae"
+    recorded, description = np.load(folder / "recorded.npz"), json.loads((folder / "config.json").read_text())
+    model = plain_model(description["model"], from_dict(description["config"]), tuple(description["shape"]))
+    model.set_weights([recorded[name] for name in sorted(recorded.files) if name.startswith("weight_")])
+    x = recorded["x"]
+    np.testing.assert_array_equal(model.codes(x)[0], recorded["codes"])
+    np.testing.assert_allclose(model.decode(model.encode(x)), recorded["decode"], atol=1e-5)
+    np.testing.assert_allclose(-sum(model.rate_distortion(x, None)), recorded["elbo"], rtol=1e-5)
 
 
 def test_an_embedding_has_one_channel():
