@@ -11,6 +11,7 @@ bits differ under XLA, so that exactness is promised there within one of the two
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,23 @@ _DRAW, _FOLD, _SPLIT = range(3)  # purposes
 _LONG = 8192  # entries: longer rows are read from the kernel one after the other, which is faster there
 _SEED, _SEEDS, _INTEGER = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([], tf.int32)
 _INTEGERS, _SHAPE = tf.TensorSpec(None, tf.int32), tf.TensorSpec([None], tf.int32)
+
+
+class Between(NamedTuple):
+    """Seeds of rows whose normals lie on the way between those of two: cos(w pi / 2) eps_0 + sin(w pi / 2) eps_1, standard normal as these are.
+
+    seeds0, seeds1: int32 [batch, 2]. weight: float32 [batch], on [0, 1]. `fold_in_rows` and `normal_rows` take them in the place of seeds; uniforms and words
+    have no such path, and there is none.
+    """
+
+    seeds0: tf.Tensor
+    seeds1: tf.Tensor
+    weight: tf.Tensor
+
+    def blend(self, eps_0, eps_1):
+        """The normals between two draws, [batch, ...]."""
+        angle = tf.reshape(0.5 * math.pi * tf.cast(self.weight, tf.float32), [-1] + [1] * (eps_0.shape.rank - 1))
+        return tf.sin(0.5 * math.pi - angle) * eps_0 + tf.sin(angle) * eps_1  # exact at both ends, as a cosine is not
 
 
 def seed(value):
@@ -54,6 +72,8 @@ def rows(seed, num, start=0):
 
 def fold_in_rows(seeds, *data):
     """Folds the same data, or an integer for each row, into every row's seed, as `fold_in` does: [batch, 2] -> [batch, 2]."""
+    if isinstance(seeds, Between):
+        return seeds._replace(seeds0=fold_in_rows(seeds.seeds0, *data), seeds1=fold_in_rows(seeds.seeds1, *data))
     seeds = _int32(seeds)
     for item in data:
         seeds = _with_shape(_fold_in_rows(seeds, _int32(item)), seeds.shape)
@@ -68,6 +88,8 @@ def words_rows(seeds, number):
 
 def normal_rows(seeds, shape):
     """Draws standard normals [batch, *shape], row i from `seeds[i]` alone; none is beyond 6.7."""
+    if isinstance(seeds, Between):
+        return seeds.blend(*(normal_rows(end, shape) for end in seeds[:2]))
     return _draw(_normals, _long_normals, seeds, tuple(shape))
 
 
