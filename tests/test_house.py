@@ -13,9 +13,9 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "following": set(), "playing": {"random", "following"}, "model": {"random", "following", "playing"}, "distributions": {"random"},
-         "layers": {"random", "following"}, "networks": {"random", "layers"},
-         "metrics": {"random", "model"}, "operations": {"random", "model"}}
+BELOW = {"random": set(), "following": set(), "averaging": set(), "adam": set(), "playing": {"random", "following", "averaging"}, "execution": {"feeding"},
+         "feeding": {"random"}, "fit": {"random", "adam", "feeding", "execution", "playing"}, "model": {"random", "following", "fit"},
+         "distributions": {"random"}, "layers": {"random", "following"}, "networks": {"random", "layers"}, "metrics": {"random", "model"}, "operations": {"random", "model"}}
 BELOW |= {family: {"random", "following", "model", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
 FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
 # State that replicas would share or a server would start over from, code that no SavedModel holds, and Keras 2.
