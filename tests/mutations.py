@@ -62,7 +62,8 @@ MUTATIONS = {
     "the doubly reparameterised gradient without its shares": Mutation(
         "zoo/latent/iwae.py", "gradient * (1.0 - beta + beta * shares())[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
     "a ladder that is trained by its running moments": Mutation(
-        "zoo/latent/ladder_vae.py", "training=step is not None", "training=False", "tests/test_ladder_vae.py"),
+        "zoo/latent/ladder_vae.py", "training=step is not None", "training=False",
+        "tests/test_ladder_vae.py::test_training_normalises_by_the_batch_and_all_else_by_moments_that_follow"),
     "running moments that no batch reaches": Mutation(
         "zoo/layers/batch_normalization.py", "(1.0 - self.momentum) * own", "(1.0 - self.momentum) * running", "tests/test_batch_normalization.py"),
     "a spectral norm whose gradient stops": Mutation(

@@ -97,8 +97,8 @@ def test_a_step_is_each_player_in_turn(name):
         _, gradients, values = measure(player, batch, random.fold_in(random.seed(11), 0, index, 0, 0), tf.constant(0))
         for weight, gradient in zip(player.weights, gradients):
             weight.assign_sub(0.1 * gradient)
-        for (weight, _), value in zip(followed(player.follows), values):
-            weight.assign(value)
+        for item, value in zip(followed(player.follows), values):
+            item.weight.assign(value)
     for ours, theirs in zip(one.model.get_weights(), twin.get_weights()):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 

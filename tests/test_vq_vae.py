@@ -2,8 +2,6 @@
 
 import functools
 import itertools
-import json
-import pathlib
 
 import keras
 import numpy as np
@@ -15,14 +13,12 @@ from benchmarks.naive import naive_sample
 from tests import cases
 from tests.test_engine import batches, config, engine
 from tests.variationals import perturbed
-from trainers.config import from_dict
 from trainers.recipes import RECIPES
-from trainers.run import plain_model
 from zoo import random
 from zoo.latent.vq_vae import VQVAE
 from zoo.latent.vq_vae_2 import VQVAE2
 from zoo.model import split_batch
-from zoo.playing import losses_and_gradients
+from zoo.playing import check_accumulation, losses_and_gradients
 
 NAMES = ("vq_vae", "vq_vae_2")
 SMALL = dict(levels=3, codebook_size=3, embedding_size=2, channels=4, halvings=1, residuals=1, residual_channels=3, likelihood="categorical", prior_channels=4,
@@ -137,7 +133,7 @@ def test_no_player_moves_what_is_anothers():
     model = perturbed(*TINY["vq_vae_2"])
     players = model.players()
     own = [{id(w) for w in player.weights} for player in players]
-    followed = [{id(w) for w in player.follows} for player in players]
+    followed = [{id(item.weight) for item in player.follows} for player in players]
     assert [p.name for p in players] == ["autoencoder", "prior"] and set.union(*own) == {id(w) for w in model.trainable_weights}
     assert followed == [{id(w) for w in model.non_trainable_weights}, set()] and len(followed[0]) == 4
     for player, its in zip(players, own):
@@ -167,7 +163,7 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     one = staged(name, ema=0.9)
     iterator = batches(one.model)
     autoencoder, prior = ([w.value for w in player.weights] for player in one.model.players())
-    codebook = [w.value for w in one.model.players()[0].follows]
+    codebook = [item.weight.value for item in one.model.players()[0].follows]
     begun = [w.numpy() for w in codebook]
     start = [w.numpy() for w in prior]
     first = advance(one, iterator, [2])
@@ -183,7 +179,7 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     assert all(np.any(before != weight.numpy()) for before, weight in zip(start, prior))
     evaluated = {id(w): value for w, value in zip(one.model.weights, one.weights())}
     player = one.model.players()[0]
-    for weight in (*player.weights, *player.follows):  # what the prior learned from is what is evaluated: the averages became the weights
+    for weight in (*player.weights, *(item.weight for item in player.follows)):  # what the prior learned from is what is evaluated: the averages became the weights
         np.testing.assert_array_equal(evaluated[id(weight)], weight)
 
 
@@ -247,16 +243,10 @@ def test_a_skipped_update_leaves_the_codebook(replicas):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_weights_of_earlier_versions_are_in_the_same_places():
-    """The codebook was a player of its own."""
-    folder = pathlib.Path(__file__).parent / "data" / "run-format-1-vq_vae"
-    recorded, description = np.load(folder / "recorded.npz"), json.loads((folder / "config.json").read_text())
-    model = plain_model(description["model"], from_dict(description["config"]), tuple(description["shape"]))
-    model.set_weights([recorded[name] for name in sorted(recorded.files) if name.startswith("weight_")])
-    x = recorded["x"]
-    np.testing.assert_array_equal(model.codes(x)[0], recorded["codes"])
-    np.testing.assert_allclose(model.decode(model.encode(x)), recorded["decode"], atol=1e-5)
-    np.testing.assert_allclose(-sum(model.rate_distortion(x, None)), recorded["elbo"], rtol=1e-5)
+def test_a_codebook_that_revives_entries_takes_no_batch_in_parts():
+    check_accumulation(VQVAE(**TINY["vq_vae"][1] | dict(revival=0.0)).players())
+    with pytest.raises(ValueError, match="no mean over the parts of a batch"):
+        check_accumulation(VQVAE(**TINY["vq_vae"][1]).players())
 
 
 def test_an_embedding_has_one_channel():

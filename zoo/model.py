@@ -57,7 +57,7 @@ class Player(NamedTuple):
         terms, values = found if isinstance(found, tuple) else (found, ())
         if len(values) != len(self.follows):
             raise ValueError(f"player {self.name!r}: follows {len(self.follows)} weights, and its loss says {len(values)} values.")
-        return terms, tuple(tf.cast(value, weight.dtype) for value, (weight, _) in zip(values, followed(self.follows)))
+        return terms, tuple(tf.cast(value, item.weight.dtype) for value, item in zip(values, followed(self.follows)))
 
     def moves_at(self, step):
         """Whether the player moves at a step, a Python integer or a tensor."""
