@@ -25,13 +25,25 @@ class Mutation(NamedTuple):
 MUTATIONS = {
     "clip before the all-reduce": Mutation(
         "trainers/engine.py",
-        "self._mean(gradients) if self._clips(player) else gradients", "gradients",
+        "            mean = self._mean(gradients)\n", "            mean = gradients\n",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
     "gradients summed, not averaged, over the replicas": Mutation(
-        "trainers/engine.py", "apply([g / self.replicas for g in gradients], list", "apply(gradients, list",
+        "zoo/playing.py", "gradients = [gradient / self.replicas for gradient in gradients]", "pass",
         "tests/test_engine.py::test_two_replicas_equal_one_with_clipping_on"),
+    "a followed mean that is each replica's own": Mutation(
+        "zoo/following.py", "if averaged and replicas > 1:", "if False:", "tests/test_following.py::test_the_engine_gives_them_their_values_after_each_move"),
+    "an average with its decay from the first move on": Mutation(
+        "zoo/averaging.py", "tf.minimum(most, (1.0 + moves) / (10.0 + moves))", "most", "tests/test_engine.py::test_moving_average_of_the_weights"),
+    "a schedule of steps for a player with more moves": Mutation(
+        "trainers/optimizers.py", "schedule, steps * updates, updates)", "schedule, steps, updates)", "tests/test_playing.py"),
+    "moves that all get the step's first batch": Mutation(
+        "zoo/playing.py", "batches[number], tf.cast(step", "batches[0], tf.cast(step", "tests/test_playing.py"),
+    "a multiplier of the gradient": Mutation(
+        "zoo/playing.py", "value + factor * (own - value)", "own", "tests/test_playing.py"),
+    "the parts of a batch summed": Mutation(
+        "zoo/playing.py", "means = [total / tf.cast(parts, total.dtype) for total in sums]", "means = sums", "tests/test_playing.py"),
     "the same noise on every replica": Mutation(
-        "trainers/engine.py", "replica = 0 if player.shared else tf.distribute.get_replica_context().replica_id_in_sync_group", "replica = 0",
+        "zoo/playing.py", "replica = 0 if self.players[index].shared else tf.distribute.get_replica_context().replica_id_in_sync_group", "replica = 0",
         "tests/test_engine.py::test_replicas_draw_different_noise"),
     "an update that is made although it is too large": Mutation(
         "trainers/engine.py", "norm <= self.skip_norm", "norm == norm", "tests/test_skipping.py"),
@@ -50,7 +62,8 @@ MUTATIONS = {
     "the doubly reparameterised gradient without its shares": Mutation(
         "zoo/latent/iwae.py", "gradient * (1.0 - beta + beta * shares())[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
     "a ladder that is trained by its running moments": Mutation(
-        "zoo/latent/ladder_vae.py", "training=step is not None", "training=False", "tests/test_ladder_vae.py"),
+        "zoo/latent/ladder_vae.py", "training=step is not None", "training=False",
+        "tests/test_ladder_vae.py::test_training_normalises_by_the_batch_and_all_else_by_moments_that_follow"),
     "running moments that no batch reaches": Mutation(
         "zoo/layers/batch_normalization.py", "(1.0 - self.momentum) * own", "(1.0 - self.momentum) * running", "tests/test_batch_normalization.py"),
     "a spectral norm whose gradient stops": Mutation(
@@ -83,8 +96,10 @@ MUTATIONS = {
         "zoo/gan/losses.py", '{"fake": tf.nn.softplus(-fake_logits)}', '{"fake": -tf.nn.softplus(-fake_logits)}', "tests/test_gan.py"),
     "the same noise in every reverse step": Mutation(
         "zoo/diffusion/samplers.py", "random.fold_in_rows(seeds, t)", "random.fold_in_rows(seeds, 0 * t)", "tests/test_ddpm.py"),
+    "a generator with a round too few": Mutation("zoo/philox.py", "_ROUNDS = 10", "_ROUNDS = 9", "tests/test_random.py"),
+    "a fold that is a draw": Mutation("zoo/random.py", "stream(seed, _FOLD, item, 2)", "stream(seed, _DRAW, item, 2)", "tests/test_random.py"),
     "rows that share their noise": Mutation(
-        "zoo/random.py", "lambda s: tf.random.stateless_normal(shape, s), seeds", "lambda s: tf.random.stateless_normal(shape, seeds[0]), seeds",
+        "zoo/random.py", "philox.at_once(seeds, _DRAW, [0], size + size % 2)", "philox.at_once(0 * seeds + seeds[:1], _DRAW, [0], size + size % 2)",
         "tests/test_contract.py::test_sample_row_depends_on_its_own_seed_alone_and_stays_in_the_domain[vae]"),
     "a checkpoint that is restored without a look at its checksums": Mutation(
         "trainers/checkpoints.py", "        reader.get_tensor(name)\n", "        pass\n", "tests/test_checkpoints.py"),

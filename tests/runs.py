@@ -8,7 +8,7 @@ from PIL import Image
 from trainers import checkpoints, config as configs, run as run_module, sample
 from trainers.data import evaluation_batches, open_dataset
 from trainers.engine import Engine
-from trainers.workdir import Workdir
+from trainers.workdir import FORMAT, Workdir
 
 IMAGE, POINT = (8, 8, 1), (2,)
 VAE = dict(levels=2, latent_size=2, hidden=(6,))
@@ -20,7 +20,7 @@ def make(folder, model, dataset="digits", shape=IMAGE, arguments=VAE, samples=40
     config.players, config.ema = {}, 0.0
     config = ml_collections.ConfigDict(config.to_dict() | dict(model=dict(arguments)))
     config.evaluation.samples, config.evaluation.importance_samples = samples, 20
-    description = dict(model=model, dataset=dataset, data_dir=None, seed=5, shape=list(shape), config=configs.to_dict(config), command="zoo-train")
+    description = dict(format=FORMAT, model=model, dataset=dataset, data_dir=None, seed=5, shape=list(shape), config=configs.to_dict(config), command="zoo-train")
     workdir = Workdir(folder)
     workdir.path.mkdir(parents=True)
     workdir.claim(description, free=())

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.test_engine import strategy
-from trainers import adam
+from zoo import adam
 
 PAIRS = [(adam.Adam, keras.optimizers.Adam, {}), (adam.AdamW, keras.optimizers.AdamW, dict(weight_decay=0.1)),
          (adam.AdamW, keras.optimizers.AdamW, dict(weight_decay=0.02, use_ema=True, ema_momentum=0.9))]

@@ -105,6 +105,33 @@ def test_in_a_sequential_model_that_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(loaded(X["images"][..., :3]), model(X["images"][..., :3]))
 
 
+@pytest.mark.parametrize("kind", X)
+def test_xla_and_second_derivatives(kind):
+    """As penalties of gradients and `--jit` need them; of the fused kernel too."""
+    ours, theirs = pair(X[kind])
+    x = tf.constant(X[kind])
+
+    def penalty(layer):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = tf.reduce_sum(tf.tanh(layer(x, training=True)))
+            loss = tf.reduce_sum(tape.gradient(y, x) ** 2)
+        return outer.gradient(loss, x)
+
+    expected = penalty(theirs)
+    np.testing.assert_allclose(penalty(ours), expected, atol=1e-4 * np.abs(expected).max())
+    jitted = tf.function(lambda: ours(x, training=True), jit_compile=True)
+    np.testing.assert_allclose(jitted(), ours(x, training=True), atol=1e-5)
+
+
+def test_one_row_of_one_place_has_no_variance():
+    layer, _ = pair(X["images"])
+    for value, weight, own in zip(moved(layer, X["images"][:1, :1, :1]), layer.moments(), (X["images"][0, 0, 0], 0.0), strict=True):
+        np.testing.assert_allclose(value, 0.9 * weight + 0.1 * own, rtol=1e-5)
+
+
 def test_mixed_precision_keeps_moments_in_float32():
     layer = BatchNormalization(dtype="mixed_bfloat16")
     assert layer(X["features"], training=True).dtype == tf.bfloat16

@@ -131,12 +131,12 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
 @pytest.mark.parametrize("trained_name", cases.slow_but(cases.TRAINED, "vae", "made", "gan"), indirect=True)
 def test_fit_ends_with_the_averages_of_the_weights(trained_name):
     model = cases.make(trained_name)
-    optimizers = {player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()}
-    model.compile(optimizers)
+    model.compile({player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()})
     model.fit(tf.data.Dataset.from_tensor_slices(cases.batch(model, 16)).batch(4), verbose=0)
-    for player in model.players():
-        for weight, average in zip(player.weights, optimizers[player.name]._model_variables_moving_average, strict=True):
-            np.testing.assert_array_equal(weight, average)
+    averages = model._fit.game.averages.of(model.weights)
+    assert set(averages) == {id(weight) for player in model.players() for weight in player.weights}
+    for weight in model.trainable_weights:
+        np.testing.assert_array_equal(weight, averages[id(weight)])
 
 
 def test_compile_refuses_optimizers_of_other_players(name):

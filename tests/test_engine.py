@@ -75,9 +75,9 @@ def test_clipping_bounds_the_whole_update():
 def test_replicas_draw_different_noise():
     two = engine("vae", 2)
     x = cases.batch(two.model, 4)
-    steps = tf.function(lambda: two.strategy.run(two._replica_step, ([x], tf.constant(0, tf.int64))))
+    steps = tf.function(lambda: two.strategy.run(two._replica_step, ([x], tf.constant(0, tf.int64), (0,))))
     first, second = (r.numpy() for r in two.strategy.experimental_local_results(steps()))
-    named = dict(zip(two._trace_names(batches(two.model)), zip(first, second)))
+    named = dict(zip(two.names((0,), two._spec(batches(two.model))), zip(first, second)))
     np.testing.assert_allclose(*named["kl"], rtol=1e-6)  # no noise in it: same weights, same batch
     assert abs(named["reconstruction"][0] - named["reconstruction"][1]) > 1e-4
 
@@ -97,8 +97,8 @@ def test_a_step_is_each_player_in_turn(name):
         _, gradients, values = measure(player, batch, random.fold_in(random.seed(11), 0, index, 0, 0), tf.constant(0))
         for weight, gradient in zip(player.weights, gradients):
             weight.assign_sub(0.1 * gradient)
-        for (weight, _), value in zip(followed(player.follows), values):
-            weight.assign(value)
+        for item, value in zip(followed(player.follows), values):
+            item.weight.assign(value)
     for ours, theirs in zip(one.model.get_weights(), twin.get_weights()):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
 

@@ -127,7 +127,7 @@ def test_a_step_is_gradient_descent_on_each_loss_in_turn(objective):
     model.compile({"discriminator": keras.optimizers.SGD(0.1), "generator": keras.optimizers.SGD(0.2)}, seed=4)
     model.train_step(x)
     for index, (player, rate) in enumerate(zip(twin.players(), (0.1, 0.2))):
-        gradients = losses_and_gradients(player, x, random.fold_in(random.seed(4), index, 0))[1]
+        gradients = losses_and_gradients(player, x, random.fold_in(random.seed(4), 0, index, 0, 0))[1]
         for weight, gradient in zip(player.weights, gradients, strict=True):
             weight.assign_sub(rate * gradient)
     for ours, theirs in zip(model.weights, twin.weights, strict=True):

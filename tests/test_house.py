@@ -13,9 +13,10 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "following": set(), "domain": set(), "control": set(), "checks": {"random"}, "capabilities": {"random", "checks"},
-         "playing": {"random", "following"}, "model": {"random", "following", "playing", "domain", "capabilities"}, "distributions": {"random", "control"},
-         "layers": {"random", "following"}, "networks": {"random", "layers"}}
+BELOW = {"philox": set(), "random": {"philox"}, "following": set(), "averaging": set(), "adam": set(), "domain": set(), "control": set(), "execution": {"feeding"},
+         "feeding": {"random"}, "checks": {"random"}, "capabilities": {"random", "checks"}, "playing": {"random", "following", "averaging"},
+         "fit": {"random", "adam", "feeding", "execution", "playing"}, "model": {"random", "following", "fit", "domain", "capabilities"},
+         "distributions": {"random", "control"}, "layers": {"random", "following"}, "networks": {"random", "layers"}}
 CONTRACT = {"random", "domain", "control", "capabilities", "model"}
 BELOW |= {"metrics": CONTRACT, "operations": CONTRACT}
 BELOW |= {family: CONTRACT | {"following", "checks", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}

@@ -1,8 +1,5 @@
 """The ladder VAE: the merge against the product of densities, KL terms against draws, bounds that rise to the likelihood, running moments that follow."""
 
-import json
-import pathlib
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,8 +10,7 @@ from tests import cases
 from tests.test_engine import batches, config, engine
 from tests.variationals import IMAGES, perturbed
 from trainers import train
-from trainers.config import from_dict
-from trainers.run import load, plain_model
+from trainers.run import load
 from zoo import random
 from zoo.latent import ladder_vae
 from zoo.playing import measure
@@ -164,17 +160,6 @@ def test_weights_are_selected_by_validation_with_the_moments_of_their_step(tmp_p
         assert parts.selected == whole.selected
         for ours, theirs in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
-
-
-def test_weights_of_earlier_versions_are_in_the_same_places():
-    """The running moments were weights of a player of their own."""
-    folder = pathlib.Path(__file__).parent / "data" / "run-format-1-ladder_vae"
-    recorded, description = np.load(folder / "recorded.npz"), json.loads((folder / "config.json").read_text())
-    model = plain_model(description["model"], from_dict(description["config"]), tuple(description["shape"]))
-    model.set_weights([recorded[name] for name in sorted(recorded.files) if name.startswith("weight_")])
-    codes = model.encode(recorded["x"])
-    np.testing.assert_allclose(codes, recorded["encode"], atol=1e-5)
-    np.testing.assert_allclose(model.decode(codes), recorded["decode"], atol=1e-5)
 
 
 @pytest.mark.parametrize("arguments", [dict(latent_sizes=()), dict(latent_sizes=(2,)), dict(hidden=(5, 0)), dict(warmup_steps=-1), dict(shape=(2, 2))])

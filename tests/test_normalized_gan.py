@@ -52,7 +52,7 @@ def test_a_step_moves_each_vector_once_and_the_moments_of_whose_move_it_is(repli
         parts = [measure(player, part, random.fold_in(random.seed(11), 0, index, 0, replica)) for replica, part in enumerate(tf.split(x, replicas))]
         for weight, *gradients in zip(player.weights, *(gradients for _, gradients, _ in parts), strict=True):
             weight.assign_sub(0.05 * tf.add_n(gradients) / replicas)
-        for (weight, agreed), *values in zip(followed(player.follows), *(values for *_, values in parts), strict=True):
+        for (weight, agreed, _), *values in zip(followed(player.follows), *(values for *_, values in parts), strict=True):
             assert same(values[:1], values[-1:]) or agreed == "mean"
             weight.assign(tf.add_n(values) / replicas)
     for name, network in (("discriminator", one.model.discriminator), ("generator", one.model.generator)):
@@ -74,7 +74,7 @@ def test_a_skipped_update_leaves_vectors_and_moments(replicas):
     before = state(one)
     one.advance(iterator, 1)
     players = one.model.players()
-    moved = {id(w) for w in (*players[1].weights, *(weight for weight, _ in followed(players[1].follows)))}
+    moved = {id(w) for w in (*players[1].weights, *(item.weight for item in followed(players[1].follows)))}
     changed = [w for w, a, b in zip(one.model.weights, before, state(one), strict=True) if not np.array_equal(a, b)]
     assert one.totals()["skipped"] == 1 and changed and all(id(w) in moved for w in changed)  # of x the generator's loss reads the batch's size alone
     one.advance(iterator, 1)

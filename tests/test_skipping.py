@@ -9,8 +9,7 @@ import tensorflow as tf
 from tests import cases
 from tests.test_engine import batches, config, engine
 from tests.test_train import TINY, final_state, run
-from trainers import checkpoints, config as configs, loop
-from trainers.workdir import Workdir
+from trainers import config as configs, loop
 
 
 def settings(skip_norm=1e3, ema=0.9, name="adam", **entries):
@@ -119,26 +118,11 @@ def test_a_run_that_only_skips_stops_and_goes_on_with_a_higher_threshold(tmp_pat
     assert lines(tmp_path / "run")[-1]["skipped"] >= 4
 
 
-def test_runs_from_before_there_was_skipping(tmp_path):
-    """A description without the entry is one that never skips, and a checkpoint without the count starts it at none."""
+def test_a_description_from_before_there_was_skipping():
+    """Without the entry a run is one that never skips."""
     made = configs.to_dict(config())
     del made["skip_norm"]
     assert configs.from_dict(made).skip_norm == 0.0
-    one = engine("vae", settings=settings())
-    checkpoints.Checkpoints(tmp_path, {name: part for name, part in one.state().items() if name != "skips"}).save(3)
-    twin = engine("vae", settings=settings())
-    twin.advance(batches(twin.model), 1)
-    assert checkpoints.Checkpoints(tmp_path, twin.state()).restore() == 3
-    assert same(state(one), state(twin))
-
-
-def test_an_older_run_resumes(tmp_path):
-    assert run(tmp_path / "run", *TINY, "--steps=2", "--config.schedule.name=constant") == 0
-    workdir = Workdir(tmp_path / "run")
-    description = workdir.read_config()
-    del description["config"]["skip_norm"]
-    workdir.config.write_text(json.dumps(description))
-    assert run(tmp_path / "run", *TINY, "--steps=4", "--config.schedule.name=constant") == 0
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "inf"])

@@ -18,7 +18,7 @@ from zoo import random
 from zoo.latent.vq_vae import VQVAE
 from zoo.latent.vq_vae_2 import VQVAE2
 from zoo.model import split_batch
-from zoo.playing import losses_and_gradients
+from zoo.playing import check_accumulation, losses_and_gradients
 
 NAMES = ("vq_vae", "vq_vae_2")
 SMALL = dict(levels=3, codebook_size=3, embedding_size=2, channels=4, halvings=1, residuals=1, residual_channels=3, likelihood="categorical", prior_channels=4,
@@ -46,9 +46,9 @@ def test_fit_gives_who_stops_its_averages_before_the_next_stage():
 
     class Look(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            averages = own["autoencoder"]._model_variables_moving_average
+            averages = model._fit.game.averages.of(player.weights)
             states.append([w.numpy() for w in player.weights])
-            same = all(np.array_equal(weight, average) for weight, average in zip(player.weights, averages, strict=True))
+            same = all(np.array_equal(weight, averages[id(weight)]) for weight in player.weights)
             assert same == (batch != 1)  # an average begins where the first step ends
 
     model.fit(tf.data.Dataset.from_tensor_slices(cases.batch(model, 20)).batch(4), verbose=0, callbacks=[Look()])
@@ -133,7 +133,7 @@ def test_no_player_moves_what_is_anothers():
     model = perturbed(*TINY["vq_vae_2"])
     players = model.players()
     own = [{id(w) for w in player.weights} for player in players]
-    followed = [{id(w) for w in player.follows} for player in players]
+    followed = [{id(item.weight) for item in player.follows} for player in players]
     assert [p.name for p in players] == ["autoencoder", "prior"] and set.union(*own) == {id(w) for w in model.trainable_weights}
     assert followed == [{id(w) for w in model.non_trainable_weights}, set()] and len(followed[0]) == 4
     for player, its in zip(players, own):
@@ -163,7 +163,7 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     one = staged(name, ema=0.9)
     iterator = batches(one.model)
     autoencoder, prior = ([w.value for w in player.weights] for player in one.model.players())
-    codebook = [w.value for w in one.model.players()[0].follows]
+    codebook = [item.weight.value for item in one.model.players()[0].follows]
     begun = [w.numpy() for w in codebook]
     start = [w.numpy() for w in prior]
     first = advance(one, iterator, [2])
@@ -179,7 +179,7 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     assert all(np.any(before != weight.numpy()) for before, weight in zip(start, prior))
     evaluated = {id(w): value for w, value in zip(one.model.weights, one.weights())}
     player = one.model.players()[0]
-    for weight in (*player.weights, *player.follows):  # what the prior learned from is what is evaluated: the averages became the weights
+    for weight in (*player.weights, *(item.weight for item in player.follows)):  # what the prior learned from is what is evaluated: the averages became the weights
         np.testing.assert_array_equal(evaluated[id(weight)], weight)
 
 
@@ -230,6 +230,23 @@ def test_two_replicas_equal_one_on_the_joined_batch():
         weights.append(one.weights())
     for a, b in zip(*weights):
         np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_skipped_update_leaves_the_codebook(replicas):
+    one = staged("vq_vae", replicas, skip_norm=1e-6)
+    before = one.model.get_weights()
+    one.advance(batches(one.model), 2)
+    assert one.totals() == {"skipped": 2}
+    for ours, theirs in zip(before, one.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_codebook_that_revives_entries_takes_no_batch_in_parts():
+    check_accumulation(VQVAE(**TINY["vq_vae"][1] | dict(revival=0.0)).players())
+    with pytest.raises(ValueError, match="no mean over the parts of a batch"):
+        check_accumulation(VQVAE(**TINY["vq_vae"][1]).players())
 
 
 def test_an_embedding_has_one_channel():

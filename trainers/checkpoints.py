@@ -9,7 +9,7 @@ import tensorflow as tf
 from trainers.errors import BadInput
 
 _NAME = "ckpt"
-_YOUNGER = ("skips",)  # parts of a state that checkpoints of earlier versions lack: those keep their first values
+_VALUE = re.compile(r"(\w+)/(\d+)/\.ATTRIBUTES/VARIABLE_VALUE")
 
 
 def find(folder):
@@ -32,6 +32,33 @@ def damage(prefix):
     return None
 
 
+def newest(folder, log):
+    """(step, path prefix) of the newest checkpoint that is whole, None where there is none. Raises BadInput where all are damaged."""
+    found = find(folder)
+    for step, prefix in reversed(found.items()):
+        if not (wrong := damage(prefix)):
+            return step, prefix
+        log(f"checkpoint of step {step} is damaged ({wrong}); falling back to the one before")
+    if found:
+        raise BadInput(f"{folder}: all {len(found)} checkpoints are damaged; start again in another folder.")
+    return None
+
+
+def read(folder, log=print):
+    """(step, {name: arrays of a state's part, in their order}) of the newest checkpoint that is whole, of any version; None where there is none.
+
+    Raises BadInput where all are damaged.
+    """
+    if not (found := newest(folder, log)):
+        return None
+    step, prefix = found
+    reader, parts = tf.train.load_checkpoint(prefix), {}
+    for name in reader.get_variable_to_shape_map():
+        if match := _VALUE.fullmatch(name):
+            parts.setdefault(match[1], {})[int(match[2])] = reader.get_tensor(name)
+    return step, {name: [part[index] for index in sorted(part)] for name, part in parts.items()}
+
+
 class Checkpoints:
     """Saves and restores a training state.
 
@@ -45,7 +72,7 @@ class Checkpoints:
     def __init__(self, folder, state, worker=0, keep=3, log=print):
         self._folder, self._log = folder, log
         self._throw_away = pathlib.Path(folder) / f".worker-{worker}" if worker else None
-        self._state, self._checkpoint = state, tf.train.Checkpoint(**state)
+        self._checkpoint = tf.train.Checkpoint(**state)
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(self._throw_away or folder), keep, checkpoint_name=_NAME)
 
     def sweep(self):
@@ -67,25 +94,14 @@ class Checkpoints:
 
     def restore(self):
         """Restores the newest checkpoint that is whole; returns its step, or None where there is none."""
-        found = find(self._folder)
-        for step, prefix in reversed(found.items()):
-            if wrong := damage(prefix):
-                self._log(f"checkpoint of step {step} is damaged ({wrong}); falling back to the one before")
-                continue
-            try:
-                self._as_written(prefix).restore(prefix).assert_consumed()
-            except (AssertionError, ValueError) as error:
-                raise BadInput(f"{prefix}: is not a checkpoint of this model: {str(error).splitlines()[0]}.") from error
-            return step
-        if found:
-            raise BadInput(f"{self._folder}: all {len(found)} checkpoints are damaged; start again in another folder.")
-        return None
-
-    def _as_written(self, prefix):
-        """The state without those younger parts that a checkpoint does not have."""
-        found = {name.split("/")[0] for name in tf.train.load_checkpoint(prefix).get_variable_to_shape_map()}
-        lacking = {name for name in _YOUNGER if name in self._state and name not in found}
-        return tf.train.Checkpoint(**{name: part for name, part in self._state.items() if name not in lacking}) if lacking else self._checkpoint
+        if not (found := newest(self._folder, self._log)):
+            return None
+        step, prefix = found
+        try:
+            self._checkpoint.restore(prefix).assert_consumed()
+        except (AssertionError, ValueError) as error:
+            raise BadInput(f"{prefix}: is not a checkpoint of this model: {str(error).splitlines()[0]}.") from error
+        return step
 
     def close(self):
         if self._throw_away:

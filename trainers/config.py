@@ -46,6 +46,7 @@ def default(model, dataset, variant=""):
         ema=float(recipe.ema),
         clip_norm=float(recipe.clip_norm),
         skip_norm=float(recipe.skip_norm),
+        accumulation=recipe.accumulation,
         data=recipe_form.DATA | recipe.data,
         selection=recipe_form.SELECTION | recipe.selection,
         evaluation=recipe_form.EVALUATION | recipe.evaluation,
@@ -84,7 +85,7 @@ def make_model(name, config, shape):
 
 def check(config, players):
     """Raises BadInput for an entry outside what is allowed."""
-    for key in ("steps", "batch_size"):
+    for key in ("steps", "batch_size", "accumulation"):
         if config[key] <= 0:
             raise BadInput(f"--config.{key} must be more than 0, found {config[key]}.")
     if not 0 <= config.ema < 1:
@@ -144,4 +145,4 @@ def from_dict(values):
         return tuple(restore(item) for item in value) if isinstance(value, list) else value
 
     younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
-    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0) | values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))
+    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0, accumulation=1) | values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))

@@ -17,7 +17,7 @@ from zoo import random
 from zoo.density.fitted import FittedModel
 
 _ROWS = 4096  # that are turned into the model's domain at once
-_UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0, skip_norm=0.0)
+_UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0, skip_norm=0.0, accumulation=1)
 
 
 class Fitting:

@@ -5,29 +5,13 @@ import math
 
 import keras
 
-from trainers import adam
+from zoo import adam
 from trainers.errors import BadInput
 from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from zoo import nearest
 
 
-class _YoungAverage:
-    """Before a Keras optimizer: its moving average of the weights forgets its first steps. After n updates its decay is (1 + n) / (10 + n) at most.
-
-    With the decay alone a run that is no longer than its horizon, 1 / (1 - decay) steps, would end with an average that lies between the weights and their start.
-    """
-
-    @property
-    def ema_momentum(self):
-        updates = keras.ops.cast(self.iterations, "float32")
-        return keras.ops.minimum(self._decay, (1.0 + updates) / (10.0 + updates))
-
-    @ema_momentum.setter
-    def ema_momentum(self, decay):
-        self._decay = decay
-
-
-_KERAS = {
+OPTIMIZERS = {
     "adam": adam.Adam,
     "adamw": adam.AdamW,
     "adamax": keras.optimizers.Adamax,
@@ -36,7 +20,6 @@ _KERAS = {
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
-OPTIMIZERS = {name: type(cls.__name__, (_YoungAverage, cls), {}) for name, cls in _KERAS.items()}
 _SPECIFIC = ("beta_1", "beta_2", "epsilon")  # arguments that not every optimizer has: given to those that do
 _STAGES = 8  # of the staged schedule
 
@@ -56,25 +39,25 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
         return dict(schedule=self.schedule, steps=self.steps)
 
 
-def _constant(rate, schedule, steps):
+def _constant(rate, schedule, moves, updates):
     return keras.optimizers.schedules.PolynomialDecay(rate, 1, rate)
 
 
-def _cosine(rate, schedule, steps):
-    return keras.optimizers.schedules.CosineDecay(rate, steps, alpha=schedule["end"])
+def _cosine(rate, schedule, moves, updates):
+    return keras.optimizers.schedules.CosineDecay(rate, moves, alpha=schedule["end"])
 
 
-def _linear(rate, schedule, steps):
-    return keras.optimizers.schedules.PolynomialDecay(rate, steps, rate * schedule["end"])
+def _linear(rate, schedule, moves, updates):
+    return keras.optimizers.schedules.PolynomialDecay(rate, moves, rate * schedule["end"])
 
 
-def _exponential(rate, schedule, steps):
-    return keras.optimizers.schedules.ExponentialDecay(rate, 1, schedule["decay"])
+def _exponential(rate, schedule, moves, updates):
+    return keras.optimizers.schedules.ExponentialDecay(rate, updates, schedule["decay"])
 
 
-def _staged(rate, schedule, steps):
+def _staged(rate, schedule, moves, updates):
     lengths = [3**stage for stage in range(_STAGES)]
-    boundaries = [round(steps * sum(lengths[: stage + 1]) / sum(lengths)) for stage in range(_STAGES - 1)]
+    boundaries = [round(moves * sum(lengths[: stage + 1]) / sum(lengths)) for stage in range(_STAGES - 1)]
     boundaries = [max(b, i + 1) for i, b in enumerate(boundaries)]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, [rate * 10 ** (-stage / (_STAGES - 1)) for stage in range(_STAGES)])
 
@@ -84,23 +67,21 @@ def _staged(rate, schedule, steps):
 SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear, "exponential": _exponential, "staged": _staged}
 
 
-def make_schedule(rate, schedule, steps):
-    """The learning rate as a function of the step."""
-    made = SCHEDULES[schedule["name"]](rate, schedule, steps)
-    return Warmup(made, schedule["warmup_steps"]) if schedule["warmup_steps"] else made
+def make_schedule(rate, schedule, steps, updates=1):
+    """The learning rate as a function of a player's moves, of which it has `updates` in each of `steps` steps; what the schedule says in steps is of the run's."""
+    made = SCHEDULES[schedule["name"]](rate, schedule, steps * updates, updates)
+    return Warmup(made, schedule["warmup_steps"] * updates) if schedule["warmup_steps"] else made
 
 
-def make(config, player, steps=None):
-    """The optimizer of a player that has so many steps (None: all), with the moving average of the weights that it moves where the recipe asks for one."""
+def make(config, player, steps=None, updates=1):
+    """The optimizer of a player that has so many steps (None: all), of so many moves each."""
     own = {key: value for key, value in config.players.get(player, {}).items() if value is not None}
     entries = dict(config.optimizer) | own
     cls = OPTIMIZERS[entries["name"]]
     known = inspect.signature(cls.__init__).parameters
     arguments = {key: entries[key] for key in _SPECIFIC if key in known}
     arguments["weight_decay"] = entries["weight_decay"] or (0.0 if issubclass(cls, adam.AdamW) else None)  # AdamW's own default is not 0
-    if config.ema:
-        arguments |= dict(use_ema=True, ema_momentum=config.ema)
-    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps), **arguments)
+    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps, updates), **arguments)
 
 
 def check(config, players):

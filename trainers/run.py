@@ -5,10 +5,12 @@ import dataclasses
 import keras
 import ml_collections
 
-from trainers import checkpoints, config as configs, fitting, showing
+from trainers import checkpoints, config as configs, showing
+from trainers.engine import decays
 from trainers.errors import BadInput
 from trainers.selection import Selection
-from trainers.workdir import Workdir
+from trainers.workdir import FORMAT, Workdir
+from zoo.averaging import Averages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,22 +49,51 @@ def put(model, weights):
 
 def load(path, log=print):
     """Loads a run's newest whole checkpoint, the moving averages in the place of the weights. Raises BadInput where there is none."""
-    import tensorflow as tf
-
     workdir = Workdir(path)
     description = workdir.read_config()
+    if description.get("format", 1) not in range(1, FORMAT + 1):
+        raise BadInput(f"{workdir.config}: is of format {description['format']!r}, of a later version; this one reads formats up to {FORMAT}.")
     try:
         config = configs.from_dict(description["config"])
         name, shape = description["model"], tuple(description["shape"])
     except (KeyError, TypeError) as error:
         raise BadInput(f"{workdir.config}: is not the description of a run: {error} is missing.") from None
     model = plain_model(name, config, shape)
-    engine = fitting.engine(model, lambda: model, config, tf.distribute.get_strategy(), description["seed"])
-    seconds = tf.Variable(0.0, dtype=tf.float64)
-    selection = Selection(config, model.weights)
-    saved = checkpoints.Checkpoints(workdir.checkpoints, engine.state() | selection.state() | {"seconds": [seconds]}, log=log)
-    step = saved.restore()
-    if step is None:
+    if not (found := checkpoints.read(workdir.checkpoints, log)):
         raise BadInput(f"--workdir={workdir.path}: holds no checkpoint yet.")
-    put(model, selection.weights(engine.weights()))
-    return Run(workdir, description, config, model, step, float(seconds), showing.stored(workdir, description), selection.step or None)
+    step, state = found
+    selection = Selection(config, model.weights)
+    try:
+        _restore([w.value for w in model.weights], state["weights"])
+        _restore(selection.state().get("selected", []), state.get("selected", []))
+        weights = _averaged(model, config, state, description.get("format", 1))
+    except (KeyError, ValueError) as error:
+        raise BadInput(f"{workdir.checkpoints}: the checkpoint of step {step} is not one of this model: {error}.") from None
+    put(model, selection.weights(weights))
+    return Run(workdir, description, config, model, step, float(state["seconds"][0]), showing.stored(workdir, description), selection.step or None)
+
+
+def _restore(variables, arrays):
+    """Gives variables their arrays. Raises ValueError unless they are as many, of the same shapes."""
+    ours, theirs = [tuple(v.shape) for v in variables], [array.shape for array in arrays]
+    if ours != theirs:
+        where = next((index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
+        raise ValueError(f"{len(theirs)} arrays for {len(ours)} weights, of which number {where} is the first that differs")
+    for variable, array in zip(variables, arrays):
+        variable.assign(array)
+
+
+def _averaged(model, config, state, form):
+    """The weights as arrays, with the averages of a checkpoint's state in the place of those that have one."""
+    players = model.players()
+    kept = decays(players, config)
+    if form == 1:  # averages were slots of a Keras optimizer, after the number of its moves
+        for player in players:
+            moves, *slots = state.get(f"optimizer_{player.name}", [0])
+            if player.name in kept and moves:
+                _restore([weight.value for weight in player.weights], slots[:len(player.weights)])
+    else:
+        averages = Averages([player.weights for player in players], [kept.get(player.name, 0.0) for player in players])
+        _restore(averages.variables, state.get("averages", []))
+        averages.put(model.weights)
+    return model.get_weights()

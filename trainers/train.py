@@ -4,6 +4,7 @@ The same command resumes a run that was stopped or killed. Any entry of the reci
 --config.model.latent_size=20 or --config.optimizer.learning_rate=3e-4; the recipe is printed before anything starts.
 """
 
+import math
 import os
 import shlex
 import sys
@@ -63,8 +64,9 @@ def main(options):
     from trainers import config as configs, fitting, looks, records, showing
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
-    from trainers.workdir import Workdir
+    from trainers.workdir import FORMAT, Workdir
     from zoo.density.fitted import FittedModel
+    from zoo.following import followed
 
     config = options.config
     for name in ("steps", "batch_size"):
@@ -78,6 +80,9 @@ def main(options):
     if config.batch_size % replicas:
         raise BadInput(f"--batch_size={config.batch_size} does not divide among {replicas} replicas; "
                        f"{config.batch_size // replicas * replicas or replicas} does.")
+    if config.accumulation < 1 or config.batch_size // replicas % config.accumulation:
+        raise BadInput(f"--config.accumulation={config.accumulation} does not divide the {config.batch_size // replicas} examples of a replica's batch; "
+                       f"{math.gcd(config.batch_size // replicas, max(config.accumulation, 1))} does.")
     if options.virtual_devices and options.strategy != "mirrored":
         raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
@@ -92,7 +97,7 @@ def main(options):
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
-        model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
+        format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
         mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
         versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]),
@@ -104,7 +109,8 @@ def main(options):
         if worker == 0:
             if dataset.tokenizer:
                 workdir.write_tokenizer(dataset.tokenizer.to_dict())
-            changed = workdir.claim(description, free=_FREE)
+            own = any(item.replicas == "each" for player in plain.players() for item in followed(player.follows))
+            changed = workdir.claim(description, free=[key for key in _FREE if not own or key not in ("strategy", "replicas")])
             print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in {workdir.path}\n{configs.as_flags(config)}", flush=True)
             for key, (before, now) in changed.items():
                 if key.startswith("config.") and before is not None:
@@ -160,6 +166,7 @@ def _check(options, config, dataset, configs, check):
     from trainers.errors import BadInput
     from trainers.run import plain_model
     from zoo.density.fitted import FittedModel
+    from zoo.playing import check_accumulation
 
     keras.utils.set_random_seed(options.seed % 2**32)
     _take_from_data(config, dataset)
@@ -171,6 +178,11 @@ def _check(options, config, dataset, configs, check):
         if player.start >= config.steps:
             raise BadInput(f"--config.steps={config.steps}: player {player.name!r} begins at step {player.start}; more steps are needed, or an earlier beginning "
                            "(--config.model.autoencoder_steps).")
+    if config.accumulation > 1:
+        try:
+            check_accumulation(plain.players())
+        except ValueError as error:
+            raise BadInput(f"--config.accumulation={config.accumulation}: {error}") from None
     check(dataset, plain.domain, config.data)
     return plain
 

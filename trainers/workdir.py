@@ -14,6 +14,7 @@ import shutil
 
 from trainers.errors import BadInput
 
+FORMAT = 2  # of a run's description and checkpoints. 1, which does not name itself, has averages in the slots of Keras's optimizers: read, never resumed.
 _TEMPORARY = ".part"
 
 
@@ -143,6 +144,10 @@ class Workdir:
         for key in ("model", "dataset"):
             if old.get(key) != new[key]:
                 raise BadInput(f"--workdir={self.path}: holds a run of {key} {old.get(key)!r}, not {new[key]!r}; choose another folder.")
+        forms = tuple(description.get("format", 1) for description in (old, new))
+        if forms[0] != forms[1]:
+            raise BadInput(f"--workdir={self.path}: holds a run of another version (its format is {forms[0]}, this version's {forms[1]}), which can be evaluated, "
+                           "sampled and exported, but not resumed; choose another folder for a new run.")
         before, after = (_flat({key: value for key, value in description.items() if key != "changes"}) for description in (old, new))
         changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
         allowed = [key for key in changed if any(f"{key}.".startswith(f"{name}.") for name in free)]

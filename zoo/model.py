@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from zoo.capabilities import Sampling
 from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
+from zoo.fit import Playing
 from zoo.following import followed
-from zoo.playing import Playing
 
 KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that family
 
@@ -24,8 +24,11 @@ class Player(NamedTuple):
 
     follows: weights that the loss says the next values of, or `zoo.following.Followed` ones; the loss then returns `(terms, values)`, values in this order, and
     after the move the weights take them.
-    updates: moves in a step. scheduled: whether the loss also takes the step, int32: `loss(batch, seed, step)`; without one it is what its schedules end with.
-    start, stop: it moves from step `start` on and before step `stop` (None: to the end); when it stops, its weights take the values of their averages.
+    updates: moves in a step, each on a batch of its own; the learning rate's schedule spans them all. scheduled: whether the loss also takes the step, int32:
+    `loss(batch, seed, step)`; without one it is what its schedules end with.
+    start, stop: it moves from step `start` on and before step `stop` (None: to the end). ends_averaged: whether its weights take the values of their averages,
+    where there are some, when it stops: who learns from it later learns from what will be evaluated.
+    multipliers: pairs (some of `weights`, factor of the learning rate): an update moves them by that factor of its way, of any optimizer, weight decay included.
     optimizer: () -> the Keras optimizer that its loss is made for, without clipping or averages; None: the run's own. shared: whether its noise is the same on
     all replicas. measures: () -> {name: scalar}, what else is logged of it.
     """
@@ -41,6 +44,8 @@ class Player(NamedTuple):
     shared: bool = False
     measures: Callable | None = None
     follows: Sequence = ()
+    ends_averaged: bool = False
+    multipliers: Sequence = ()
 
     def outcome(self, batch, seed, step=None):
         """({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows anything or not; nothing is assigned.
@@ -52,7 +57,7 @@ class Player(NamedTuple):
         terms, values = found if isinstance(found, tuple) else (found, ())
         if len(values) != len(self.follows):
             raise ValueError(f"player {self.name!r}: follows {len(self.follows)} weights, and its loss says {len(values)} values.")
-        return terms, tuple(tf.cast(value, weight.dtype) for value, (weight, _) in zip(values, followed(self.follows)))
+        return terms, tuple(tf.cast(value, item.weight.dtype) for value, item in zip(values, followed(self.follows)))
 
     def moves_at(self, step):
         """Whether the player moves at a step, a Python integer or a tensor."""

@@ -1,12 +1,13 @@
-"""Keras's `compile` and `fit` for a game of players, and what a move is: the same as in `trainers.engine`, for those who bring their own loop's parts."""
+"""What a step is: each player moves in turn, each of its moves on a batch and noise of its own. Keras's `fit` and `trainers.engine` play by this, and by nothing else.
 
-import inspect
-import types
+A move: the loss's terms and their gradients, the optimizer's update, the values of what follows, and the averages of what was moved. Noise is a function of
+(seed, step, player, move, replica), never a state. Players may begin late and stop early: training in stages; those whose turn it is not cost nothing.
+"""
 
-import keras
 import tensorflow as tf
 
 from zoo import following, random
+from zoo.averaging import Averages
 
 
 def measure(player, batch, seed, step=None):
@@ -26,6 +27,39 @@ def losses_and_gradients(player, batch, seed, step=None):
     return measure(player, batch, seed, step)[:2]
 
 
+def accumulate(player, batch, seed, step, parts):
+    """`measure` of a batch in equal parts, one after the other: gradients and values are the means of the parts', and memory is a part's.
+
+    Each part has noise of its own. For a loss that is a mean over rows this is `measure` of the batch, but for rounding and for noise that is drawn for a batch at once.
+    """
+    split = tf.nest.map_structure(lambda t: tf.reshape(t, [parts, -1 if t.shape[0] is None else t.shape[0] // parts, *t.shape[1:]]), batch)
+
+    def part(number):
+        rows = tf.nest.map_structure(lambda t: t[number], split)
+        terms, gradients, values = measure(player, rows, random.fold_in(seed, number), step)
+        return terms, [tf.convert_to_tensor(gradient) for gradient in gradients], list(values)
+
+    terms, gradients, values = part(0)
+    written = {name: tf.TensorArray(value.dtype, parts, element_shape=value.shape).write(0, value) for name, value in terms.items()}
+
+    def add(number, written, sums):
+        terms, gradients, values = part(number)
+        return number + 1, {name: written[name].write(number, value) for name, value in terms.items()}, [a + b for a, b in zip(sums, gradients + values)]
+
+    _, written, sums = tf.while_loop(lambda number, *_: number < parts, add, (tf.constant(1), written, gradients + values), parallel_iterations=1,
+                                     maximum_iterations=parts - 1)
+    means = [total / tf.cast(parts, total.dtype) for total in sums]
+    return {name: array.concat() for name, array in written.items()}, means[:len(gradients)], tuple(means[len(gradients):])
+
+
+def check_accumulation(players):
+    """Raises ValueError for a player that follows weights whose values have no mean over the parts of a batch."""
+    for player in players:
+        for weight, replicas, parts in following.followed(player.follows):
+            if replicas == "each" or not parts or not tf.as_dtype(weight.dtype).is_floating:
+                raise ValueError(f"player {player.name!r} follows {weight.path}, whose values have no mean over the parts of a batch; 1 is allowed.")
+
+
 def term_means(players, player, terms):
     """The scalars that are logged of a player's move: its loss, then each term; a player among several is a prefix."""
     prefix = f"{player.name}_" if len(players) > 1 else ""
@@ -34,91 +68,113 @@ def term_means(players, player, terms):
     return scalars | {prefix + name: value for name, value in (player.measures() if player.measures else {}).items()}
 
 
-class _StageEnds(keras.callbacks.Callback):
-    """Gives the weights of a player that stops the values of their averages: who learns from it later learns from what it will be."""
+class Game:
+    """Players and all that a step changes beside their weights: optimizers and averages. Made in the strategy's scope.
 
-    def on_train_batch_end(self, batch, logs=None):
-        step = int(self.model._fit.step)
-        for player in self.model.players():
-            optimizer = self.model._fit.optimizers[player.name]
-            if player.stop is not None and player.stop <= step and optimizer.use_ema and player.name not in self.model._fit.stopped:
-                optimizer.finalize_variable_values(list(player.weights))
-                self.model._fit.stopped.add(player.name)
+    Args:
+        players: of a model.
+        optimizers: {player: a Keras optimizer without moving averages}; built here.
+        seed: int32 [2].
+        decays: {player: decay of the averages of what it moves}, of those that have some.
+        jit: whether losses and gradients are compiled by XLA (updates never are).
+        accumulation: equal parts in which a batch is taken, each after the other.
 
+    Raises:
+        ValueError: if a followed weight can't be, or can't be with accumulation.
+    """
 
-class Playing(keras.Model):
-    """A Keras model whose step is a move of each of its `players()`."""
-
-    def compile(self, optimizer="adam", seed=0, jit_compile=False, **kwargs):
-        """Prepares `fit`. `optimizer`: one (each player gets its own copy) or {player: optimizer}; `seed`: an integer for all noise."""
-        players = self.players()
-        if not isinstance(optimizer, dict):
-            config = keras.optimizers.serialize(keras.optimizers.get(optimizer))
-            optimizer = {player.name: player.optimizer() if player.optimizer else keras.optimizers.deserialize(config) for player in players}
-        missing = {player.name for player in players} ^ set(optimizer)
-        if missing:
-            raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, found {sorted(optimizer)}.")
+    def __init__(self, players, optimizers, seed, decays=(), jit=False, accumulation=1):
+        self.players, self.optimizers, self.seed = players, optimizers, seed
+        self.replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self.moves = max(player.updates for player in players)  # batches of a step
         for player in players:
-            optimizer[player.name].build(list(player.weights))
-        # Keras knows one optimizer, of all weights: with several players it is told of none, and `fit` does for each what Keras would.
-        super().compile(optimizer=optimizer[players[0].name] if len(players) == 1 else None, jit_compile=jit_compile, **kwargs)
-        # Keras wants every metric to exist before it traces the step: the terms' names come from a trace of the losses.
-        specs = self.domain.batch_spec(), tf.TensorSpec([2], tf.int32)
-        means = {}
-        for player in players:
-            terms, _ = tf.function(player.outcome).get_concrete_function(*specs).structured_outputs
-            means |= {name: keras.metrics.Mean(name) for name in term_means(players, player, {k: tf.zeros([1]) for k in terms})}
-        step = tf.Variable(0, dtype=tf.int32, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
-        self._fit = types.SimpleNamespace(optimizers=optimizer, seed=random.seed(seed), means=means, step=step, stopped=set())
+            optimizers[player.name].build(list(player.weights))
+        self.averages = Averages([player.weights for player in players], [dict(decays).get(player.name, 0.0) for player in players])
+        self.follows = [following.followed(player.follows) for player in players]
+        if accumulation > 1:
+            check_accumulation(players)
+        self._measure = [_measure(player, jit, accumulation) for player in players]
+        self._names = {}
 
-    def fit(self, *args, **kwargs):
-        """Keras's `fit`; where a player stops, and at the end, its weights take the values of their moving averages, if its optimizer has them (`use_ema`)."""
-        players = self.players()
-        if any(player.stop is not None and self._fit.optimizers[player.name].use_ema for player in players):
-            arguments = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
-            del arguments["self"]
-            given = arguments.get("callbacks") or []
-            args, kwargs = (), arguments | dict(callbacks=[_StageEnds(), *(given if isinstance(given, (list, tuple)) else [given])])
-        history = super().fit(*args, **kwargs)
-        for player in players if len(players) > 1 else ():
-            if int(self._fit.optimizers[player.name].iterations):  # before its first move a player has no averages
-                self._fit.optimizers[player.name].finalize_variable_values(list(player.weights))
-        return history
+    def stage(self, step):
+        """The numbers of the players that move at a step, a Python integer: a step is traced for a stage."""
+        return tuple(index for index, player in enumerate(self.players) if player.moves_at(step))
 
-    @property
-    def metrics(self):
-        return list(self._fit.means.values()) if hasattr(self, "_fit") else []
+    def steps_left(self, step):
+        """Steps until a player begins or stops, None where none will."""
+        changes = [at - step for player in self.players for at in (player.start, player.stop) if at is not None and at > step]
+        return min(changes, default=None)
 
-    def train_step(self, batch):
-        return self._play(batch, move=True)
+    def names(self, stage, spec):
+        """The names of the scalars of a stage; `spec`: of a batch. The losses are traced once, in a graph that is thrown away."""
+        return [name for index in stage for name in self._names_of(index, spec)]
 
-    def test_step(self, batch):
-        return self._play(batch, move=False)
+    def _names_of(self, index, spec):
+        player = self.players[index]
+        if index not in self._names:
+            terms, _ = tf.function(player.outcome).get_concrete_function(spec, tf.TensorSpec([2], tf.int32)).structured_outputs
+            self._names[index] = list(term_means(self.players, player, {name: tf.zeros([1]) for name in terms}))
+        return self._names[index]
 
-    def _play(self, batch, move):
-        players = self.players()
-        for index, player in enumerate(players):
-            for _ in range(player.updates if move else 1):
-                if move and not player.start and player.stop is None:
-                    terms = self._move(index, player, batch)
-                elif move:  # a player whose turn it is not is only looked at
-                    terms = tf.cond(player.moves_at(self._fit.step), lambda: self._move(index, player, batch), lambda: self._look(index, player, batch))
-                else:
-                    terms = self._look(index, player, batch)
-            for name, value in term_means(players, player, terms).items():
-                self._fit.means[name].update_state(value, sample_weight=tf.shape(tf.nest.flatten(batch)[0])[0])
-        if move:
-            self._fit.step.assign_add(1)
-        return {name: mean.result() for name, mean in self._fit.means.items()}
+    def play(self, batches, step, stage, move=None):
+        """A step of a stage: its players' moves in turn, each on the batch of its number. Returns {number of a player: the scalars of its last move, [n]}.
 
-    def _move(self, index, player, batch):
-        optimizer = self._fit.optimizers[player.name]
-        step = tf.cast(optimizer.iterations, tf.int32) // player.updates
-        seed = random.fold_in(self._fit.seed, index, tf.cast(optimizer.iterations, tf.int32))
-        terms, gradients, values = measure(player, batch, seed, step)
-        optimizer.apply(gradients, list(player.weights))
-        following.assign(following.followed(player.follows), values)
-        return terms
+        `move`: what a move is, as `self.move`, which it is where there is none.
+        """
+        scalars = {}
+        for index in stage:
+            for number in range(self.players[index].updates):
+                scalars[index] = (move or self.move)(index, number, batches[number], tf.cast(step, tf.int32))
+        return scalars
 
-    def _look(self, index, player, batch):
-        return player.outcome(batch, random.fold_in(self._fit.seed, index, -1))[0]
+    def look(self, index, batch):
+        """The scalars of a player who does not move, after all schedules, [n]: the same noise at every call."""
+        player = self.players[index]
+        return tf.stack(list(term_means(self.players, player, player.outcome(batch, random.fold_in(self.seed, index, -1))[0]).values()))
+
+    def move(self, index, number, batch, step):
+        """In a replica: move `number` of a player at a step, int32. Returns its scalars, [n]."""
+        scalars, gradients, values = self.measure(index, number, batch, step)
+        self.update(index, gradients, values)
+        return scalars
+
+    def measure(self, index, number, batch, step):
+        """In a replica: (scalars [n], gradients, values of what follows) of a move; nothing is changed."""
+        replica = 0 if self.players[index].shared else tf.distribute.get_replica_context().replica_id_in_sync_group
+        terms, gradients, values = self._measure[index](batch, random.fold_in(self.seed, step, index, number, replica), step)
+        return tf.stack(list(term_means(self.players, self.players[index], terms).values())), gradients, values
+
+    def update(self, index, gradients, values):
+        """In a replica: makes a move of which each replica has its own gradients and values."""
+        player = self.players[index]
+        slowed = [(weight, factor, tf.identity(weight)) for weights, factor in player.multipliers for weight in weights]
+        if self.replicas > 1:  # the optimizer sums what the replicas hand to it
+            gradients = [gradient / self.replicas for gradient in gradients]
+        self.optimizers[player.name].apply(gradients, list(player.weights))
+        _shorten(slowed)
+        following.assign(self.follows[index], values)
+        self.averages.update(index)
+
+    def finish(self, step):
+        """From outside of the replicas, after the step before `step`: a player that stops, and says so, leaves its weights at their averages."""
+        for player in self.players:
+            if player.stop == step and player.ends_averaged:
+                self.averages.put(player.weights)
+
+
+def _measure(player, jit, accumulation):
+    """The function (batch, seed, step) -> (terms, gradients, values) of a player's loss."""
+    def compute(batch, seed, step):
+        return measure(player, batch, seed, step) if accumulation == 1 else accumulate(player, batch, seed, step, accumulation)
+
+    return tf.function(compute, jit_compile=True) if jit else compute
+
+
+def _shorten(slowed):
+    """Takes (weight, factor, value before) the factor of the way that an update moved it: of any optimizer's step, its weight decay included."""
+    if slowed:
+        def update(strategy, before):
+            for (weight, factor, _), value in zip(slowed, before):
+                strategy.extended.update(weight.value, lambda own, value: own.assign(value + factor * (own - value)), args=(value,), group=False)
+
+        tf.__internal__.distribute.interim.maybe_merge_call(update, tf.distribute.get_strategy(), [value for _, _, value in slowed])

@@ -104,15 +104,18 @@ class _Maker:
 
 def _sampling(maker, model):
     @functools.partial(tf.function, autograph=False, reduce_retracing=True)  # one trace for `sample` and `sample_n`
-    def draw(seed, condition, **controls):
-        return model._sample(seed, condition, **controls)
+    def draw(seed, condition):
+        return model._sample(seed, condition)
+
+    def sample(seed, condition, **controls):
+        return model._sample(seed, condition, **controls) if controls else draw(seed, condition)
 
     def draw_n(num_samples, seed, **given):
         condition = maker.condition({key: tf.repeat(value[None], num_samples, axis=0) for key, value in given.items()})
         return {"sample": draw(random.rows(seed, num_samples), condition)}
 
     outputs = {"sample": maker.x}
-    maker.add("sample", "draws one example per seed", {"seed": SEED}, outputs, draw, "sample")
+    maker.add("sample", "draws one example per seed", {"seed": SEED}, outputs, sample, "sample")
     alike = {name: field._replace(shape=field.shape[1:], meaning=f"{field.meaning}, the same for all rows") for name, field in maker.conditions.items()}
     maker.found["sample_n"] = Signature(
         "draws num_samples examples from one seed; row i is what `sample` draws with the seed fold_in(seed, i) of zoo.random.rows",

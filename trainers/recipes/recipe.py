@@ -24,6 +24,7 @@ class Recipe:
     optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
     schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, less in the first steps; 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none. skip_norm: that above which, or where it is not finite, a player's update is skipped, 0 for never.
+    accumulation: equal parts in which a replica's batch is taken, one after the other, for one update: their gradients' mean, in a part's memory.
     data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), held_out (the part of a file or folder without splits of its own that is
         held out to test, and again for validation), image_size (0: as stored),
         standardize (a table's columns), tokenizer (`auto`, `characters`, `bytes`, `bpe`, `grammar`), vocabulary (of `bpe`), grammar (a file, or one of the zoo,
@@ -47,6 +48,7 @@ class Recipe:
     ema: float = 0.0
     clip_norm: float = 0.0
     skip_norm: float = 0.0
+    accumulation: int = 1
     data: dict = dataclasses.field(default_factory=dict)
     selection: dict = dataclasses.field(default_factory=dict)
     evaluation: dict = dataclasses.field(default_factory=dict)

@@ -6,7 +6,7 @@ J. Ho, A. Jain, P. Abbeel, Denoising Diffusion Probabilistic Models, 2020, arXiv
 import tensorflow as tf
 
 from zoo import random
-from zoo.capabilities import LowerBound
+from zoo.capabilities import LowerBound, SeedInterpolating
 from zoo.control import Control
 from zoo.diffusion import gaussian, samplers
 from zoo.diffusion.schedules import SCHEDULES
@@ -17,7 +17,7 @@ from zoo.networks.time_dense import TimeDense
 from zoo.networks.unet import UNet, grids
 
 
-class DDPM(GenerativeModel, LowerBound):
+class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
     """-log p(x) <= L_T + sum_{t=2}^T L_{t-1} + L_0,  L_{t-1} = E_q KL(q(x_{t-1}|x_t, x_0) || p(x_{t-1}|x_t)),  trained by L_simple.
 
     p(x_{t-1}|x_t) = N(mean(x_t, eps(x_t, t)), sigma_t^2 I). With levels, x_0 are the levels scaled to [-1, 1], the predicted x_0 is clipped

@@ -63,8 +63,9 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     def players(self):
         """The autoencoder, whose vectors the codebooks follow (`shared`: what revives an entry is drawn alike on all replicas), and then the prior."""
         autoencoder, prior = ([w for layer in layers for w in layer.trainable_weights] for layers in (self.autoencoder_layers, self.prior_layers))
-        stop, codebooks = self.autoencoder_steps, [w for quantizer in self.quantizers for w in quantizer.averages()]
-        return (Player("autoencoder", autoencoder, self.autoencoder_objective, scheduled=True, stop=stop, shared=True, measures=self.code_measures, follows=codebooks),
+        stop, codebooks = self.autoencoder_steps, [item for quantizer in self.quantizers for item in quantizer.averages()]
+        return (Player("autoencoder", autoencoder, self.autoencoder_objective, scheduled=True, stop=stop, ends_averaged=True, shared=True,
+                       measures=self.code_measures, follows=codebooks),
                 Player("prior", prior, self.prior_objective, start=stop))
 
     def code_measures(self):

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo import random
+from zoo.following import Followed
 
 _EPSILON = 1e-5  # of the Laplace smoothing, in uses an example
 
@@ -71,8 +72,8 @@ class VectorQuantizer(keras.layers.Layer):
         return rare if step is None or not self.revival else rare | tf.equal(step, 0)
 
     def averages(self):
-        """Counts N and sums m: the weights that follow."""
-        return [self.counts, self.sums]
+        """Counts N and sums m, as weights that follow: vectors that revive entries have no mean over parts of a batch."""
+        return [Followed(weight, parts=not self.revival) for weight in (self.counts, self.sums)]
 
     def moved(self, z, codes, seed, step=None):
         """The values that `averages()` shall take, of z [batch, ..., size] and its codes [batch, ...]; which entries are dead is as it was before.

@@ -1,0 +1,321 @@
+"""One step, by hand, by the engine and by Keras's fit: moves, batches, noise, schedules, averages, multipliers, and batches in parts."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import cases, games, test_engine
+from trainers import checkpoints, optimizers
+from trainers.engine import Engine
+from zoo import adam, random
+from zoo.following import collect, followed
+from zoo.playing import check_accumulation, measure
+
+SEED = 11
+
+
+class Staged(games.Duel):
+    """The same weights moved by two players, one after the other, each with its own optimizer."""
+
+    averaged = False
+
+    def players(self):
+        guess, _ = super().players()
+        return guess._replace(name="early", stop=3, ends_averaged=self.averaged), guess._replace(name="late", start=3)
+
+
+class Averaged(Staged):
+    averaged = True
+
+
+class Slowed(games.Duel):
+    def players(self):
+        guess, answer = super().players()
+        return guess, answer._replace(multipliers=[([self.v], 0.01)])
+
+
+class Steady(games.Duel):
+    """Without noise, and with nothing but the mean that follows: a batch in parts is the batch."""
+
+    def players(self):
+        guess, answer = super().players()
+        return guess._replace(loss=self.steady, follows=guess.follows[:1]), answer
+
+    def steady(self, batch, seed, step=None):
+        with collect() as collected:
+            self.centred(batch)
+            return {"distance": tf.reduce_sum((self.w - batch) ** 2, -1)}, collected.values(self.players()[0].follows)
+
+
+def engine(make=games.Duel, replicas=1, settings=None, optimizer="sgd", **arguments):
+    keras.utils.set_random_seed(3)
+    settings = settings or test_engine.config(learning_rate=0.1)
+    settings.optimizer.name = optimizer
+    return Engine(lambda: make(**arguments), settings, test_engine.strategy(replicas), SEED)
+
+
+def compiled(make=games.Duel, optimizer=None, **arguments):
+    model = make(**arguments)
+    model.compile(optimizer or keras.optimizers.SGD(0.1), seed=SEED)
+    return model
+
+
+def stream(num, size=4):
+    """`num` batches, [num, size, 2]."""
+    return tf.reshape(games.points(num * size), [num, size, 2])
+
+
+def batches(points):
+    return tf.data.Dataset.from_tensor_slices(points)
+
+
+def equal(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def close(ours, theirs):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+def by_hand(model, points, rate=0.1):
+    """The weights after steps of gradient descent on each loss in turn, each move on a batch of its own."""
+    players = model.players()
+    moves = max(player.updates for player in players)
+    for step in range(len(points) // moves):
+        for index, player in enumerate(players):
+            for number in range(player.updates):
+                seed = random.fold_in(random.seed(SEED), step, index, number, 0)
+                _, gradients, values = measure(player, points[step * moves + number], seed, tf.constant(step))
+                for weight, gradient in zip(player.weights, gradients):
+                    weight.assign_sub(rate * gradient)
+                for item, value in zip(followed(player.follows), values):
+                    item.weight.assign(value)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize("updates", [1, 5])
+def test_by_hand_by_the_engine_and_by_fit(updates):
+    """Each of a player's moves has a batch and noise of its own, and fit's step is the engine's, bit for bit."""
+    points = stream(4 * updates)
+    one, model = engine(updates=updates), compiled(updates=updates)
+    one.advance(iter(batches(points)), 4)
+    history = model.fit(batches(points), verbose=0).history
+    equal(one.model.get_weights(), model.get_weights())
+    close(by_hand(games.Duel(updates), points), model.get_weights())
+    assert int(one.optimizers["guess"].iterations) == 4 * updates and int(model.centred.seen.numpy()) == 4 * updates
+    assert set(history) == {"guess_loss", "guess_distance", "guess_spread", "answer_loss"}
+
+
+def test_an_epoch_has_as_many_steps_as_it_has_batches_for_and_the_next_goes_on():
+    points, seen = stream(12), []
+    model = compiled(updates=5)
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+    model.fit(batches(points), epochs=2, verbose=0, callbacks=[count])
+    assert seen == [0, 1, 0, 1]
+    close(by_hand(games.Duel(5), tf.concat([points, points[:8]], 0)), model.get_weights())
+
+
+@pytest.mark.parametrize("data, words", [(lambda: batches(stream(5)).filter(lambda x: True), "steps_per_epoch"), (lambda: iter([stream(1)[0]]), "needed, found")])
+def test_batches_that_steps_of_several_cannot_be_cut_from(data, words):
+    with pytest.raises(ValueError, match=words):
+        compiled(updates=5).fit(data(), verbose=0)
+
+
+def test_a_batch_alone_is_parted_among_the_moves():
+    points = stream(5)
+    model, twin = compiled(updates=5), compiled(updates=5)
+    logs = model.train_on_batch(tf.reshape(points, [20, 2]).numpy(), return_dict=True)
+    twin.fit(batches(points), verbose=0)
+    equal(model.get_weights(), twin.get_weights())
+    assert np.isfinite(logs["guess_loss"]) and np.isfinite(model.test_on_batch(points[0].numpy(), return_dict=True)["answer_loss"])
+    with pytest.raises(ValueError, match="the batch of 12 examples has no 5 equal parts; 10 examples do"):
+        model.train_on_batch(np.zeros([12, 2], np.float32))
+
+
+def test_steps_that_run_ahead_are_the_same_steps():
+    """Whoever listens to batches sees the weights of each; nobody does, and they are the same in the end, with the same things told of each step."""
+    points, told, weights = stream(40), {True: [], False: []}, []
+    models = {}
+    for listening in (True, False):
+        model = models[listening] = compiled()
+        telling = model._fit.execution.__call__
+
+        class Told(type(model._fit.execution)):
+            def __call__(self, iterator):
+                told[listening].append(telling(iterator))
+                return told[listening][-1]
+
+        model._fit.execution.__class__ = Told
+        look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: weights.append(model.w.numpy()))
+        model.fit(batches(points), epochs=2, verbose=0, callbacks=[look] if listening else None)
+    assert told[True] == told[False] and len(told[True]) == 80
+    equal(models[True].get_weights(), models[False].get_weights())
+    assert len({w.tobytes() for w in weights}) == 80
+
+
+def test_arrays_are_shuffled_by_seed_and_step_and_every_row_comes_once():
+    x, seen = np.arange(20, dtype=np.float64).reshape(10, 2), []
+
+    class Seeing(games.Duel):
+        def answer(self, batch, seed):
+            seen.append(batch)
+            return super().answer(batch, seed)
+
+    def orders(seed):
+        model = Seeing()
+        model.compile(keras.optimizers.SGD(0.0), seed=seed, run_eagerly=True)
+        del seen[:]
+        model.fit(x, batch_size=4, epochs=2, verbose=0)
+        return [np.concatenate([b.numpy()[:, 0] for b in seen[start:start + 3]]) for start in (0, 3)]
+
+    first, second = orders(1)
+    assert [len(b) for b in seen] == [4, 4, 2] * 2 and seen[0].dtype == tf.float32
+    assert sorted(first) == sorted(second) == sorted(x[:, 0]) and not np.array_equal(first, second)
+    equal(orders(1), (first, second))
+    assert not np.array_equal(orders(2)[0], first)
+
+
+def test_the_last_part_of_arrays_is_held_out():
+    model = compiled()
+    x = games.points(20).numpy()
+    history = model.fit(x, validation_split=0.25, verbose=0).history
+    twin = compiled()
+    twin.fit(x[:15], verbose=0)
+    equal(model.get_weights(), twin.get_weights())
+    assert history["val_guess_loss"][0] == pytest.approx(twin.evaluate(x[15:], verbose=0, return_dict=True)["guess_loss"])
+
+
+@pytest.mark.parametrize("steps", [2, 4])
+def test_a_schedule_spans_a_players_own_moves(steps):
+    settings = test_engine.config(learning_rate=0.1, steps=4)
+    settings.schedule.name = "cosine"
+    one = engine(settings=settings, updates=5)
+    one.advance(iter(batches(stream(20))), steps)
+    rates = {name: float(optimizer.learning_rate) for name, optimizer in one.optimizers.items()}
+    np.testing.assert_allclose([rates["guess"], rates["answer"]], [0.05, 0.05] if steps == 2 else [0.0, 0.0], atol=1e-7)
+
+
+def test_what_a_schedule_says_in_steps_is_of_the_run():
+    def rate(schedule, move):
+        return float(optimizers.make_schedule(1.0, dict(warmup_steps=0, end=0.0, decay=1.0) | schedule, 100, updates=5)(move))
+
+    assert rate(dict(name="constant", warmup_steps=10), 24) == pytest.approx(0.5)
+    assert rate(dict(name="exponential", decay=0.9), 50) == pytest.approx(0.9**10, rel=1e-5)
+    assert rate(dict(name="linear"), 250) == pytest.approx(0.5) and rate(dict(name="staged"), 499) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("make", [Staged, Averaged])
+def test_averages_go_on_over_stages_and_are_put_into_weights_where_a_player_says_so(make):
+    points, average = stream(6), None
+    one = engine(make, settings=test_engine.config(learning_rate=0.1, ema=0.2))
+    iterator = iter(batches(points))
+    for step, decay in enumerate((0.0, 2 / 11, 0.2, 0.2, 0.2, 0.2)):
+        before = one.model.w.numpy()
+        one.advance(iterator, 1)
+        last = average
+        if step == 2 and make.averaged:  # what the average was made of is no longer in the weight
+            average = one.model.w.numpy()
+            assert np.any(average != last)
+        else:
+            average = one.model.w.numpy() if last is None else decay * last + (1 - decay) * one.model.w.numpy()
+        np.testing.assert_allclose(one.weights()[0], average, atol=1e-6)
+        assert np.any(before != one.model.w.numpy())
+    assert np.any(one.weights()[0] != one.model.w.numpy())
+    assert {name: int(optimizer.iterations) for name, optimizer in one.optimizers.items()} == {"early": 3, "late": 3}
+
+
+def test_fit_ends_with_averages_that_go_on_in_the_next_fit():
+    own = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.2)
+    model, plain, average = compiled(optimizer={"guess": own, "answer": keras.optimizers.SGD(0.1)}), compiled(), None
+    assert own.use_ema  # the user's is as it was
+    points = stream(3)
+    for step, decay in enumerate((0.0, 2 / 11, 0.2)):
+        plain.fit(batches(points[step:step + 1]), verbose=0)
+        average = plain.w.numpy() if average is None else decay * average + (1 - decay) * plain.w.numpy()
+    model.fit(batches(points), verbose=0)
+    np.testing.assert_allclose(model.w.numpy(), average, atol=1e-6)
+    moved = model._fit.game.averages.of([model.w])[id(model.w)].numpy()
+    model.fit(batches(points), verbose=0)
+    np.testing.assert_array_equal(model.w.numpy(), model._fit.game.averages.of([model.w])[id(model.w)].numpy())
+    assert np.any(model.w.numpy() != moved)
+    with pytest.raises(ValueError, match="ema_overwrite_frequency=3"):
+        compiled(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_overwrite_frequency=3))
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("optimizer, decay", [("adam", 0.0), ("adamw", 0.5), ("sgd", 0.0)])
+def test_a_multiplier_is_of_the_way_that_an_update_takes(optimizer, decay, replicas):
+    moved = {}
+    for make in (games.Duel, Slowed):
+        settings = test_engine.config(learning_rate=0.1)
+        settings.optimizer.weight_decay = decay
+        one = engine(make, replicas, settings, optimizer)
+        one.model.v.assign([0.5, -1.0])
+        one.advance(iter(batches(stream(1))), 1)
+        moved[make] = one.model.v.numpy() - [0.5, -1.0], one.model.w.numpy()
+    assert np.all(np.abs(moved[games.Duel][0]) > 1e-2)
+    np.testing.assert_allclose(moved[Slowed][0], 0.01 * moved[games.Duel][0], rtol=1e-3)
+    np.testing.assert_array_equal(moved[Slowed][1], moved[games.Duel][1])
+
+
+@pytest.mark.parametrize("make, replicas, skip", [(Steady, 1, 0.0), (Steady, 2, 0.0), (Steady, 1, 1e6)])
+def test_a_batch_in_parts_is_the_batch(make, replicas, skip):
+    """What follows is the mean of the parts' values, here as linear as the loss's gradients are."""
+    points, ends, told = stream(3, size=8), [], []
+    for accumulation in (1, 4):
+        settings = test_engine.config(learning_rate=0.1, accumulation=accumulation, skip_norm=skip)
+        one = engine(make, replicas, settings, "adam")
+        told.append(one.advance(iter(batches(points)), 3)[0])
+        ends.append(one.model.get_weights())
+    close(*ends)
+    np.testing.assert_allclose(*(list(means.values()) for means in told), rtol=1e-5)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_parts_of_a_model_of_the_zoo(jit):
+    ends = []
+    for accumulation in (1, 2):
+        one = test_engine.engine("real_nvp", settings=test_engine.config(accumulation=accumulation), jit=jit)  # no noise in its loss
+        one.advance(test_engine.batches(one.model), 2)
+        ends.append(one.model.get_weights())
+    for a, b in zip(*ends):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+def test_what_follows_must_have_a_mean_for_parts():
+    with pytest.raises(ValueError, match="'guess' follows .*seen, whose values have no mean"):
+        check_accumulation(games.Duel().players())
+    check_accumulation(Steady().players())
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_resumed_run_has_all_that_moves(tmp_path, replicas):
+    """Averages, what follows, and what each replica has for itself, bit for bit."""
+    def make():
+        return engine(replicas=replicas, settings=test_engine.config(learning_rate=0.1, ema=0.9), optimizer="adam", pool=True, updates=2)
+
+    def states(one):
+        own = [part.numpy() for part in one.strategy.experimental_local_results(one.model.past.value)]
+        return [*own, *(v.numpy() for part in one.state().values() for v in part)]
+
+    points, straight, first, second = stream(8), make(), make(), make()
+    straight.advance(iter(batches(points)), 4)
+    first.advance(iter(batches(points)), 2)
+    checkpoints.Checkpoints(tmp_path, first.state()).save(2)
+    assert checkpoints.Checkpoints(tmp_path, second.state()).restore() == 2
+    second.advance(iter(batches(points[4:])), 2)
+    equal(states(straight), states(second))
+    assert replicas == 1 or np.any(states(second)[0] != states(second)[1])
+
+
+def test_adam_by_name_and_by_keras_is_the_quick_one():
+    given = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 10), beta_1=0.5)
+    made = adam.quicker(given)
+    assert type(made) is adam.Adam and made.beta_1 == 0.5 and float(made.learning_rate) == pytest.approx(0.1)
+    assert type(adam.quicker(keras.optimizers.Adam(amsgrad=True))) is keras.optimizers.Adam and type(adam.quicker(keras.optimizers.SGD())) is keras.optimizers.SGD
+    model = cases.make("vae")
+    model.compile()
+    assert type(model._fit.game.optimizers["model"]) is adam.Adam

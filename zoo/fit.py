@@ -1,0 +1,158 @@
+"""Keras's `compile`, `fit` and `evaluate` for a game of players: the step of `zoo.playing` with what Keras tells and asks."""
+
+import inspect
+import types
+
+import keras
+import tensorflow as tf
+
+from zoo import adam, feeding, random
+from zoo.execution import Execution, Term, Totals, listens, unpacked
+from zoo.playing import Game
+
+
+class Playing(keras.Model):
+    """A Keras model whose step is a move, or several, of each of its `players()`."""
+
+    def compile(self, optimizer="adam", seed=0, jit_compile=False, steps_per_execution=None, **kwargs):
+        """Prepares `fit`.
+
+        Args:
+            optimizer: one (each player gets its own copy) or {player: optimizer}, or a name. With `use_ema` the weights that it moves have moving averages, of decay
+                `ema_momentum`, less in the first moves (`zoo.averaging`). Its schedule counts moves: `updates` a step.
+            seed: an integer for all noise and the order of arrays.
+            jit_compile: whether losses and gradients are compiled by XLA.
+            steps_per_execution: as Keras's; None: where there is one replica and no callback that listens to batches, as many as take a quarter of a second, and
+                each is still counted and told by itself.
+
+        Raises:
+            ValueError: where players and optimizers don't match, or an optimizer wants to overwrite weights by averages while it trains.
+        """
+        with self.distribute_strategy.scope():
+            players = self.players()
+            optimizers, decays = _averaged(_each(optimizer, players))
+            # Keras knows one optimizer, of all weights: with several players it is told of none, and `fit` does for each what Keras would.
+            super().compile(optimizer=optimizers[players[0].name] if len(players) == 1 else None, jit_compile=jit_compile,
+                            steps_per_execution=steps_per_execution or 1, **kwargs)
+            game = Game(players, optimizers, random.seed(seed), decays, jit=self.jit_compile is True)
+            step = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+            # Keras wants every metric to exist before it traces the step.
+            totals = Totals(game.names(range(len(players)), self.domain.batch_spec()))
+        self._fit = types.SimpleNamespace(game=game, step=step, terms=[Term(totals, index) for index in range(len(totals.names))], totals=totals,
+                                          chosen=steps_per_execution is None, execution=Execution(self, game, step, totals))
+
+    def fit(self, *args, **kwargs):
+        """Keras's `fit`; at its end weights take the values of their moving averages, if their optimizer has them (`use_ema`).
+
+        Arrays are gathered in the graph, in an order that follows from (seed, step). Where a player moves more than once a step, each move takes the next batch: an
+        epoch has `steps_per_epoch` steps, or as many as the data have batches for (at least one), and the next goes on where it ended.
+
+        Raises:
+            ValueError: where such a game is given data other than arrays or a `tf.data.Dataset`, or a set of unknown size without `steps_per_epoch`.
+        """
+        if not hasattr(self, "_fit"):
+            return super().fit(*args, **kwargs)  # Keras says that `compile` is missing
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
+        del given["self"]
+        given = self._fed(given)
+        batches, steps, execution = given.get("x"), given.get("steps_per_epoch"), self._fit.execution
+        size = int(batches.cardinality()) if isinstance(batches, tf.data.Dataset) else tf.data.UNKNOWN_CARDINALITY
+        execution.per_epoch = steps if size == tf.data.INFINITE_CARDINALITY else size if size > 0 and not steps else None
+        execution.ahead = self._fit.chosen and not listens(given.get("callbacks"))
+        history = super().fit(**given | dict(callbacks=_with(given.get("callbacks"), _Epochs(execution))))
+        with self.distribute_strategy.scope():
+            for player in self._fit.game.players:
+                self._fit.game.averages.put(player.weights)
+        self.settle()
+        return history
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """Keras's: one step on one batch. Where a player moves more than once a step, the batch is parted equally: move n of each player takes part n.
+
+        Raises:
+            ValueError: where the batch can't be parted.
+        """
+        return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
+
+    def train_step(self, batch):
+        """One step, of a batch that is parted as `train_on_batch` does; returns the means since the last `reset_metrics`."""
+        return self._fit.execution.on_batch(batch)
+
+    def test_step(self, batch):
+        """The losses of all players, after all schedules."""
+        game, totals, batch = self._fit.game, self._fit.totals, unpacked(batch)
+        means = totals.add({index: game.look(index, batch) for index in range(len(game.players))}, [batch] * len(game.players))
+        return dict(zip(totals.names, tf.unstack(means)))
+
+    def make_train_function(self, force=False):
+        self.train_function = self._fit.execution
+
+    @property
+    def metrics(self):
+        return list(self._fit.terms) if hasattr(self, "_fit") else []
+
+    def _fed(self, given):
+        """What `fit` was given, with arrays as a pipeline, and steps of several batches counted."""
+        x, steps, game = given.get("x"), given.get("steps_per_epoch"), self._fit.game
+        weighted = given.get("sample_weight") is not None or given.get("class_weight") is not None
+        if y_given := given.get("y") is not None:
+            x = (x, given["y"])
+        if feeding.is_array(x) and not weighted and game.replicas == 1:
+            if split := given.pop("validation_split", 0.0):
+                kept = int(feeding.rows(x) * (1.0 - split))
+                held, x = feeding.part(x, kept, None), feeding.part(x, 0, kept)
+                given["validation_data"] = given.get("validation_data") or (held if y_given else (held,))
+            x = feeding.fitting_kind(x, self.domain.batch_spec())
+            endless = game.moves > 1
+            batches = feeding.array_batches(x, given.get("batch_size") or 32, given.get("shuffle", True), game.seed, self._fit.step, endless)
+            if endless and steps is None:
+                steps = max(1, -(-feeding.rows(x) // (given.get("batch_size") or 32)) // game.moves)
+            return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps)
+        if isinstance(x, tf.data.Dataset):
+            given["shuffle"] = False  # Keras warns of its own default
+            if game.moves > 1:
+                given["x"], given["steps_per_epoch"] = feeding.steps_of(x, game.moves, steps)
+        elif game.moves > 1:
+            raise ValueError(f"x: a step of this model takes {game.moves} batches; arrays or a tf.data.Dataset are needed, found {type(given.get('x')).__name__}.")
+        return given
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Tells where an epoch begins."""
+
+    def __init__(self, execution):
+        super().__init__()
+        self._execution = execution
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._execution.begin_epoch()
+
+
+def _with(callbacks, own):
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(own)
+        return callbacks
+    return [own, *(callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else [])]
+
+
+def _each(optimizer, players):
+    """{player: optimizer} from one, a name or such a dictionary. Raises ValueError where players are missing, or too many."""
+    if not isinstance(optimizer, dict):
+        one = keras.optimizers.get(optimizer)
+        return {player.name: player.optimizer() if player.optimizer else adam.quicker(one) for player in players}
+    if {player.name for player in players} ^ set(optimizer):
+        raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, found {sorted(optimizer)}.")
+    return dict(optimizer)
+
+
+def _averaged(optimizers):
+    """(the optimizers without moving averages, {player: decay} of those that asked for them): the weights have them, not the optimizers."""
+    found, decays = {}, {}
+    for name, optimizer in optimizers.items():
+        if optimizer.use_ema:
+            if optimizer.ema_overwrite_frequency:
+                raise ValueError(f"ema_overwrite_frequency={optimizer.ema_overwrite_frequency}: averages are put into the weights at the end of `fit`; leave it out.")
+            decays[name] = optimizer.ema_momentum
+            optimizer = type(optimizer).from_config(optimizer.get_config() | dict(use_ema=False))
+        found[name] = optimizer
+    return found, decays
