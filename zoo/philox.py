@@ -73,6 +73,8 @@ def at_once(seeds, purpose, start, number):
         start: an integer for all rows, or int32 [batch].
         number: of words, a Python integer.
     """
+    if seeds.shape[0] == 1:  # which is known where a single row is asked for eagerly, and costs little more than the call
+        return stream(seeds[0], purpose, start, number)[:, None]
     first = start + tf.range(-(-number // 4))[:, None]
     words = tf.transpose(_blocks(first, [[purpose]], seeds), [1, 0, 2])  # [blocks, 4, batch]
     return tf.reshape(words, [-(-number // 4) * 4, tf.shape(seeds)[0]])[:number]

@@ -99,8 +99,6 @@ def _fold_in_rows(seeds, items):
 
 def _by_rows(transform, seeds, number):
     """transform(words, axis) of the first `number` words of each seed's draws, with each row's words along the axis: [batch, entries]."""
-    if seeds.shape[0] == 1:  # known when traced: what a single row costs is calls, so the fewest
-        return transform(philox.stream(seeds[0], _DRAW, 0, number)[None], 1)
     if number > _LONG:
         return transform(philox.in_turn(seeds, _DRAW, number), 1)
     return tf.transpose(transform(philox.at_once(seeds, _DRAW, 0, number), 0))
