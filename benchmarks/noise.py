@@ -39,7 +39,7 @@ def exported(function):
     """The function of seeds, written as a SavedModel and read back."""
     with tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
-        module.draw = tf.function(function, input_signature=[_SEEDS])
+        module.draw = tf.function(lambda seeds: function(seeds), input_signature=[_SEEDS])
         tf.saved_model.save(module, folder, signatures={"draw": module.draw.get_concrete_function()})
         served = tf.saved_model.load(folder).signatures["draw"]
         served(tf.zeros([1, 2], tf.int32))
@@ -67,28 +67,49 @@ def report(name, one, other, rounds):
 def measure_draws(rounds):
     for batch, size in _SIZES:
         seeds = random.rows(random.seed(batch), batch)
-        for kind, draw, at_once in (("normals", tf.random.stateless_normal, random.normal_rows), ("uniforms", tf.random.stateless_uniform, random.uniform_rows)):
-            pair = loop(draw, size), lambda s, draw=at_once: draw(s, [size])
-            report(f"{batch} x {size} {kind}", *(functools.partial(f, seeds) for f in pair), rounds)
-            report(f"{batch} x {size} {kind}, SavedModel", *(functools.partial(exported(f), seeds) for f in pair), rounds)
+        for kind, stateless, by_rows in (("normals", tf.random.stateless_normal, random.normal_rows), ("uniforms", tf.random.stateless_uniform, random.uniform_rows)):
+            pair = loop(stateless, size), functools.partial(by_rows, shape=[size])
+            report(f"{batch} x {size} {kind}", *(functools.partial(draw, seeds) for draw in pair), rounds)
+            report(f"{batch} x {size} {kind}, SavedModel", *(functools.partial(exported(draw), seeds) for draw in pair), rounds)
 
 
 def measure_seeds(rounds):
     one, num = random.seed(0), 1000
     many = random.rows(one, num)
-    index = tf.function(lambda: tf.map_fn(lambda i: tf.random.fold_in(one, i), tf.range(num), fn_output_signature=_SEED))
-    report("1000 seeds of one", index, lambda: random.rows(one, num), rounds)
-    report("1000 seeds, each folded", lambda: loop_seeds(many, tf.constant(3)), lambda: random.fold_in_rows(many, 3), rounds)
     normals = loop(tf.random.stateless_normal, 10)
-    report("1000 x 10 normals with their seeds", lambda: normals(index()), lambda: random.normal_rows(random.rows(one, num), [10]), rounds)
+
+    @tf.function
+    def loop_index():
+        return tf.map_fn(functools.partial(tf.random.fold_in, one), tf.range(num), fn_output_signature=_SEED)
+
+    @tf.function
+    def both_in_a_loop():
+        return normals(loop_index())
+
+    @tf.function
+    def both_at_once():
+        return random.normal_rows(random.rows(one, num), [10])
+
+    report(f"{num} seeds of one", loop_index, functools.partial(random.rows, one, num), rounds)
+    report(f"{num} seeds, each folded", lambda: loop_seeds(many, tf.constant(3)), lambda: random.fold_in_rows(many, 3), rounds)
+    report(f"{num} x 10 normals with their seeds", both_in_a_loop, both_at_once, rounds)
 
 
 def measure_samples(rounds):
     keras.utils.set_random_seed(0)
-    model, seeds = zoo.create("real_nvp"), random.rows(random.seed(0), 1000)
-    draw = loop(tf.random.stateless_normal, model.size)
-    before, after = tf.function(lambda: model.decode(draw(seeds))), tf.function(lambda: model.sample(seeds))
-    report("1000 samples of real_nvp", before, after, rounds)
+    model, num = zoo.create("real_nvp"), 1000
+    index = random.rows(random.seed(0), num)
+    normals = loop(tf.random.stateless_normal, model.size)
+
+    @tf.function
+    def in_a_loop():
+        return model.decode(normals(index))
+
+    @tf.function
+    def at_once():
+        return model.sample(index)
+
+    report(f"{num} samples of real_nvp", in_a_loop, at_once, rounds)
 
 
 def main():

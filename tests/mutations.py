@@ -99,7 +99,7 @@ MUTATIONS = {
     "a generator with a round too few": Mutation("zoo/philox.py", "_ROUNDS = 10", "_ROUNDS = 9", "tests/test_random.py"),
     "a fold that is a draw": Mutation("zoo/random.py", "stream(seed, _FOLD, item, 2)", "stream(seed, _DRAW, item, 2)", "tests/test_random.py"),
     "rows that share their noise": Mutation(
-        "zoo/random.py", "philox.at_once(seeds, _DRAW, [0], size + size % 2)", "philox.at_once(0 * seeds + seeds[:1], _DRAW, [0], size + size % 2)",
+        "zoo/random.py", "philox.at_once(seeds, _DRAW, 0, number)", "philox.at_once(0 * seeds + seeds[:1], _DRAW, 0, number)",
         "tests/test_contract.py::test_sample_row_depends_on_its_own_seed_alone_and_stays_in_the_domain[vae]"),
     "a checkpoint that is restored without a look at its checksums": Mutation(
         "trainers/checkpoints.py", "        reader.get_tensor(name)\n", "        pass\n", "tests/test_checkpoints.py"),

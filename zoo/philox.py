@@ -69,12 +69,15 @@ def at_once(seeds, purpose, start, number):
 
     Args:
         seeds: int32 [batch, 2].
-        purpose, number: as of `stream`.
-        start: int32 [1], or [batch] if number is at most 4.
+        purpose: integer.
+        start: an integer for all rows, or int32 [batch].
+        number: of words, a Python integer.
     """
-    first = start + tf.range((number + 3) // 4)[:, None]
-    words = tf.transpose(_blocks(first, tf.reshape(purpose, [1, 1]), seeds), [1, 0, 2])  # [blocks, 4, batch]
-    return tf.reshape(words, [-1, tf.shape(seeds)[0]])[:number]
+    if seeds.shape[0] == 1:  # which is known where a single row is asked for eagerly, and costs little more than the call
+        return stream(seeds[0], purpose, start, number)[:, None]
+    first = start + tf.range(-(-number // 4))[:, None]
+    words = tf.transpose(_blocks(first, [[purpose]], seeds), [1, 0, 2])  # [blocks, 4, batch]
+    return tf.reshape(words, [-(-number // 4) * 4, tf.shape(seeds)[0]])[:number]
 
 
 def in_turn(seeds, purpose, number):
