@@ -27,8 +27,8 @@ def ours(name, seconds):
     import zoo
     from tests import cases
     from trainers import adam
-    from zoo import random
-    from zoo.playing import losses_and_gradients
+    from zoo import following, random
+    from zoo.playing import measure
 
     shape = SHAPES[name]
     keras.utils.set_random_seed(0)
@@ -40,16 +40,17 @@ def ours(name, seconds):
     batch = cases.batch(model, shape.batch)
 
     def gradients(player, number):
-        terms, found = losses_and_gradients(player, batch, random.fold_in(random.seed(0), number), number)
-        return tf.reduce_mean(tf.add_n(list(terms.values()))), found
+        terms, found, values = measure(player, batch, random.fold_in(random.seed(0), number), number)
+        return tf.reduce_mean(tf.add_n(list(terms.values()))), found, values
 
     compiled = [tf.function(functools.partial(gradients, player), jit_compile=shape.jit or None) for player in players]
 
     @tf.function
     def step(number):
         for player, optimizer, its_gradients in zip(players, optimizers, compiled):
-            value, found = its_gradients(number)
+            value, found, values = its_gradients(number)
             optimizer.apply(found, list(player.weights))
+            following.assign(following.followed(player.follows), values)
         return value
 
     number = 0

@@ -24,7 +24,7 @@ from trainers.workdir import write, write_json
 
 def clips(dataset, split):
     """(float32 [N, T] on [-1, 1], labels int64 [N])."""
-    x, labels = dataset.decoded(split)
+    x, labels = dataset.decoded(split)["x"], dataset.decoded(split)["label"]
     return torch.from_numpy(x.astype(np.float32) / PEAK), torch.from_numpy(labels.astype(np.int64))
 
 

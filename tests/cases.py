@@ -82,11 +82,31 @@ shared = functools.cache(make)  # for tests that leave a model as it is
 
 
 def batch(model, num, seed=0):
-    """Random examples (with a condition where the model has one) from a model's domain, [num, *shape]."""
+    """A random batch of a model's domain, as `domain.batch_spec(num)` says."""
     domain, rng = model.domain, np.random.default_rng(seed)
     if hasattr(model, "derivations"):  # other tokens are no example of a grammar
         x = model.derivations.draw(tf.zeros([num, *domain.shape, domain.levels]), tf.constant(rng.uniform(size=(num, *domain.shape)), tf.float32))
-    elif domain.dtype == tf.int32 or domain.kind == "binary":
+        x = tf.constant(x, domain.dtype)
+    else:
+        x = _values(domain, num, rng)
+    if domain.group:
+        x = tf.stack([_values(domain, num, rng) for _ in range(domain.group)], 1)
+    condition = None
+    if domain.conditional:
+        condition = tf.nest.map_structure(lambda part: _condition(domain, part, x, rng), domain.condition)
+    return domain.join(x, condition, _values(domain.partner, num, rng) if domain.partner else None)
+
+
+def _condition(domain, part, x, rng):
+    if part.kind == "known":
+        return tf.where(tf.constant(part.mask)[..., None], tf.cast(x, tf.float32), -1.0)
+    if domain.group and part.kind != "class":
+        return tf.stack([_values(part, x.shape[0], rng) for _ in range(domain.group)], 1)
+    return _values(part, x.shape[0], rng)
+
+
+def _values(domain, num, rng):
+    if domain.dtype == tf.int32 or domain.kind == "binary":
         x = rng.integers(0, domain.levels, (num, *domain.shape))
     elif domain.kind == "strokes":
         x = random_strokes(rng, (num, *domain.shape))
@@ -94,9 +114,4 @@ def batch(model, num, seed=0):
         x = rng.uniform(*domain.range, (num, *domain.shape))
     else:
         x = rng.normal(size=(num, *domain.shape))
-    x = tf.constant(x, domain.dtype)
-    if domain.given is not None:
-        return x, tf.where(domain.given[..., None], tf.cast(x, tf.float32), -1.0)
-    if domain.features:
-        return x, tf.constant(rng.normal(size=(num, *domain.features)), tf.float32)
-    return (x, tf.constant(rng.integers(0, domain.classes, num), tf.int32)) if domain.classes else x
+    return tf.constant(x, domain.dtype)

@@ -8,11 +8,13 @@ import tensorflow_probability as tfp
 
 from tests import cases
 from zoo import random
+from zoo.capabilities import Autoencoding, Completing, ExactLikelihood
 from zoo.export import export
+from zoo.domain import one_class
 from zoo.model import Domain, GenerativeModel, Player
 
 
-class Labelled(GenerativeModel):
+class Labelled(GenerativeModel, ExactLikelihood, Autoencoding, Completing):
     """A model of every conditional capability in closed form: x = shift[condition] + eps, eps ~ N(0, I), and z = x - shift[condition]."""
 
     def __init__(self, classes=4, **kwargs):
@@ -21,7 +23,7 @@ class Labelled(GenerativeModel):
         self.shift = self.add_weight(shape=(classes, 1), initializer="random_normal", name="shift")
         self.build()
 
-    domain = property(lambda self: Domain("real", (2, 3), classes=self.classes))
+    domain = property(lambda self: Domain("real", (2, 3), condition=one_class(self.classes)))
 
     def get_config(self):
         return dict(classes=self.classes)
@@ -30,25 +32,25 @@ class Labelled(GenerativeModel):
         return tf.gather(tf.convert_to_tensor(self.shift), condition)[:, None]  # [B, 1, 1]
 
     def players(self):
-        return (Player("model", self.trainable_weights, lambda batch, seed: {"nll": -self.log_prob(*batch)}),)
+        return (Player("model", self.trainable_weights, lambda batch, seed: {"nll": -self._log_prob(*batch)}),)
 
     def call(self, batch):
-        return self.log_prob(*batch)
+        return self._log_prob(*batch)
 
-    def log_prob(self, x, condition=None):
+    def _log_prob(self, x, condition=None):
         return tfp.distributions.Independent(tfp.distributions.Normal(self.where(condition), tf.ones([2, 3])), 2).log_prob(x)
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         return x - self.where(condition)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         return z + self.where(condition)
 
-    def sample(self, seeds, condition=None):
-        return self.decode(random.normal_rows(seeds, [2, 3]), condition)
+    def _sample(self, seeds, condition=None):
+        return self._decode(random.normal_rows(seeds, [2, 3]), condition)
 
-    def complete(self, x, mask, seeds, condition=None):
-        return tf.where(mask, x, self.sample(seeds, condition))
+    def _complete(self, x, mask, seeds, condition=None):
+        return tf.where(mask, x, self._sample(seeds, condition))
 
 
 MAKERS = {name: functools.partial(cases.make, name) for name in cases.CASES} | {"labelled": Labelled}
@@ -77,7 +79,7 @@ def gan():
 
 def spoil(model, how):
     """Puts an op that a server should not run behind the model's `sample`."""
-    sample = model.sample
+    sample = model._sample
     ways = {
         "EagerPyFunc": lambda x: tf.ensure_shape(tf.py_function(lambda x: x, [x], tf.float32), x.shape),
         "WriteFile": lambda x: _after(tf.io.write_file("/tmp/never", "x"), x),
@@ -86,7 +88,7 @@ def spoil(model, how):
         "RandomStandardNormal": lambda x: x + tf.random.normal(tf.shape(x)),
         "jit_compile=True": tf.function(lambda x: 2.0 * x, jit_compile=True),
     }
-    model.sample = lambda seeds, condition=None: ways[how](sample(seeds, condition=condition))
+    model._sample = lambda seeds, condition=None: ways[how](sample(seeds, condition=condition))
 
 
 def _after(operation, x):

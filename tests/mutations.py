@@ -62,7 +62,15 @@ MUTATIONS = {
     "the doubly reparameterised gradient without its shares": Mutation(
         "zoo/latent/iwae.py", "gradient * (1.0 - beta + beta * shares())[..., None]", "gradient", "tests/test_iwae.py::test_dreg_by_hand"),
     "a ladder that is trained by its running moments": Mutation(
-        "zoo/latent/ladder_vae.py", "None if step is None else []", "None", "tests/test_ladder_vae.py"),
+        "zoo/latent/ladder_vae.py", "training=step is not None", "training=False",
+        "tests/test_ladder_vae.py::test_training_normalises_by_the_batch_and_all_else_by_moments_that_follow"),
+    "running moments that no batch reaches": Mutation(
+        "zoo/layers/batch_normalization.py", "(1.0 - self.momentum) * own", "(1.0 - self.momentum) * running", "tests/test_batch_normalization.py"),
+    "a spectral norm whose gradient stops": Mutation(
+        "zoo/layers/spectral_normalization.py", "tf.tensordot(v, tf.linalg.matvec(matrix, after), 1)", "tf.tensordot(v, tf.linalg.matvec(held, after), 1)",
+        "tests/test_spectral_normalization.py"),
+    "a codebook that revives nothing": Mutation(
+        "zoo/layers/vector_quantizer.py", "even * _drawn(z, self.entries, seed)", "self._average(self.sums, sums)", "tests/test_vector_quantizer.py"),
     "a DLGM whose layers replace one another": Mutation(
         "zoo/latent/dlgm.py", "self.T[layer](h) + self.G[layer](parts[layer])", "self.T[layer](h)", "tests/test_dlgm.py"),
     "given quadrants that are drawn": Mutation(
@@ -88,8 +96,10 @@ MUTATIONS = {
         "zoo/gan/losses.py", '{"fake": tf.nn.softplus(-fake_logits)}', '{"fake": -tf.nn.softplus(-fake_logits)}', "tests/test_gan.py"),
     "the same noise in every reverse step": Mutation(
         "zoo/diffusion/samplers.py", "random.fold_in_rows(seeds, t)", "random.fold_in_rows(seeds, 0 * t)", "tests/test_ddpm.py"),
+    "a generator with a round too few": Mutation("zoo/philox.py", "_ROUNDS = 10", "_ROUNDS = 9", "tests/test_random.py"),
+    "a fold that is a draw": Mutation("zoo/random.py", "stream(seed, _FOLD, item, 2)", "stream(seed, _DRAW, item, 2)", "tests/test_random.py"),
     "rows that share their noise": Mutation(
-        "zoo/random.py", "lambda s: tf.random.stateless_normal(shape, s), seeds", "lambda s: tf.random.stateless_normal(shape, seeds[0]), seeds",
+        "zoo/random.py", "philox.at_once(seeds, _DRAW, [0], size + size % 2)", "philox.at_once(0 * seeds + seeds[:1], _DRAW, [0], size + size % 2)",
         "tests/test_contract.py::test_sample_row_depends_on_its_own_seed_alone_and_stays_in_the_domain[vae]"),
     "a checkpoint that is restored without a look at its checksums": Mutation(
         "trainers/checkpoints.py", "        reader.get_tensor(name)\n", "        pass\n", "tests/test_checkpoints.py"),
@@ -127,6 +137,18 @@ MUTATIONS = {
         "tests/test_selection.py"),
     "bits a byte that count tokens": Mutation(
         "trainers/text_measures.py", "(~given).sum(1) * (size / len(tokens))", "(~given).sum(1) * 1.0", "tests/test_text_measures.py"),
+    "groups that hold an example twice": Mutation(
+        "trainers/data/groups.py", "(number * k + np.arange(k)) % count", "(number * k + np.arange(k) // 2) % count",
+        "tests/test_conditions.py::test_groups_are_different_examples_of_one_label"),
+    "a partner in the order of the first set": Mutation(
+        "trainers/data/pipeline.py", 'key(seed, f"{purpose}order")', 'key(seed, "order")',
+        "tests/test_conditions.py::test_a_partner_has_an_order_and_a_length_of_its_own"),
+    "what is not known of an example that is told": Mutation(
+        "trainers/data/conditions.py", "tf.constant(part.mask)[..., None]", "tf.ones_like(part.mask)[..., None]",
+        "tests/test_conditions.py::test_a_condition_is_made_of_the_field_that_fits"),
+    "a class that is asked for and not drawn": Mutation(
+        "trainers/conditions.py", "    if options.condition:\n        return asked", "    if options.condition and not domain.num_classes:\n        return asked",
+        "tests/test_conditions.py::test_what_is_asked_for_is_drawn"),
 }
 
 

@@ -39,14 +39,14 @@ def test_each_file_is_cut_and_lies_in_one_split(folder):
     assert set(dataset.sizes) == {"train", "validation", "test"} and sum(dataset.sizes.values()) == sum((210 + 10 * n) // 100 for n in range(12))
     seen = []
     for split, size in dataset.sizes.items():
-        x, labels = dataset.cache[split]
+        x, labels = dataset.cache[split]["x"], dataset.cache[split]["label"]
         assert x.shape == (size, 100) and x.dtype == np.int16 and labels.dtype == np.int32
         for row, label in zip(x, labels):
             number, = [n for n in range(12) if np.any(np.all(row == sine(210 + 10 * n, seed=n)[:300 if n >= 9 else 200].reshape(-1, 100), axis=1))]
             assert label == (0 if number % 2 else 1)
             seen.append((number, split))
     assert len(set(seen)) == 12  # no file in two splits
-    assert opened(folder).cache["test"][0].tobytes() == dataset.cache["test"][0].tobytes()
+    assert opened(folder).cache["test"]["x"].tobytes() == dataset.cache["test"]["x"].tobytes()
 
 
 def test_another_rate_is_resampled_and_said(folder):
@@ -55,9 +55,9 @@ def test_another_rate_is_resampled_and_said(folder):
     dataset = opened(folder, lines)
     assert dataset.rate == 8000 and dataset.facts["resampled_files"] == 1
     assert any("1 of 13 clips have 16000 Hz; SciPy resamples them to 8000 Hz" in line for line in lines)
-    split, = [s for s, (x, _) in dataset.cache.items() if any(np.array_equal(r, x[0]) for r in x) and len(x) >= 40]
+    split, = [s for s, x in ((s, kept["x"]) for s, kept in dataset.cache.items()) if any(np.array_equal(r, x[0]) for r in x) and len(x) >= 40]
     expected = sine(4000, frequency=440.0, rate=8000)[200:3800].reshape(-1, 100)
-    x = dataset.cache[split][0].astype(float)
+    x = dataset.cache[split]["x"].astype(float)
     assert sum(np.abs(x - row).max(1).min() < 200 for row in expected) == len(expected)
     assert opened(folder, rate=4000).rate == 4000
 
@@ -68,7 +68,7 @@ def test_another_rate_is_resampled_and_said(folder):
 def test_samples_of_any_type_become_16_bits(tmp_path, values, expected):
     for number in range(3):
         wavfile.write(tmp_path / f"{number}.wav", 8000, np.roll(np.tile(values, 40), number))
-    x = np.concatenate([x for x, _ in opened(tmp_path).cache.values()])
+    x = np.concatenate([kept["x"] for kept in opened(tmp_path).cache.values()])
     assert set(np.unique(x)) == set(expected)
 
 
@@ -125,9 +125,9 @@ def test_tones_come_in_crops_with_their_instrument_or_melody(tmp_path, monkeypat
     builder.download_and_prepare()
     dataset = audio.open_stored("tones", builder, dict(DATA), print)
     assert dataset.shape == (2048,) and dataset.classes == 4 and dataset.rate == 8000 and dataset.sizes == {"train": 32, "validation": 16, "test": 16}
-    assert sorted(dataset.cache["train"][1]) == sorted([0, 1, 2, 3] * 8)
+    assert sorted(dataset.cache["train"]["label"]) == sorted([0, 1, 2, 3] * 8)
     melodies = audio.open_stored("tones", builder, DATA | dict(label="melody", length=1024), print)
-    x, melody = melodies.cache["test"]
+    x, melody = melodies.cache["test"]["x"], melodies.cache["test"]["features"]
     assert x.shape == (32, 1024) and melody.shape == (32, 16, 2) and melody.dtype == np.float32 and melodies.classes is None
     power = np.sqrt(np.square(x.astype(float).reshape(-1, tones.FRAME)).mean(1))
     assert np.corrcoef(power, melody[..., 1].ravel())[0, 1] > 0.8  # frames stand beside their own samples
@@ -146,11 +146,11 @@ def test_spoken_digit_is_held_out_by_the_index_of_its_recordings():
     lines = []
     dataset = audio.open_stored("spoken_digit", builder, dict(DATA), lines.append)
     assert dataset.sizes == {"train": 2400, "test": 300, "validation": 300} and dataset.shape == (4096,) and dataset.rate == 8000
-    assert dataset.classes == 10 and all(len(set(np.bincount(labels))) == 1 for _, labels in dataset.cache.values())
+    assert dataset.classes == 10 and all(len(set(np.bincount(kept["label"]))) == 1 for kept in dataset.cache.values())
     assert "2265 of 3000 clips are shorter than 4096 samples" in lines[-1] and dataset.facts["silence"] == pytest.approx(0.2, abs=0.01)
     speakers = audio.open_stored("spoken_digit", builder, DATA | dict(label="speaker", length=500), lines.append)
-    assert speakers.classes == 6 and np.all(np.bincount(speakers.cache["test"][1]) == 50)
-    np.testing.assert_array_equal(speakers.cache["test"][0], dataset.cache["test"][0][:, :500])
+    assert speakers.classes == 6 and np.all(np.bincount(speakers.cache["test"]["label"]) == 50)
+    np.testing.assert_array_equal(speakers.cache["test"]["x"], dataset.cache["test"]["x"][:, :500])
 
 
 def test_a_wav_file_holds_what_was_written():

@@ -10,7 +10,8 @@ from tests import cases
 from tests.variationals import perturbed, trained
 from zoo import operations, random
 from zoo.latent import observations
-from zoo.model import Autoencoding, GenerativeModel, capabilities
+from zoo.capabilities import Autoencoding, capabilities
+from zoo.model import GenerativeModel
 
 TINY = dict(shape=(3, 2, 1), levels=2, latent_size=2, network="dense", hidden=(5,))
 
@@ -25,7 +26,8 @@ def test_a_linear_one_has_the_error_of_principal_components():
     batch = tf.constant(x.reshape(-1, 3, 2, 1), tf.float32)
     losses = trained(model, batch, 1500)
     assert losses[0] > 2 * residual
-    found = np.mean(np.sum((operations.reconstruct(model, batch).numpy().reshape(-1, 6) - x) ** 2, 1))
+    # The pure methods: a few of these numbers are beyond a pixel's range.
+    found = np.mean(np.sum((model._decode(model._encode(batch)).numpy().reshape(-1, 6) - x) ** 2, 1))
     assert residual * (1 - 1e-4) < found < residual * 1.01
     np.testing.assert_allclose(losses[-1], found, rtol=1e-3)
 
@@ -85,7 +87,7 @@ def test_it_is_not_generative(name):
     cls, model = zoo.MODELS[name], cases.make(name)
     for thing in (cls, model):
         assert not [attribute for attribute in dir(thing) if attribute.startswith(("sample", "log_prob", "elbo", "prior"))]
-        assert not {"sample", "sample_mean", "sample_at", "log_prob", "elbo", "complete"} & set(capabilities(thing))
+        assert not {"sample", "sample_mean", "log_prob", "elbo", "complete"} & set(capabilities(thing))
     assert isinstance(model, Autoencoding) and not isinstance(model, GenerativeModel)
 
 

@@ -14,7 +14,8 @@ from tests import cases
 from zoo import random
 from zoo.autoregressive import autoregressive
 from zoo.autoregressive.autoregressive import Autoregressive
-from zoo.model import Completing, split_batch
+from zoo.capabilities import Completing
+from zoo.model import split_batch
 
 MODELS = sorted(name for name, cls in zoo.MODELS.items() if issubclass(cls, Autoregressive))
 HEAVY = ("pixel_cnn_pp",)  # takes as long as five others; its own tests hold its sampler against the naive one

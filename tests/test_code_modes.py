@@ -31,7 +31,7 @@ def of_class(run, number, num):
     dataset = open_dataset("digits")
     batch = next(iter(evaluation_batches(dataset, "test", run.model.domain, 360, 0, run.config.data)))
     x = batch[0] if isinstance(batch, tuple) else batch
-    return x[dataset.decoded("test")[1] == number][:num]
+    return x[dataset.decoded("test")["label"] == number][:num]
 
 
 def test_traverse(vae, tmp_path):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import zoo
 from tests.variationals import IMAGES, perturbed
+from trainers import config as configs
 from zoo import random
 from zoo.latent.conditional_vae import given_quadrants
 
@@ -57,7 +58,7 @@ def test_samples_keep_what_is_given_and_read_nothing_else():
 
 
 def test_labels_change_what_is_drawn():
-    model = make(classes=3, quadrants=0)
+    model = make(classes=3)
     seeds = random.rows(random.seed(3), 6)
     first, second = (model.sample_mean(seeds, condition=tf.fill([6], label)) for label in (0, 1))
     assert np.all(np.abs(first - second).max((1, 2, 3)) > 1e-4)
@@ -68,10 +69,19 @@ def test_labels_change_what_is_drawn():
         np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [dict(quadrants=0), dict(quadrants=4), dict(classes=3), dict(classes=0, quadrants=0), dict(latent_size=0), dict(shape=(1, 4, 1))])
+@pytest.mark.parametrize("arguments", [dict(quadrants=0), dict(quadrants=4), dict(classes=3, quadrants=1), dict(classes=0, quadrants=0), dict(latent_size=0), dict(shape=(1, 4, 1))])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.ConditionalVAE(**(TINY | arguments))
+
+
+def test_classes_alone_are_enough():
+    assert zoo.create("conditional_vae", classes=10, shape=(2, 2, 1), hidden=(5,)).domain.num_classes == 10
+    for dataset in ("digits", "mnist", "table"):  # whatever the recipe
+        config = configs.default("conditional_vae", dataset)
+        config.model.update(classes=10, hidden=(5,))
+        assert configs.make_model("conditional_vae", config, (4, 4, 1)).domain.num_classes == 10
+    assert configs.make_model("conditional_vae", configs.default("conditional_vae", "mnist"), (4, 4, 1)).domain.condition.kind == "known"
 
 
 def test_a_condition_is_needed():

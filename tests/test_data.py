@@ -13,6 +13,7 @@ from trainers import data, train
 from trainers.data import toy2d
 from trainers.errors import BadInput
 from trainers.recipes import recipe
+from zoo.domain import one_class
 from zoo.model import Domain
 
 TFDS = pathlib.Path(__file__).resolve().parents[2] / "shared/data/tfds"
@@ -44,7 +45,7 @@ def points(built):
 def test_digits_are_those_of_scikit_learn(digits):
     from sklearn.datasets import load_digits
     assert (digits.shape, digits.levels, digits.classes, digits.sizes) == ((8, 8, 1), 17, 10, {"train": 1437, "test": 360})
-    rows = [np.column_stack([digits.decoded(split)[0].reshape(-1, 64), digits.decoded(split)[1]]) for split in digits.sizes]
+    rows = [np.column_stack([digits.decoded(split)["x"].reshape(-1, 64), digits.decoded(split)["label"]]) for split in digits.sizes]
     truth = np.column_stack([load_digits().data.astype(int), load_digits().target])
     assert sorted(map(tuple, np.concatenate(rows))) == sorted(map(tuple, truth))
 
@@ -55,19 +56,19 @@ def test_photo_patches_share_no_pixel(built):
     from sklearn.datasets import load_sample_images
     photos = load_sample_images().images
     for split, columns in ("train", slice(0, 448)), ("test", slice(448, 640)):
-        x, labels = patches.decoded(split)
+        x, labels = patches.decoded(split).values()
         for i in (0, 7, 100):  # each crop is found inside its own photograph's own columns, up to the two JPEG decoders' rounding
             region = photos[labels[i]][:, columns].astype(int)
             windows = np.lib.stride_tricks.sliding_window_view(region, (32, 32), (0, 1))[::8, ::8]  # [rows, columns, 3, 32, 32]
             distance = np.abs(windows - x[i].transpose(2, 0, 1)).mean((2, 3, 4))
             assert distance.min() < 2
-    assert patches.decoded("train")[1].mean() == 0.5
+    assert patches.decoded("train")["label"].mean() == 0.5
 
 
 @pytest.mark.parametrize("name", sorted(toy2d.DENSITIES))
 def test_toy_densities(built, name):
     dataset = data.open_dataset(f"toy2d/{name}", built, log=quiet)
-    x, _ = dataset.decoded("train")
+    x = dataset.decoded("train")["x"]
     assert dataset.kind == "points" and x.shape == (20000, 2) and dataset.sizes == {"train": 20000, "validation": 2000, "test": 5000}
     assert np.abs(x.mean(0)).max() < 0.15 and 0.5 < x.std() < 2.5 and np.abs(x).max() < 6
     if name == "eight_gaussians":
@@ -85,13 +86,16 @@ def test_embedded_sets_have_what_they_say(built, name):
     dataset = data.open_dataset(name, built, log=quiet)
     assert {"train", "test"} <= set(dataset.sizes) and dataset.name == name
     for split, num in dataset.sizes.items():
-        x, labels = dataset.decoded(split)
-        assert x.shape == (num, *dataset.shape) and x.dtype == dataset.dtype and labels.shape == (num,) and labels.max() < (dataset.classes or 1)
+        found = dataset.decoded(split)
+        assert list(found) == list(dataset.fields)
+        for field, values in found.items():
+            declared = dataset.fields[field]
+            assert values.shape == (num, *declared.shape) and values.dtype == declared.dtype and not (declared.levels and values.max() >= declared.levels)
 
 
 def test_the_claw_is_drawn_from_its_density(built):
     from zoo.density.claw import claw
-    x = np.sort(data.open_dataset("claw", built, log=quiet).decoded("test")[0][:, 0])
+    x = np.sort(data.open_dataset("claw", built, log=quiet).decoded("test")["x"][:, 0])
     empirical = (np.arange(len(x)) + 0.5) / len(x)
     assert np.abs(claw().cdf(x).numpy() - empirical).max() < 1.63 / np.sqrt(len(x))  # Kolmogorov and Smirnov, 1 %
 
@@ -137,23 +141,23 @@ def test_a_read_only_data_folder_is_left_alone(tmp_path, monkeypatch):
 
 def test_a_split_is_kept_once(built):
     """The arrays are views of the tensors that batches are cut from; one that is asked for again is the same."""
-    x, labels = data.open_dataset("toy2d", built, log=quiet).decoded("train")
+    first = data.open_dataset("toy2d", built, log=quiet).decoded("train")
     dataset = data.open_dataset("toy2d", built, log=quiet)
     next(iter(data.training_batches(dataset, Domain("real", (2,)), 4, 0, {})))
     tensors = dataset.tensors("train")
-    assert all(again is tensor for again, tensor in zip(dataset.tensors("train"), tensors))
-    for array, tensor, same in zip(dataset.decoded("train"), tensors, (x, labels)):
-        assert np.shares_memory(array, np.asarray(tensor)) and not array.flags.writeable
-        np.testing.assert_array_equal(array, same)
+    assert list(tensors) == ["x"] and dataset.tensors("train")["x"] is tensors["x"]
+    array = dataset.decoded("train")["x"]
+    assert np.shares_memory(array, np.asarray(tensors["x"])) and not array.flags.writeable
+    np.testing.assert_array_equal(array, first["x"])
 
 
 def test_validation_holds_out_the_last_training_examples(built, digits, points):
     held = data.open_dataset("digits", built, dict(validation=37), quiet)
     assert held.sizes == {"train": 1400, "test": 360, "validation": 37}
-    x, labels = digits.decoded("train")
-    np.testing.assert_array_equal(held.decoded("train")[0], x[:1400])
-    np.testing.assert_array_equal(held.decoded("validation")[0], x[1400:])
-    np.testing.assert_array_equal(held.decoded("validation")[1], labels[1400:])
+    x, labels = digits.decoded("train").values()
+    np.testing.assert_array_equal(held.decoded("train")["x"], x[:1400])
+    np.testing.assert_array_equal(held.decoded("validation")["x"], x[1400:])
+    np.testing.assert_array_equal(held.decoded("validation")["label"], labels[1400:])
 
 
 # Bad input.
@@ -203,7 +207,7 @@ def test_images_have_no_use_for_it(built, tmp_path, key, value):
 
 
 def test_a_pixel_outside_the_levels(digits):
-    wrong = dataclasses.replace(digits, name="wrong", levels=16, cache={})
+    wrong = dataclasses.replace(digits, name="wrong", fields=digits.fields | {"x": digits.fields["x"]._replace(levels=16)}, cache={})
     sentence(lambda: wrong.decoded("train"), "--dataset=wrong", "'train'", "a pixel of 16", "0 to 15")
 
 
@@ -221,7 +225,7 @@ def test_truncated_tfrecord(tmp_path):
     (Domain("waveform", (100,)), {}, ["waveforms"]),
     (Domain("levels", (8, 8, 1), 256), {}, ["17 levels", "256", "--config.model.levels=17, or less"]),
     (Domain("real", (8, 8, 1), 256, (0.0, 1.0), True), {}, ["17 levels", "256", "--config.model.levels=17."]),
-    (Domain("levels", (8, 8, 1), 17, classes=3), {}, ["10 classes", "3", "--config.model.classes=10"]),
+    (Domain("levels", (8, 8, 1), 17, condition=one_class(3)), {}, ["10 classes", "3", "--config.model.classes=10"]),
     (BINARY8, {"binarization": "dynamyc"}, ["--config.data.binarization=dynamyc", "'dynamic'"]),
     (BINARY8, {"binarization": "stored"}, ["--config.data.binarization=stored", "17 levels", "'dynamic'"]),
     (REAL8, {"binarization": "dynamic"}, ["--config.data.binarization=dynamic", "real images"])])
@@ -231,7 +235,7 @@ def test_models_that_can_not_take_digits(digits, domain, config, words):
 
 
 def test_a_size_is_advised_where_it_helps(digits):
-    photos = dataclasses.replace(digits, name="photos", shape=(9, 8, 3), levels=256)
+    photos = dataclasses.replace(digits, name="photos", fields=digits.fields | {"x": digits.fields["x"]._replace(shape=(9, 8, 3), levels=256)})
     sentence(lambda: data.check(photos, Domain("levels", (16, 16, 3), 256), {}), "(9, 8, 3)", "(16, 16, 3)", "set --config.data.image_size=16.")
     for shape in (16, 12, 3), (16, 16, 1):  # not to be had by a flag
         sentence(lambda: data.check(photos, Domain("levels", shape, 256), {}), "train a model on this data set")
@@ -241,13 +245,13 @@ def test_a_size_is_advised_where_it_helps(digits):
 def test_messages_name_flags_that_there_are(path):
     known = flags.FlagValues()
     train.define(known)
-    entries = ["config.data"] + [f"config.data.{key}" for key in recipe.DATA] + [f"config.model.{key}" for key in ("levels", "classes", "features")]
+    entries = ["config.data", "config.model"] + [f"config.data.{key}" for key in recipe.DATA] + [f"config.model.{key}" for key in ("levels", "classes", "features")]
     for name in re.findall(r"--([a-z_]+(?:\.[a-z_]+)*)", path.read_text()):
         assert name in known or name in entries, name
 
 
 def test_points_for_image_models_and_wrong_splits(points, digits):
     sentence(lambda: data.check(points, BINARY8, {}), "toy2d/eight_gaussians", "binary images", "choose a data set of images")
-    sentence(lambda: data.check(points, Domain("real", (2,), classes=8), {}), "no labels", "leave --config.model.classes out")
+    sentence(lambda: data.check(points, Domain("real", (2,), condition=one_class(8)), {}), "no labels", "leave --config.model.classes out")
     sentence(lambda: data.evaluation_batches(digits, "tests", BINARY8, 4, 0, {}), "'tests'", "'test'")
     sentence(lambda: data.training_batches(digits, BINARY8, 10, 0, {}, workers=4), "--batch_size=10", "4 workers", "8")

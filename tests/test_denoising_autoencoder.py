@@ -9,7 +9,7 @@ from tests import cases
 from tests.variationals import perturbed, trained
 from zoo import operations, random
 from zoo.latent import corruptions
-from zoo.model import Denoising, capabilities
+from zoo.capabilities import Denoising, capabilities
 
 TINY = dict(shape=(4, 5, 1), levels=2, latent_size=30, network="dense", hidden=())
 SHAPE = (4, 5, 1)
@@ -119,8 +119,8 @@ def test_the_capability_is_a_protocol():
     (dict(corruption="blur"), "corruption must be one of gaussian, masking, salt_and_pepper, found 'blur'"),
     (dict(level=-0.1), "level must be between 0 and 1, the part of the entries that masking noise hides, found -0.1"),
     (dict(corruption="salt_and_pepper", level=1.1), "level must be between 0 and 1.*found 1.1"),
-    (dict(corruption="gaussian", level=-1.0), "level must be 0 or more, the standard deviation.*found -1.0"),
-    (dict(corruption="gaussian", level=float("inf")), "level must be 0 or more"),
+    (dict(corruption="gaussian", level=-1.0), "level must be between 0 and 100, the standard deviation.*found -1.0"),
+    (dict(corruption="gaussian", level=float("inf")), "level must be between 0 and 100"),
     (dict(level=float("nan")), "level must be between"),
 ])
 def test_bad_arguments(arguments, said):
@@ -130,5 +130,5 @@ def test_bad_arguments(arguments, said):
 
 def test_a_bad_level_of_a_call():
     model = perturbed(zoo.DenoisingAutoencoder, TINY)
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
+    with pytest.raises(ValueError, match="level must be 0 to 1, found 2"):
         model.corrupt(cases.batch(model, 2), seeds(2), level=2.0)

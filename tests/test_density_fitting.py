@@ -62,7 +62,7 @@ def test_noise_is_one_draw_that_follows_from_the_seed():
     one, same, other = (fitting.whole(digits, domain, seed, {}) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert one.shape == (1437, 8, 8, 1) and np.any(one != other)
-    np.testing.assert_allclose(tf.reduce_mean(one), np.mean(digits.decoded("train")[0]) / 16, atol=0.01)
+    np.testing.assert_allclose(tf.reduce_mean(one), np.mean(digits.decoded("train")["x"]) / 16, atol=0.01)
     assert fitting.protocol(digits, domain, {})["fitted_to"].endswith("one draw of the binarization by the run's seed")
 
 

@@ -48,7 +48,7 @@ def test_bits_of_the_uniform_density_do_not_depend_on_the_range():
         dataset = type("DataSet", (), dict(levels=4))
 
     values = np.full(5, -12 * math.log(2.0))
-    metric, estimate, unit, kind, _ = measures._bits(values, Evaluation, (None, None, None, "exact", {}))
+    metric, estimate, unit, kind, _ = measures.bits(values, Evaluation, (None, None, None, "exact", {}))
     assert (metric, unit, kind) == ("bits_per_dimension", "bits/dim", "upper_bound")
     assert estimate.value == pytest.approx(2.0)
 

@@ -15,7 +15,7 @@ from trainers import serving_check
 from zoo import export as exporting
 from zoo import random, serving_graph
 from zoo.export import export
-from zoo.model import capabilities, likelihood_kind
+from zoo.capabilities import capabilities, likelihood_kind
 
 
 def card(folder):

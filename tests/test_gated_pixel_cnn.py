@@ -46,7 +46,7 @@ def make(cls=GatedPixelCNN, **arguments):
 
 
 def conditions(model, num):
-    if model.domain.features:
+    if model.features:
         return tf.random.stateless_normal([num, *model.features], [1, 2])
     return tf.range(num) % model.classes if model.classes else None
 

@@ -132,14 +132,15 @@ def test_likely_tokens_against_a_sorted_list():
         np.testing.assert_allclose(found[kept], row[kept], rtol=1e-5)
 
 
-def test_continuation_draws_from_the_likely_tokens_of_each_row():
+def test_completions_draw_from_the_likely_tokens_of_each_row():
     model = make(levels=6)
     x, seeds = tf.constant([[1, 2, 0, 0, 0]] * 64), random.rows(random.seed(2), 64)
     known = tf.constant([[True, True, False, False, False]] * 64)
-    np.testing.assert_array_equal(model.continuation(x, known, seeds), model.complete(x, known, seeds))
+    np.testing.assert_array_equal(model.complete(x, known, seeds, temperature=1.0), model.complete(x, known, seeds))
     top_k = tf.constant([1, 2, 3, 0] * 16)
     temperature, top_p = tf.constant([1.0, 0.5, 2.0, 1.0] * 16), tf.constant([1.0, 1.0, 0.9, 0.4] * 16)
-    drawn = model.continuation(x, known, seeds, temperature, top_k, top_p)
+    settings = dict(temperature=temperature, top_k=top_k, top_p=top_p)
+    drawn = model.complete(x, known, seeds, **settings)
     np.testing.assert_array_equal(drawn[:, :2], x[:, :2])
     assert len(np.unique(drawn[::4], axis=0)) == 1 < len(np.unique(drawn[1::4], axis=0))
     greedy = drawn[0]
@@ -148,19 +149,22 @@ def test_continuation_draws_from_the_likely_tokens_of_each_row():
     # Token after token, as the settings of each row say: the naive sampler of the filtered distribution.
     allowed = tf.stack([likely(logits[:, t], temperature, top_k, top_p) for t in range(5)], 1)
     np.testing.assert_array_equal(categories.from_noise(allowed, model.noise(seeds))[:, 2:], drawn[:, 2:])
-    one = model.continuation(x[5:6], known[5:6], seeds[5:6], temperature[5:6], top_k[5:6], top_p[5:6])
+    one = model.complete(x[5:6], known[5:6], seeds[5:6], **{key: value[5:6] for key, value in settings.items()})
     np.testing.assert_array_equal(one, drawn[5:6])
-    graph = tf.function(model.continuation, autograph=False)
-    np.testing.assert_array_equal(graph(x, known, seeds, temperature, top_k, top_p), drawn)
+    graph = tf.function(model.complete, autograph=False)
+    np.testing.assert_array_equal(graph(x, known, seeds, **settings), drawn)
+    np.testing.assert_array_equal(model.sample(seeds, **settings)[::4], model.complete(x, tf.zeros_like(known), seeds, **settings)[::4])
 
 
-@pytest.mark.parametrize("wrong, message", [(dict(temperature=0.0), "temperature must be above 0, found 0.0"), (dict(temperature=[1.0, -2.0]), "temperature"),
-                                            (dict(top_k=-1), "top_k must be 0"), (dict(top_p=0.0), "top_p must be above 0"), (dict(top_p=1.5), "top_p"),
+@pytest.mark.parametrize("wrong, message", [(dict(temperature=0.0), "temperature must be 0.0001 to 100, found 0."), (dict(temperature=[1.0, -2.0]), "temperature"),
+                                            (dict(top_k=-1), "top_k must be 0 to 3, found -1."), (dict(top_p=0.0), "top_p must be 0.0001 to 1, found 0."), (dict(top_p=1.5), "top_p"),
                                             (dict(temperature=float("nan")), "temperature")])
 def test_wrong_settings_raise(wrong, message):
     model, seeds = make(), random.rows(random.seed(0), 2)
     with pytest.raises(ValueError, match=message):
-        model.continuation(tf.zeros([2, 5], tf.int32), tf.zeros([2, 5], tf.bool), seeds, **wrong)
+        model.complete(tf.zeros([2, 5], tf.int32), tf.zeros([2, 5], tf.bool), seeds, **wrong)
+    with pytest.raises(ValueError, match=message):
+        model.sample(2, **wrong)
 
 
 def test_dropout_draws_from_the_seed_and_only_in_training():

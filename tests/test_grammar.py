@@ -240,7 +240,7 @@ def test_lines_as_derivations(tmp_path):
     strings = [f"x+{a}*{b}" for a in ("1", "2", "(3)", "x") for b in ("1", "sin(2)", "x")]
     dataset = lines(tmp_path / "x.txt", *strings)
     assert dataset.levels == 12 and dataset.shape == (11,) and dataset.tokenizer.name == "grammar"  # x+(3)*sin(2): ten rules and an end
-    found = {dataset.tokenizer.decode(row) for split in dataset.sizes for row in dataset.decoded(split)[0]}
+    found = {dataset.tokenizer.decode(row) for split in dataset.sizes for row in dataset.decoded(split)["x"]}
     assert found == set(strings)
     record = data.protocol(dataset, zoo_domain(dataset), {})
     assert record["tokenizer"]["name"] == "grammar" and json.dumps(record)
@@ -285,7 +285,7 @@ def test_where_a_grammar_has_no_use(tmp_path):
 def test_expressions(tmp_path):
     dataset = data.open_dataset("expressions", tmp_path, dict(tokenizer="grammar"), quiet)
     assert dataset.sizes == expressions.SIZES and dataset.levels == 12 and dataset.shape == (15,)  # every derivation has an even number of rules
-    texts = {split: [dataset.tokenizer.decode(row) for row in dataset.decoded(split)[0]] for split in dataset.sizes}
+    texts = {split: [dataset.tokenizer.decode(row) for row in dataset.decoded(split)["x"]] for split in dataset.sizes}
     every = sum(texts.values(), [])
     assert len(set(every)) == len(every) == 12_000
     assert all(len(dataset.tokenizer.encode(text)) <= expressions.LONGEST for text in texts["test"])
@@ -294,6 +294,6 @@ def test_expressions(tmp_path):
     assert means["test"] == pytest.approx(means["train"], abs=0.5)  # the short ones are not all in one split
     judged = data.open_dataset("expressions", tmp_path, {}, quiet)
     assert judged.tokenizer.name == "characters" and judged.tokenizer.grammar.text == dataset.tokenizer.grammar.text and judged.levels == 15
-    assert [judged.tokenizer.decode(row) for row in judged.decoded("test")[0]] == texts["test"]
+    assert [judged.tokenizer.decode(row) for row in judged.decoded("test")["x"]] == texts["test"]
     sentence(lambda: data.open_dataset("expressions", tmp_path, dict(grammar="smiles"), quiet), "--config.data.grammar=smiles", "leave it out")
     sentence(lambda: data.open_dataset("expressions", tmp_path, dict(length=5), quiet), "--config.data.length=5", "expression", "split")

@@ -13,10 +13,13 @@ from tests.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "following": set(), "averaging": set(), "adam": set(), "playing": {"random", "following", "averaging"}, "execution": {"feeding"},
-         "feeding": {"random"}, "fit": {"random", "adam", "feeding", "execution", "playing"}, "model": {"random", "following", "fit"},
-         "distributions": {"random"}, "layers": {"random", "following"}, "networks": {"random", "layers"}, "metrics": {"random", "model"}, "operations": {"random", "model"}}
-BELOW |= {family: {"random", "following", "model", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
+BELOW = {"philox": set(), "random": {"philox"}, "following": set(), "averaging": set(), "adam": set(), "domain": set(), "control": set(), "execution": {"feeding"},
+         "feeding": {"random"}, "checks": {"random"}, "capabilities": {"random", "checks"}, "playing": {"random", "following", "averaging"},
+         "fit": {"random", "adam", "feeding", "execution", "playing"}, "model": {"random", "following", "fit", "domain", "capabilities"},
+         "distributions": {"random", "control"}, "layers": {"random", "following"}, "networks": {"random", "layers"}}
+CONTRACT = {"random", "domain", "control", "capabilities", "model"}
+BELOW |= {"metrics": CONTRACT, "operations": CONTRACT}
+BELOW |= {family: CONTRACT | {"following", "checks", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
 FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
 # State that replicas would share or a server would start over from, code that no SavedModel holds, and Keras 2.
 REFUSED = re.compile(r"""(^|\.)(SeedGenerator|\w*Dropout\w*|GaussianNoise|Lambda|py_function|numpy_function|py_func|make_py_function)$
@@ -60,7 +63,7 @@ def test_imports_run_one_way(path):
 @pytest.mark.parametrize("here, source", [
     ("latent", "import zoo"), ("latent", "from zoo import MODELS"), ("latent", "from zoo.flow import coupling"), ("flow", "import zoo.latent.vae"),
     ("latent", "from zoo import export"), ("latent", "from . import vae"), ("gan", "from .losses import minimax"), ("gan", "import matplotlib.pyplot as plt"),
-    ("metrics", "from zoo.gan.gan import GAN"), ("playing", "from zoo.model import Player"), ("model", "from zoo.latent import vae"), ("operations", "from zoo import latent"), ("model", "import zoo"),
+    ("metrics", "from zoo.gan.gan import GAN"), ("playing", "from zoo.model import Player"), ("model", "from zoo.latent import vae"), ("domain", "from zoo.model import Player"), ("operations", "from zoo import latent"), ("model", "import zoo"),
     ("layers", "from zoo import networks"), ("networks", "from zoo.model import Domain"), ("export", "from trainers import train")])
 def test_wrong_imports_are_found(here, source):
     assert len(list(wrong_imports(here, ast.parse(f"def f():\n    {source}")))) == 1

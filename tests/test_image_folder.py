@@ -33,18 +33,18 @@ def test_folder_of_one_size(tmp_path):
     images = write_images(tmp_path, 30)
     dataset = open_folder(tmp_path, validation=3)
     assert dataset.shape == (6, 5, 3) and dataset.classes is None and sum(dataset.sizes.values()) == 30 and dataset.sizes["validation"] == 3
-    found = np.concatenate([dataset.decoded(split)[0] for split in dataset.sizes])
+    found = np.concatenate([dataset.decoded(split)["x"] for split in dataset.sizes])
     assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in images.values())
     again = open_folder(tmp_path, validation=3)
-    np.testing.assert_array_equal(again.decoded("test")[0], dataset.decoded("test")[0])
+    np.testing.assert_array_equal(again.decoded("test")["x"], dataset.decoded("test")["x"])
     assert again.version == dataset.version
 
 
 def test_folder_split_stays_when_images_are_added(tmp_path):
     write_images(tmp_path, 60)
-    test = {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
+    test = {image.tobytes() for image in open_folder(tmp_path).decoded("test")["x"]}
     write_images(tmp_path / "more", 40, seed=1)
-    assert test <= {image.tobytes() for image in open_folder(tmp_path).decoded("test")[0]}
+    assert test <= {image.tobytes() for image in open_folder(tmp_path).decoded("test")["x"]}
 
 
 @pytest.mark.parametrize("num", [10, 12, 25, 300])
@@ -71,7 +71,7 @@ def test_folder_labels_and_grey(tmp_path):
     write_images(tmp_path / "a", 8, channels=1, seed=1)
     dataset = open_folder(tmp_path)
     assert dataset.shape == (6, 5, 1) and dataset.classes == 2
-    labels = np.concatenate([dataset.decoded(split)[1] for split in dataset.sizes])
+    labels = np.concatenate([dataset.decoded(split)["label"] for split in dataset.sizes])
     assert np.bincount(labels).tolist() == [8, 12]
     write_images(tmp_path / "c", 3, channels=4, seed=2)  # one with colour (and alpha) among grey ones
     assert open_folder(tmp_path).shape == (6, 5, 3)
@@ -82,8 +82,8 @@ def test_folder_of_any_size_is_resized_and_cropped(tmp_path, suffix):
     write_images(tmp_path, 12, size=lambda i: (20 + i, 41 - i), suffix=suffix)
     dataset = open_folder(tmp_path, image_size=(8, 10))
     assert dataset.shape == (8, 10, 3)
-    streamed = list(map(dataset.source.decode, dataset.source.records("train")))
-    np.testing.assert_array_equal(np.stack([x for x, _ in streamed]), dataset.decoded("train")[0])
+    streamed = [dataset.source.decode(record, ["x"])["x"] for record in dataset.source.records("train")]
+    np.testing.assert_array_equal(np.stack(streamed), dataset.decoded("train")["x"])
 
 
 def test_resize_keeps_the_aspect_and_the_centre():

@@ -8,11 +8,13 @@ import tensorflow as tf
 
 from trainers import data
 from trainers.data import domain as domains, pipeline
-from trainers.data.dataset import DataSet
+from trainers.data.dataset import DataSet, Field
+from trainers.data.encoding import UNIT
+from zoo.domain import of_features, one_class
 from zoo.model import Domain
 
 BINARY = Domain("binary", (8, 8, 1), 2)
-DOMAINS = {"binary": BINARY, "levels": Domain("levels", (8, 8, 1), 4, classes=10), "real": Domain("real", (8, 8, 1), 17, (-1.0, 1.0), True)}
+DOMAINS = {"binary": BINARY, "levels": Domain("levels", (8, 8, 1), 4, condition=one_class(10)), "real": Domain("real", (8, 8, 1), 17, (-1.0, 1.0), True)}
 KEPT, STREAMED = {}, dict(cache_bytes=100)
 
 
@@ -37,13 +39,12 @@ def folder(tmp_path_factory):
 def numbered(num):
     """A data set in memory whose example i is the point i."""
     x = np.arange(num, dtype=np.float32)[:, None]
-    return DataSet("numbered", "1", "points", (1,), None, None, {"train": num, "test": num}, None,
-                   {split: (x, np.zeros(num, np.int32)) for split in ("train", "test")})
+    return DataSet("numbered", "1", {"x": Field("points", (1,))}, {"train": num, "test": num}, cache={split: {"x": x} for split in ("train", "test")})
 
 
 def batches(dataset, domain, config={}, batch_size=12, seed=3, steps=5, **arguments):
     found = list(data.training_batches(dataset, domain, batch_size, seed, config, steps=steps, **arguments).as_numpy_iterator())
-    return [batch if domain.classes else (batch,) for batch in found]
+    return [batch if domain.conditional else (batch,) for batch in found]
 
 
 def assert_equal(one, two):
@@ -103,7 +104,7 @@ def test_a_streamed_epoch_is_a_permutation(which, digits, folder):
     dataset = {"digits": digits, "folder": folder}[which]
     num, domain = dataset.sizes["train"], Domain("levels", dataset.shape, dataset.levels)
     x = np.concatenate([b[0] for b in batches(dataset, domain, batch_size=num, steps=2, cache_bytes=0)])
-    stored = sorted(image.tobytes() for image in dataset.decoded("train")[0])
+    stored = sorted(image.tobytes() for image in dataset.decoded("train")["x"])
     epochs = [[image.astype(np.uint8).tobytes() for image in x[part]] for part in (slice(num), slice(num, None))]
     assert sorted(epochs[0]) == sorted(epochs[1]) == stored and epochs[0] != epochs[1]
 
@@ -117,13 +118,12 @@ def test_streamed_blocks(digits, monkeypatch):
     assert_equal(batches(digits, domain, batch_size=479, start=4, steps=2, **STREAMED), whole[4:])
     x = np.concatenate([b[0] for b in whole]).astype(np.uint8)
     for epoch in (x[:1437], x[1437:]):
-        assert sorted(image.tobytes() for image in epoch) == sorted(image.tobytes() for image in digits.decoded("train")[0])
+        assert sorted(image.tobytes() for image in epoch) == sorted(image.tobytes() for image in digits.decoded("train")["x"])
 
 
 def test_dynamic_binarization_has_the_right_mean_and_is_drawn_anew():
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    copies = np.repeat(levels, 100, axis=0), np.zeros(100, np.int32)
-    one = DataSet("one", "1", "image", (16, 16, 1), 256, None, {"train": 100}, None, {"train": copies})
+    one = DataSet("one", "1", {"x": Field("image", (16, 16, 1), 256)}, {"train": 100}, cache={"train": {"x": np.repeat(levels, 100, axis=0)}})
     x = batches(one, Domain("binary", (16, 16, 1), 2), batch_size=8_000, steps=3)
     draws = np.concatenate([b[0] for b in x]).reshape(-1, 256)
     p = np.arange(256) / 255
@@ -138,10 +138,10 @@ def test_dynamic_binarization_has_the_right_mean_and_is_drawn_anew():
 @pytest.mark.parametrize("levels", [3, 17, 129, 256])
 def test_each_level_is_binarized_as_a_table_would(levels):
     """Float arithmetic against the rounded probability of every level, over every value of the noise."""
-    x, bits = np.arange(levels, dtype=np.uint8)[:, None], np.arange(domains.UNIT, dtype=np.uint16)
-    dataset = DataSet("all", "1", "image", (1, 1, 1), levels, None, {"train": levels}, None)
+    x, bits = np.arange(levels, dtype=np.uint8)[:, None], np.arange(UNIT, dtype=np.uint16)
+    dataset = DataSet("all", "1", {"x": Field("image", (1, 1, 1), levels)}, {"train": levels})
     dynamic = domains.encoding(dataset, Domain("binary", (1, 1, 1), 2), {})
-    np.testing.assert_array_equal(dynamic.finish(x, bits), bits < np.round(x * (domains.UNIT / (levels - 1))))
+    np.testing.assert_array_equal(dynamic.finish(x, bits), bits < np.round(x * (UNIT / (levels - 1))))
     threshold = domains.encoding(dataset, Domain("binary", (1, 1, 1), 2), {"binarization": "threshold"})
     np.testing.assert_array_equal(threshold.finish(x, None), 2 * x.astype(int) >= levels - 1)
 
@@ -149,7 +149,7 @@ def test_each_level_is_binarized_as_a_table_would(levels):
 @pytest.mark.parametrize("low, high, levels", [(0.0, 1.0, 256), (-1.0, 1.0, 256), (0.0, 1.0, 17)])
 def test_dequantization_stays_inside_its_level(low, high, levels):
     stored = np.repeat(np.arange(levels, dtype=np.uint8), 64).reshape(1, levels, 64, 1)
-    dataset = DataSet("all", "1", "image", stored.shape[1:], levels, None, {"train": 1}, None, {"train": (stored, np.zeros(1, np.int32))})
+    dataset = DataSet("all", "1", {"x": Field("image", stored.shape[1:], levels)}, {"train": 1}, cache={"train": {"x": stored}})
     x = batches(dataset, Domain("real", stored.shape[1:], levels, (low, high), True), batch_size=200, steps=1)[0][0]
     assert x.dtype == np.float32 and x.min() > low and x.max() < high
     u = (x.astype(np.float64) - low) / (high - low) * levels
@@ -161,7 +161,7 @@ def test_dequantization_stays_inside_its_level(low, high, levels):
 
 
 def test_requantization(digits):
-    stored, labels = digits.decoded("train")
+    stored, labels = digits.decoded("train").values()
     first = np.concatenate([b[0] for b in batches(digits, Domain("levels", (8, 8, 1), 17), steps=1)])
     x, condition = batches(digits, DOMAINS["levels"], steps=1)[0]
     np.testing.assert_array_equal(x, first * 4 // 17)
@@ -182,8 +182,8 @@ def test_evaluation_is_in_order_and_does_not_depend_on_the_batch(digits, kind):
     assert_equal([run(50, **STREAMED)], [whole])
     assert_equal([run(7, limit=31)], [[part[:31] for part in whole]])
     if kind == "levels":
-        np.testing.assert_array_equal(whole[0], digits.decoded("test")[0].astype(int) * 4 // 17)
-        np.testing.assert_array_equal(whole[1], digits.decoded("test")[1])
+        np.testing.assert_array_equal(whole[0], digits.decoded("test")["x"].astype(int) * 4 // 17)
+        np.testing.assert_array_equal(whole[1], digits.decoded("test")["label"])
 
 
 def test_noise_of_rows_and_batches():
@@ -210,7 +210,7 @@ def test_protocol(digits, domain, config, record):
 
 def test_binary_set_is_taken_as_it_is():
     x = np.random.default_rng(0).integers(0, 2, (20, 4, 4, 1), np.uint8)
-    dataset = DataSet("binary", "1", "image", (4, 4, 1), 2, None, {"train": 20}, None, {"train": (x, np.zeros(20, np.int32))})
+    dataset = DataSet("binary", "1", {"x": Field("image", (4, 4, 1), 2)}, {"train": 20}, cache={"train": {"x": x}})
     domain = Domain("binary", (4, 4, 1), 2)
     found = batches(dataset, domain, batch_size=20, steps=1)[0][0]
     assert sorted(image.astype(np.uint8).tobytes() for image in found) == sorted(image.tobytes() for image in x)
@@ -222,8 +222,7 @@ def test_binary_set_is_taken_as_it_is():
 
 def test_sound_becomes_a_waveform():
     x = np.array([[-32768, 0], [1, 32767]], np.int16)
-    dataset = DataSet("sound", "1", "audio", (2,), None, None, {"train": 2, "test": 2}, cache={split: (x, np.zeros(2, np.int32)) for split in ("train", "test")},
-                      rate=8000)
+    dataset = DataSet("sound", "1", {"x": Field("audio", (2,))}, {"train": 2, "test": 2}, cache={split: {"x": x} for split in ("train", "test")}, rate=8000)
     domain = Domain("waveform", (2,), 256, range=(-1.0, 1.0))
     found = next(data.evaluation_batches(dataset, "test", domain, 2, 0, {}).as_numpy_iterator())
     np.testing.assert_array_equal(found, np.array([[-1, 0], [2**-15, 1 - 2**-15]], np.float32))
@@ -237,22 +236,23 @@ def test_sound_becomes_a_waveform():
 
 def test_labels_as_features(digits):
     """A model of a real-valued condition is given the label's indicator; nothing else stands for features."""
-    classes, features = Domain("levels", (8, 8, 1), 17, classes=10), Domain("levels", (8, 8, 1), 17, features=(10,))
+    classes, features = Domain("levels", (8, 8, 1), 17, condition=one_class(10)), Domain("levels", (8, 8, 1), 17, condition=of_features((10,)))
     x, labels = batches(digits, classes, steps=1)[0]
     batch = next(data.training_batches(digits, features, 12, 3, {}).as_numpy_iterator())
     np.testing.assert_array_equal(batch[0], x)
     np.testing.assert_array_equal(batch[1], np.eye(10, dtype=np.float32)[labels])
     assert data.training_batches(digits, features, 12, 3, {}).element_spec == features.batch_spec(12)
     with pytest.raises(data.dataset.BadInput, match=r"features of shape \(10,\), .* of shape \(4, 10\); set --config.model.features=\(10,\)"):
-        data.check(digits, features._replace(features=(4, 10)), {})
+        data.check(digits, Domain("levels", (8, 8, 1), 17, condition=of_features((4, 10))), {})
     with pytest.raises(data.dataset.BadInput, match="neither features nor labels"):
-        data.check(numbered(3), Domain("real", (1,), features=(10,)), {})
+        data.check(numbered(3), Domain("real", (1,), condition=of_features((10,))), {})
 
 
 def test_features_go_with_their_examples():
     x, y = np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(120, dtype=np.float32).reshape(20, 3, 2)
-    dataset = DataSet("featured", "1", "points", (2,), None, None, {"train": 20, "test": 20}, cache={split: (x, y) for split in ("train", "test")})
-    domain = Domain("real", (2,), features=(3, 2))
+    dataset = DataSet("featured", "1", {"x": Field("points", (2,)), "features": Field("features", (3, 2))}, {"train": 20, "test": 20},
+                      cache={split: {"x": x, "features": y} for split in ("train", "test")})
+    domain = Domain("real", (2,), condition=of_features((3, 2)))
     for found, condition in data.training_batches(dataset, domain, 7, 0, {}, steps=5).as_numpy_iterator():
         np.testing.assert_array_equal(condition, y[found[:, 0].astype(int) // 2])
     found, condition = next(data.evaluation_batches(dataset, "test", domain, 20, 0, {}).as_numpy_iterator())
@@ -260,4 +260,4 @@ def test_features_go_with_their_examples():
     assert data.training_batches(dataset, domain, 7, 0, {}).element_spec == domain.batch_spec(7)
     assert data.training_batches(dataset, Domain("real", (2,)), 7, 0, {}).element_spec == domain.batch_spec(7)[0]
     with pytest.raises(data.dataset.BadInput, match="no labels"):
-        data.check(dataset, Domain("real", (2,), classes=3), {})
+        data.check(dataset, Domain("real", (2,), condition=one_class(3)), {})

@@ -92,8 +92,8 @@ def by_hand(model, points, rate=0.1):
                 _, gradients, values = measure(player, points[step * moves + number], seed, tf.constant(step))
                 for weight, gradient in zip(player.weights, gradients):
                     weight.assign_sub(rate * gradient)
-                for (weight, _), value in zip(followed(player.follows), values):
-                    weight.assign(value)
+                for item, value in zip(followed(player.follows), values):
+                    item.weight.assign(value)
     return model.get_weights()
 
 

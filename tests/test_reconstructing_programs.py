@@ -55,7 +55,7 @@ def test_denoise_shows_clean_noisy_and_denoised(case, tmp_path, level):
     path, model, x = case("denoising_autoencoder")
     flags = ["--mode=denoise", "--num_samples=12"] + ([f"--level={level}"] if level else [])
     found = draw(path, tmp_path / "x.npy", *flags)
-    noisy, denoised = operations.denoise(model, x[:12], random.rows(random.seed(3), 12), level)
+    noisy, denoised = operations.denoise(model, x[:12], random.rows(random.seed(3), 12), level=level)
     np.testing.assert_array_equal(found[:, 0], x[:12])
     np.testing.assert_allclose(found[:, 1], noisy, atol=1e-5)
     np.testing.assert_allclose(found[:, 2], denoised, atol=1e-4)
@@ -71,8 +71,9 @@ def test_denoise_shows_clean_noisy_and_denoised(case, tmp_path, level):
     ("autoencoder", [], "--mode=sample: model 'autoencoder' of this run can't; it has reconstruct, interpolate, traverse, arithmetic."),
     ("denoising_autoencoder", ["--mode=sample"], "--mode=sample: model 'denoising_autoencoder' of this run can't; it has reconstruct, interpolate, traverse, arithmetic, denoise."),
     ("autoencoder", ["--mode=denoise"], "it has reconstruct, interpolate, traverse, arithmetic."),
-    ("autoencoder", ["--mode=reconstruct", "--level=0.5"], "--level: goes with --mode=denoise, not with --mode=reconstruct."),
-    ("denoising_autoencoder", ["--mode=denoise", "--level=1.5"], "error: --level must be between 0 and 1"),
+    ("autoencoder", ["--mode=reconstruct", "--level=0.5"], "--level: model 'autoencoder' of this run has no such control; it has none."),
+    ("denoising_autoencoder", ["--mode=denoise", "--level=1.5"], "error: --level must be 0 to 1, found 1.5."),
+    ("denoising_autoencoder", ["--mode=reconstruct", "--level=0.5"], "--level: goes with --mode=denoise, not with --mode=reconstruct."),
     ("denoising_autoencoder", ["--mode=denoise", "--num_samples=361"], "error: --num_samples: 361 test examples"),
 ])
 def test_bad_input(case, capsys, name, arguments, said):

@@ -138,6 +138,15 @@ def test_completions_keep_the_top_half(case, tmp_path):
     np.testing.assert_array_equal(draw(path, tmp_path / "x.npy", "--mode=complete", "--num_samples=2"), drawn[:2])
 
 
+def test_completions_of_a_class_that_is_asked_for(case, tmp_path):
+    path, model, x, _ = case("pixel_cnn")
+    drawn = draw(path, tmp_path / "x.npy", "--mode=complete", "--num_samples=2", "--condition=7,1")
+    mask = np.zeros((12, 8, 8), bool)
+    mask[:, :4] = True
+    expected = model.complete(np.repeat(x[:2], 6, 0), mask, random.rows(random.seed(3), 12), np.repeat([7, 1], 6))
+    np.testing.assert_array_equal(drawn[:, :-1].reshape(12, 8, 8, 1), expected)
+
+
 def test_the_picture_of_completions_shows_given_drawn_and_truth(case, tmp_path):
     path, model, x, _ = case("pixel_cnn")
     drawn = draw(path, tmp_path / "x.npy", "--mode=complete", "--num_samples=2")
@@ -187,6 +196,10 @@ def test_modes_follow_from_what_the_model_can_do(case):
     (["--workdir={vae}", "--mode=reconstruct", "--mean"], "--mean"),
     (["--workdir={vae}", "--path=linear"], "--mode=interpolate"),
     (["--workdir={vae}", "--data_dir=x"], "reads no data"),
+    (["--workdir={vae}", "--condition=1"], "takes no condition"),
+    (["--workdir={pixel_cnn}", "--condition=10"], "0 to 9"),
+    (["--workdir={vae}", "--mode=reconstruct", "--condition=1"], "not with --mode=reconstruct"),
+    (["--workdir={vae}", "--mode=interpolate", "--condition=1"], "have their own"),
     (["--workdir={vae}", "--out={tmp}"], "is a folder"),
     (["--workdir={vae}", "--out={tmp}/x.pngg"], "did you mean '.png'"),
     (["--workdir={vae}", "--out={tmp}/x"], "unknown ending ''"),

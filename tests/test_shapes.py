@@ -9,6 +9,7 @@ import tensorflow as tf
 from trainers import factor_measures
 from trainers.data import open_dataset, shapes
 from zoo.metrics import disentanglement
+from zoo.domain import one_class
 from zoo.model import Domain
 
 
@@ -54,9 +55,9 @@ def test_the_data_set_holds_each_picture_once_in_one_split(drawn):
     _, images = drawn
     dataset = open_dataset("shapes")
     assert (dataset.shape, dataset.levels, dataset.classes, dataset.sizes) == ((32, 32, 1), 2, 3, {"train": 4147, "test": 461})
-    stored = np.concatenate([dataset.decoded(split)[0] for split in dataset.sizes])[..., 0]
+    stored = np.concatenate([dataset.decoded(split)["x"] for split in dataset.sizes])[..., 0]
     assert {image.tobytes() for image in stored} == {image.astype(np.uint8).tobytes() for image in images}
-    assert np.bincount(dataset.decoded("train")[1]).min() > 1300
+    assert np.bincount(dataset.decoded("train")["label"]).min() > 1300
 
 
 def evaluation(encode, **domain):
@@ -83,6 +84,6 @@ def test_scores_are_those_of_the_codes_of_all_pictures(drawn):
 def test_nothing_is_measured_of_large_codes_given_labels_or_other_data():
     flat = evaluation(lambda x: tf.reshape(x, [-1, 1024]))
     assert factor_measures.measure(flat) == []
-    assert factor_measures.measure(evaluation(lambda x: x, classes=3)) == []
+    assert factor_measures.measure(evaluation(lambda x: x, condition=one_class(3))) == []
     flat.dataset = open_dataset("digits")
     assert factor_measures.measure(flat) == []

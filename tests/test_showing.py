@@ -42,7 +42,7 @@ def test_samples_of_a_model_that_needs_features_take_those_of_examples(tmp_path)
     folder = tmp_path / "run"
     local = ["--config.data.label=melody", "--config.model.features=(2,2)", "--config.model.classes=0"]
     assert train.run(["zoo-train", f"--workdir={folder}", *WAVENET, *local]) == 0
-    assert runs.load(folder).model.domain.features == (2, 2)
+    assert runs.load(folder).model.domain.condition.shape == (2, 2)
     assert (folder / "samples" / "step-00000002.wav").exists()
     assert sample.run(["zoo-sample", f"--workdir={folder}", "--num_samples=3", f"--out={tmp_path / 'x.npy'}"]) == 0
     assert np.load(tmp_path / "x.npy").shape == (3, 128)

@@ -212,16 +212,15 @@ def test_wrong_arguments_raise(cls, wrong):
 def test_wrong_settings_raise(kind):
     model = make(MODELS[kind])
     for tau in (0.0, -1.0, [1.0, 0.0]):
-        with pytest.raises(ValueError, match="temperature must be above 0"):
-            model.sample_at(seeds(2), tau)
+        with pytest.raises(ValueError, match="temperature must be 0.0001 to 100"):
+            model.sample(seeds(2), temperature=tau)
     with pytest.raises(ValueError, match="condition: this model takes none"):
         model.sample(seeds(2), tf.zeros([2], tf.int32))
-    with pytest.raises(ValueError, match="condition: a class label per row is needed"):
+    with pytest.raises(ValueError, match="condition: a class label, 0 to 1, per row is needed"):
         make(MODELS[kind], classes=2).sample(seeds(2))
 
 
 def test_masks_of_the_wrong_shape_raise():
     model = make(UnconditionalSketchRNN)
-    for function in (model.complete, model.continuation):
-        with pytest.raises(ValueError, match=r"mask must be \[batch, 6\]"):
-            function(sketches(2), tf.zeros([2, T, 5], tf.bool), seeds(2))
+    with pytest.raises(ValueError, match=r"mask must be \[batch, 6\]"):
+        model.complete(sketches(2), tf.zeros([2, T, 5], tf.bool), seeds(2))

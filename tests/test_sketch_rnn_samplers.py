@@ -32,7 +32,7 @@ def test_teacher_forcing_on_the_same_noise_gives_the_same_sketch():
     model, z = make(classes=2), tf.random.stateless_normal([40, 2], [1, 2])
     condition, noise = tf.range(40) % 2, strokes.noise_rows(seeds(40), T)
     for tau in (1.0, 0.3):
-        x = model.draw(z, seeds(40), tau, condition)
+        x = model.draw(z, seeds(40), condition, tf.fill([40], tau))
         np.testing.assert_allclose(strokes.from_noise(model.parameters(x, z, condition), noise, tau), x, atol=1e-5)
         assert len(set(strokes.lengths(x).numpy())) > 2
     x = model.decode(z, condition)
@@ -60,23 +60,23 @@ def test_sketches_occur_as_often_as_log_prob_says():
 @pytest.mark.parametrize("kind", MODELS)
 def test_temperature_is_one_for_each_row_and_1_is_the_model(kind):
     model = make(MODELS[kind])
-    np.testing.assert_allclose(model.sample_at(seeds(30), 1.0), model.sample(seeds(30)), atol=1e-6)
+    np.testing.assert_allclose(model.sample(seeds(30), temperature=1.0), model.sample(seeds(30)), atol=1e-6)
     tau = tf.constant([0.1, 1.0, 1.5] * 10)
-    together = model.sample_at(seeds(30), tau)
+    together = model.sample(seeds(30), temperature=tau)
     for row in (0, 4, 8):
-        np.testing.assert_allclose(model.sample_at(seeds(30)[row:row + 1], float(tau[row])), together[row:row + 1], atol=1e-5)
-    graph = tf.function(model.sample_at, autograph=False, input_signature=[tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None])])
+        np.testing.assert_allclose(model.sample(seeds(30)[row:row + 1], temperature=float(tau[row])), together[row:row + 1], atol=1e-5)
+    graph = tf.function(lambda s, t: model.sample(s, temperature=t), autograph=False, input_signature=[tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None])])
     np.testing.assert_allclose(graph(seeds(30), tau), together, atol=1e-5)
-    spread = [np.std(model.sample_at(seeds(400), t)[:, 0, :2], axis=0).max() for t in (0.01, 0.5, 1.0)]
+    spread = [np.std(model.sample(seeds(400), temperature=t)[:, 0, :2], axis=0).max() for t in (0.01, 0.5, 1.0)]
     assert spread[0] < spread[1] < spread[2]
 
 
-def test_a_continuation_keeps_what_is_given_at_any_temperature():
+def test_a_completion_keeps_what_is_given_at_any_temperature():
     model, x = make(UnconditionalSketchRNN), np.array(sketches(30))
     x[:, :2, 2:] = [1, 0, 0]
     known = np.arange(T) < np.full([30, 1], 2)
-    np.testing.assert_allclose(model.continuation(x, known, seeds(30)), model.complete(x, known, seeds(30)), atol=1e-6)
-    cold = model.continuation(x, known, seeds(30), 1e-4).numpy()
+    np.testing.assert_allclose(model.complete(x, known, seeds(30), temperature=1.0), model.complete(x, known, seeds(30)), atol=1e-6)
+    cold = model.complete(x, known, seeds(30), temperature=1e-4).numpy()
     np.testing.assert_array_equal(cold[:, :2], x[:, :2])
     expected = strokes.likeliest(model.parameters(tf.constant(cold))).numpy()
     np.testing.assert_allclose(cold[:, 2:], expected[:, 2:], atol=0.1)

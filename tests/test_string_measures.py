@@ -63,7 +63,7 @@ def test_every_number(folder, model):
 
     dataset, tokenizer = dataset_of(run), run.medium.tokenizer
     assert tokenizer.name == {"grammar_vae": "grammar", "character_vae": "characters"}[model] and tokenizer.grammar.text == zoo_grammars.packaged("smiles").text
-    x = dataset.decoded("test")[0]
+    x = dataset.decoded("test")["x"]
     decoded = operations.reconstruct(run.model, x).numpy()
     texts = [tokenizer.decode(row) for row in decoded]
     parser = Parser(tokenizer.grammar)
@@ -88,7 +88,7 @@ def test_uniqueness_and_novelty_of_samples(folder, model, monkeypatch):
     monkeypatch.setitem(sys.modules, "rdkit", None)
     run = runs.load(folder / model)
     dataset = draws.dataset_of(run)
-    tokenizer, known = run.medium.tokenizer, dataset.decoded("train")[0]
+    tokenizer, known = run.medium.tokenizer, dataset.decoded("train")["x"]
     new = np.full((2, dataset.shape[0]), tokenizer.end)
     new[:, :len(tokenizer.encode("OO"))] = tokenizer.encode("OO")
     assert "OO" not in {tokenizer.decode(row) for row in known}

@@ -9,6 +9,7 @@ import pytest
 from tests.test_data import quiet, sentence
 from trainers import data
 from trainers.data import sketches, strokes
+from zoo.domain import one_class
 from zoo.model import Domain
 
 REAL = pathlib.Path(__file__).resolve().parents[2] / "shared/data/strokes.ndjson"
@@ -60,7 +61,7 @@ def test_a_file_is_read_simplified_and_normalised(tmp_path):
     assert (dataset.kind, dataset.levels, dataset.classes, dataset.dtype) == ("strokes", None, 2, np.float32) and dataset.version.startswith("sha256:")
     assert sum(dataset.sizes.values()) == 60 and min(dataset.sizes.values()) >= 1
     scale = dataset.facts["scale"]
-    x, labels = dataset.decoded("train")
+    x, labels = dataset.decoded("train").values()
     inside = x[..., 4] == 0
     np.testing.assert_allclose(x[inside][:, :2].std(), 1.0, rtol=1e-5)
     assert np.all(x[..., 2:].sum(-1) == 1) and np.all(np.diff(inside.astype(int), axis=1) <= 0) and np.all(x[~inside][:, :2] == 0) and not inside[:, -1].any()
@@ -98,9 +99,9 @@ def test_long_drawings_are_simplified_more(tmp_path):
     path = write(tmp_path, drawings())
     free, short = opened(path), opened(path, length=14)
     assert short.shape == (14, 5) and free.shape[0] > 14
-    few, many = (np.sort((dataset.decoded("train")[0][..., 4] == 0).sum(1)) for dataset in (short, free))
+    few, many = (np.sort((dataset.decoded("train")["x"][..., 4] == 0).sum(1)) for dataset in (short, free))
     assert few.max() <= 13 and many.max() > 13 and np.all(few <= many)
-    every = np.concatenate([free.decoded(split)[0] for split in free.sizes])
+    every = np.concatenate([free.decoded(split)["x"] for split in free.sizes])
     assert f"more for {np.sum((every[..., 4] == 0).sum(1) > 13)} drawings" in short.facts["simplification"]
     assert opened(path, length=200).shape == (200, 5)
 
@@ -111,8 +112,8 @@ def test_whole_numbers_get_noise_of_one_unit_once(tmp_path):
         line["drawing"].append([[7], [7]])  # a dot
     path = write(tmp_path, lines)
     dataset, again = opened(path), opened(path)
-    x, scale = dataset.decoded("train")[0], dataset.facts["scale"]
-    np.testing.assert_array_equal(x, again.decoded("train")[0])
+    x, scale = dataset.decoded("train")["x"], dataset.facts["scale"]
+    np.testing.assert_array_equal(x, again.decoded("train")["x"])
     ends = np.concatenate([np.cumsum(example[:, :2] * scale, 0)[example[:, 4] == 0] for example in x])
     rest = ends - np.round(ends)
     assert np.abs(rest).max() > 0.4 and np.abs(rest).mean() == pytest.approx(0.25, abs=0.03)
@@ -123,7 +124,7 @@ def test_whole_numbers_get_noise_of_one_unit_once(tmp_path):
 
 def test_a_drawing_keeps_its_split_and_drawers_are_held_out_whole(tmp_path):
     few, many = (opened(write(tmp_path, drawings(num, whole=False), f"{num}.ndjson")) for num in (100, 300))
-    one, two = ({split: [np.concatenate(rebuilt(x, dataset.facts["scale"]))[-1] for x in dataset.decoded(split)[0]] for split in dataset.sizes}
+    one, two = ({split: [np.concatenate(rebuilt(x, dataset.facts["scale"]))[-1] for x in dataset.decoded(split)["x"]] for split in dataset.sizes}
                 for dataset in (few, many))
     for split, ends in one.items():
         assert all(np.abs(np.array(two[split]) - end).max(1).min() < 1e-3 for end in ends)
@@ -131,7 +132,7 @@ def test_a_drawing_keeps_its_split_and_drawers_are_held_out_whole(tmp_path):
     for i, line in enumerate(lines):
         line["key_id"], line["word"] = f"{i:04}_{i % 20:02}", f"drawer{i % 20:02}"
     dataset = opened(write(tmp_path, lines))
-    drawers = {split: set(dataset.decoded(split)[1].tolist()) for split in dataset.sizes}
+    drawers = {split: set(dataset.decoded(split)["label"].tolist()) for split in dataset.sizes}
     assert sum(map(len, drawers.values())) == 20 == len(set.union(*drawers.values())) and "drawers" in dataset.facts["hold_out"]
 
 
@@ -153,20 +154,20 @@ def test_sketches_are_built_the_same_each_time(tmp_path):
     assert (dataset.shape, dataset.classes, dataset.sizes) == ((sketches.LENGTH, 5), 6, sketches.SIZES)
     rng = np.random.RandomState(2)
     first = [strokes.steps(sketches.drawing(rng, thing), sketches.LENGTH) for thing in sketches.THINGS]
-    x = dataset.decoded("test")[0] * np.float32([dataset.facts["scale"]] * 2 + [1, 1, 1])
+    x = dataset.decoded("test")["x"] * np.float32([dataset.facts["scale"]] * 2 + [1, 1, 1])
     for example in first:  # TFDS shuffles
         assert np.abs(x - example).max((1, 2)).min() < 1e-5
-    assert np.bincount(dataset.decoded("train")[1]).tolist() == [500] * 6
-    ends = (dataset.decoded("train")[0][..., 4] == 1)
+    assert np.bincount(dataset.decoded("train")["label"]).tolist() == [500] * 6
+    ends = (dataset.decoded("train")["x"][..., 4] == 1)
     assert ends[:, -1].all() and not ends[:, 0].any()
     sentence(lambda: data.open_dataset("sketches", tmp_path, dict(length=20), quiet), "--config.data.length=20")
 
 
 def test_batches_are_those_of_the_file(tmp_path):
     dataset = opened(write(tmp_path, drawings()))
-    domain = Domain("strokes", dataset.shape, classes=2)
+    domain = Domain("strokes", dataset.shape, condition=one_class(2))
     x, labels = next(iter(data.training_batches(dataset, domain, dataset.sizes["train"], 3, {}).as_numpy_iterator()))
-    stored, theirs = dataset.decoded("train")
+    stored, theirs = dataset.decoded("train").values()
     assert sorted(map(bytes, x)) == sorted(map(bytes, stored)) and sorted(labels) == sorted(theirs)
 
 
@@ -213,7 +214,7 @@ def test_models_and_drawings(tmp_path):
     dataset = opened(write(tmp_path, drawings()), length=20)
     data.check(dataset, Domain("strokes", (20, 5)), {})
     sentence(lambda: data.check(dataset, Domain("strokes", (30, 5)), {}), "(20, 5)", "set --config.data.length=30.")
-    sentence(lambda: data.check(dataset, Domain("strokes", (20, 5), classes=3), {}), "has 2 classes", "set --config.model.classes=2")
+    sentence(lambda: data.check(dataset, Domain("strokes", (20, 5), condition=one_class(3)), {}), "has 2 classes", "set --config.model.classes=2")
     sentence(lambda: data.check(dataset, Domain("real", (20, 5)), {}), "has strokes", "real points")
     sentence(lambda: data.check(dataset, Domain("strokes", (20, 5)), {"binarization": "dynamic"}), "the model reads strokes")
     points = data.open_dataset("toy2d", tmp_path, log=quiet)

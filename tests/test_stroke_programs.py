@@ -62,11 +62,11 @@ def test_the_likelihood_and_the_completion_of_the_other_are_exact(folders):
 @pytest.mark.parametrize("model", TINY)
 def test_samples_at_a_temperature_are_the_models(folders, tmp_path, model):
     folder, its = folders[model], runs.load(folders[model]).model
-    seeds, condition = random.rows(random.seed(3), 7), tf.range(7) % 2 if its.domain.classes else None
+    seeds, condition = random.rows(random.seed(3), 7), tf.range(7) % 2 if its.domain.conditional else None
     plain = drawn(folder, tmp_path / "x.npy", "--num_samples=7")
     np.testing.assert_allclose(plain, its.sample(seeds, condition), atol=1e-5)
     cold = drawn(folder, tmp_path / "y.npy", "--num_samples=7", "--temperature=0.2")
-    np.testing.assert_allclose(cold, its.sample_at(seeds, 0.2, condition), atol=1e-5)
+    np.testing.assert_allclose(cold, its.sample(seeds, condition, temperature=0.2), atol=1e-5)
     assert np.abs(cold - plain).max() > 0.01
     assert drawn(folder, tmp_path / "x.png", "--num_samples=7") == stroke_pictures.file(plain, ".png")
     assert drawn(folder, tmp_path / "x.svg", "--num_samples=7").decode() == stroke_pictures.svg(plain)
@@ -97,15 +97,15 @@ def test_completions_keep_the_first_half_of_each_sketch(folders, tmp_path):
 
 
 @pytest.mark.parametrize("model, arguments, said", [
-    ("sketch_rnn", ["--temperature=0"], "--temperature must be above 0, found 0.0."),
-    ("sketch_rnn", ["--temperature=-1"], "--temperature must be above 0"),
+    ("sketch_rnn", ["--temperature=0"], "--temperature must be 0.0001 to 100, found 0."),
+    ("sketch_rnn", ["--temperature=-1"], "--temperature must be 0.0001 to 100"),
     ("sketch_rnn", ["--mode=complete"], "it has sample, reconstruct, interpolate, traverse, arithmetic, manifold"),
     ("sketch_rnn", ["--mode=reconstruct", "--temperature=0.5"], "--temperature"),
-    ("sketch_rnn", ["--prompt=x"], "draws no text"),
-    ("sketch_rnn", ["--top_k=3", "--temperature=0.5"], "draws no text"),
+    ("sketch_rnn", ["--prompt=x"], "goes on with no text"),
+    ("sketch_rnn", ["--top_k=3", "--temperature=0.5"], "--top_k: model 'sketch_rnn' of this run has no such control; it has temperature."),
     ("sketch_rnn", ["--out={tmp}/x.wav"], "unknown ending '.wav'"),
-    ("sketch_rnn_unconditional", ["--prompt=x"], "draws no text"),
-    ("sketch_rnn_unconditional", ["--mode=complete", "--temperature=0"], "--temperature must be above 0"),
+    ("sketch_rnn_unconditional", ["--prompt=x"], "goes on with no text"),
+    ("sketch_rnn_unconditional", ["--mode=complete", "--temperature=0"], "--temperature must be 0.0001 to 100"),
     ("sketch_rnn_unconditional", ["--mode=complete", "--mask=random"], "--mask=random"),
 ])
 def test_bad_input_of_zoo_sample(folders, tmp_path, capsys, model, arguments, said):

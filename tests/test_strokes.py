@@ -101,12 +101,6 @@ def test_what_an_end_means():
     np.testing.assert_array_equal(strokes.filled(np.float32([[0] * 5, [0, 0, 0, 1, 0]])), [strokes.END, (0, 0, 0, 1, 0)])
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, float("nan"), [1.0, 0.0]])
-def test_temperatures_are_above_0(wrong):
-    with pytest.raises(ValueError, match="temperature must be above 0"):
-        strokes.temperatures(wrong, [2])
-
-
 @pytest.mark.parametrize("shape", [(5,), (4, 4), (0, 5), (2, 4, 5)])
 def test_wrong_shapes_raise(shape):
     with pytest.raises(ValueError, match="shape must be a sketch's"):

@@ -42,13 +42,13 @@ def test_real_and_binary_tables(tmp_path, suffix):
     assert (real.kind, real.shape, real.levels, real.classes) == ("points", (3,), None, None)
     assert (binary.kind, binary.shape, binary.levels) == ("points", (7,), 2)
     for dataset, array, dtype in (real, REAL, np.float32), (binary, BINARY, np.uint8):
-        rows = [dataset.decoded(split)[0] for split in dataset.sizes]
+        rows = [dataset.decoded(split)["x"] for split in dataset.sizes]
         assert all(part.dtype == dtype for part in rows) and ordered(np.concatenate(rows)) == ordered(array)
         assert dataset.version.startswith("sha256:") and min(dataset.sizes.values()) > 0
     x = np.concatenate(list(data.training_batches(real, Domain("real", (3,)), real.sizes["train"], 0, {}, steps=1).as_numpy_iterator()))
-    assert ordered(x) == ordered(real.decoded("train")[0]) and x.dtype == np.float32
+    assert ordered(x) == ordered(real.decoded("train")["x"]) and x.dtype == np.float32
     x = np.concatenate(list(data.evaluation_batches(binary, "test", Domain("binary", (7,), 2), 4, 0, {}).as_numpy_iterator()))
-    np.testing.assert_array_equal(x, binary.decoded("test")[0])
+    np.testing.assert_array_equal(x, binary.decoded("test")["x"])
     assert x.dtype == np.float32
     x = next(data.training_batches(binary, Domain("levels", (7,), 2), 5, 0, {}).as_numpy_iterator())
     assert x.dtype == np.int32 and set(np.unique(x)) == {0, 1}
@@ -59,7 +59,7 @@ def test_the_same_numbers_are_parted_alike_whatever_the_file(tmp_path):
     found.append(table(save(tmp_path / "double.npy", REAL.astype(np.float64))))
     for dataset in found[1:]:
         for split in dataset.sizes:
-            np.testing.assert_array_equal(dataset.decoded(split)[0], found[0].decoded(split)[0])
+            np.testing.assert_array_equal(dataset.decoded(split)["x"], found[0].decoded(split)["x"])
 
 
 def test_equal_rows_stay_together_and_in_their_split():
@@ -95,10 +95,10 @@ def test_splits_of_an_npz(tmp_path, keys):
     assert dataset.levels == 2 and dataset.facts["hold_out"] == "the file's own splits"
     names = [split for split, key in zip(("train", "validation", "test"), keys) if key]
     for split, part in zip(names, parts.values(), strict=True):
-        np.testing.assert_array_equal(dataset.decoded(split)[0], part)
+        np.testing.assert_array_equal(dataset.decoded(split)["x"], part)
     if None in keys:
         held = table(tmp_path / "x.npz", validation=4)
-        np.testing.assert_array_equal(held.decoded("validation")[0], BINARY[6:10])
+        np.testing.assert_array_equal(held.decoded("validation")["x"], BINARY[6:10])
         assert held.sizes == {"train": 6, "test": 8, "validation": 4} and "the last 4 training rows" in held.facts["hold_out"]
     else:
         sentence(lambda: table(tmp_path / "x.npz", validation=4), "--config.data.validation=4", "9 examples already")
@@ -108,23 +108,23 @@ def test_headers_spaces_and_columns(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("\ufeffheight, weight of 2\r\n" + "".join(f" {i}, {i}.5e0\r\n\r\n" for i in range(20)), encoding="utf-8")
     dataset = table(path)
-    assert ordered(np.concatenate([dataset.decoded(split)[0] for split in dataset.sizes])) == [(i, i + 0.5) for i in range(20)]
+    assert ordered(np.concatenate([dataset.decoded(split)["x"] for split in dataset.sizes])) == [(i, i + 0.5) for i in range(20)]
     assert table(save(tmp_path / "x.npy", np.arange(10.0))).shape == (1,)
     zeros = np.concatenate([-np.zeros((9, 2)), np.zeros((9, 2)), RNG.normal(size=(9, 2))])
     dataset = table(save(tmp_path / "zeros.npy", zeros))  # -0 and 0 are equal rows
-    assert sum((dataset.decoded(split)[0] == 0).all(1).any() for split in dataset.sizes) == 1
+    assert sum((dataset.decoded(split)["x"] == 0).all(1).any() for split in dataset.sizes) == 1
 
 
 def test_standardized(tmp_path):
     path = save(tmp_path / "x.npy", REAL * [1, 10, 100] + 5)
     plain, dataset = table(path), table(path, standardize=True)
-    x, kept = dataset.decoded("train")[0].astype(np.float64), plain.decoded("train")[0].astype(np.float64)
+    x, kept = dataset.decoded("train")["x"].astype(np.float64), plain.decoded("train")["x"].astype(np.float64)
     np.testing.assert_allclose(x.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(x.std(0), 1, atol=1e-5)
     record = data.protocol(dataset, Domain("real", (3,)), {})["standardized"]
     np.testing.assert_allclose(record["mean"], kept.mean(0))
     np.testing.assert_allclose(record["std"], kept.std(0))
-    np.testing.assert_allclose(dataset.decoded("test")[0] * record["std"] + record["mean"], plain.decoded("test")[0], rtol=1e-5)
+    np.testing.assert_allclose(dataset.decoded("test")["x"] * record["std"] + record["mean"], plain.decoded("test")["x"], rtol=1e-5)
     assert "standardized" not in data.protocol(plain, Domain("real", (3,)), {}) and "density of (x - mean) / std" in record["measure"]
     json.dumps(record)
 

@@ -10,6 +10,7 @@ from tests.test_data import TFDS, quiet, sentence
 from trainers import data
 from trainers.data import pipeline, pysource, tokenizers
 from trainers.data.tokenizers import Characters
+from zoo.domain import one_class
 from zoo.model import Domain
 
 RHYME = "The cat sat on the mat.\nThe cat sat on the hat.\n\n\n  The naïve café — ☕ — sat\ton the cat.\r\nThe end."
@@ -53,7 +54,7 @@ def test_training_visits_every_window_once_an_epoch(tmp_path):
     dataset = text_file(write(tmp_path, POEM[:400]), length=16)
     stream = dataset.tokens("train")
     num = len(stream) - 16 + 1
-    assert dataset.picks()[0] == num == 345
+    assert dataset.picks(["x"])[0] == num == 345
     x = np.concatenate(batches(dataset, steps=69))
     windows = np.lib.stride_tricks.sliding_window_view(stream, 16)
     assert x.shape == (2 * num, 16) and x.dtype == np.int32
@@ -122,16 +123,16 @@ def test_lines_are_filled_up_with_their_end(tmp_path):
     words = [f"{'ab' * (i % 5)}{i}" for i in range(100)]
     dataset = lines(write(tmp_path, "\n".join(words[:50]) + "\r\n\n  \n" + "\n".join(words[50:] + words[:7]) + "\n"))
     assert dataset.kind == "text" and dataset.shape == (11,) and dataset.levels == 13 and dataset.tokenizer.end == 12  # 10 digits, a, b
-    found = {split: [dataset.tokenizer.decode(row) for row in dataset.decoded(split)[0]] for split in dataset.sizes}
+    found = {split: [dataset.tokenizer.decode(row) for row in dataset.decoded(split)["x"]] for split in dataset.sizes}
     assert sorted(sum(found.values(), [])) == sorted(words + words[:7])
     for split, texts in found.items():
-        x = dataset.decoded(split)[0]
+        x = dataset.decoded(split)["x"]
         assert all((row[len(text):] == 12).all() and (row[:len(text)] < 12).all() for row, text in zip(x, texts))
         assert not set(texts) & {text for other in found if other != split for text in found[other]}  # equal lines stay together
         np.testing.assert_array_equal(dataset.tokens(split), np.concatenate([np.append(dataset.tokenizer.encode(text), 12) for text in texts]))
         assert dataset.text_bytes(split) == sum(len(text) + 1 for text in texts) and dataset.sizes[split] == len(texts)
     x = np.concatenate(batches(dataset, steps=1, batch_size=dataset.sizes["train"]))
-    assert sorted(map(bytes, x)) == sorted(map(bytes, dataset.decoded("train")[0]))
+    assert sorted(map(bytes, x)) == sorted(map(bytes, dataset.decoded("train")["x"]))
     assert lines(tmp_path / "text.txt", length=20).shape == (20,)
 
 
@@ -139,7 +140,7 @@ def test_a_line_keeps_its_split(tmp_path):
     few, many = ("".join(f"word{i}\n" for i in range(num)) for num in (300, 1000))
     one, two = (lines(write(tmp_path, text)) for text in (few, many))
     for split in one.sizes:
-        assert {one.tokenizer.decode(row) for row in one.decoded(split)[0]} <= {two.tokenizer.decode(row) for row in two.decoded(split)[0]}
+        assert {one.tokenizer.decode(row) for row in one.decoded(split)["x"]} <= {two.tokenizer.decode(row) for row in two.decoded(split)["x"]}
     assert two.sizes["test"] == pytest.approx(100, abs=35) and two.sizes["validation"] == pytest.approx(100, abs=35)
     three = lines(write(tmp_path, "aab\nbba\nbab\n"))
     assert three.sizes == {"train": 1, "validation": 1, "test": 1}
@@ -247,5 +248,5 @@ def test_models_and_texts(tmp_path):
     sentence(lambda: data.check(dataset, Domain("tokens", (16,), levels + 1), {}), f"vocabulary of {levels}", f"set --config.model.levels={levels}.")
     sentence(lambda: data.check(dataset, Domain("tokens", (32,), levels), {}), "(16,)", "set --config.data.length=32.")
     sentence(lambda: data.check(dataset, Domain("binary", (16,), 2), {}), "has text", "binary rows", "choose a data set of images, or a binary table")
-    sentence(lambda: data.check(dataset, Domain("tokens", (16,), levels, classes=2), {}), "no labels")
+    sentence(lambda: data.check(dataset, Domain("tokens", (16,), levels, condition=one_class(2)), {}), "no labels")
     sentence(lambda: data.check(dataset, Domain("tokens", (16,), levels), {"binarization": "dynamic"}), "--config.data.binarization=dynamic", "tokens")

@@ -81,7 +81,7 @@ def test_prompts(texts, tmp_path):
 
 @pytest.mark.parametrize("arguments, said", [
     (["--prompt=\u20ac"], "--prompt: "), (["--prompt="], "--prompt: takes 1 to 11 tokens, found 0"), (["--prompt=Line Line Line"], "found 14"),
-    (["--temperature=0"], "--temperature must be above 0"), (["--top_p=1.5"], "top_p must be"), (["--top_k=-1"], "top_k must be"),
+    (["--temperature=0"], "--temperature must be 0.0001 to 100, found 0."), (["--top_p=1.5"], "top_p must be"), (["--top_k=-1"], "top_k must be"),
     (["--mode=complete", "--prompt=Line"], "goes with --mode=sample"), (["--out=x.png"], "did you mean"), (["--mode=complete", "--mask=left"], "--mask=left")])
 def test_bad_prompts_are_one_sentence(texts, capsys, arguments, said):
     assert sample.run(["zoo-sample", f"--workdir={texts / 'text_file'}", *arguments]) == 2

@@ -18,7 +18,7 @@ from zoo import random
 from zoo.latent.vq_vae import VQVAE
 from zoo.latent.vq_vae_2 import VQVAE2
 from zoo.model import split_batch
-from zoo.playing import losses_and_gradients
+from zoo.playing import check_accumulation, losses_and_gradients
 
 NAMES = ("vq_vae", "vq_vae_2")
 SMALL = dict(levels=3, codebook_size=3, embedding_size=2, channels=4, halvings=1, residuals=1, residual_channels=3, likelihood="categorical", prior_channels=4,
@@ -41,7 +41,7 @@ def test_fit_gives_who_stops_its_averages_before_the_next_stage():
     model = VQVAE(**TINY["vq_vae"][1] | dict(autoencoder_steps=3))
     own = {player.name: keras.optimizers.SGD(1e-2, use_ema=player.name == "autoencoder", ema_momentum=0.9) for player in model.players()}
     model.compile(own)
-    player = model.players()[1]
+    player = model.players()[0]
     states = []
 
     class Look(keras.callbacks.Callback):
@@ -113,7 +113,7 @@ def test_the_loss_is_the_papers():
     x = cases.batch(model, 6)
     (z, q, codes), = model.latents(x)
     entries = tf.gather(model.quantizers[0].codebook(), codes)
-    terms = model.autoencoder_objective(x, random.seed(0))
+    terms, _ = model.autoencoder_objective(x, random.seed(0))
     np.testing.assert_allclose(terms["reconstruction"], -model.observation.distribution(model.parameters([entries])).log_prob(x), rtol=1e-5)
     np.testing.assert_allclose(terms["commitment"], 0.25 * np.sum((z - entries) ** 2, (1, 2, 3)), rtol=1e-5)
     with tf.GradientTape() as tape:
@@ -124,7 +124,7 @@ def test_the_loss_is_the_papers():
     with tf.GradientTape() as tape:
         moved = tf.reduce_sum(model.latents(x)[0][0] * (straight + 0.5 / 6 * tf.stop_gradient(z - entries)))
     expected = tape.gradient(moved, weights)
-    ours = dict(zip((id(w) for w in model.players()[1].weights), losses_and_gradients(model.players()[1], x, random.seed(0))[1]))
+    ours = dict(zip((id(w) for w in model.players()[0].weights), losses_and_gradients(model.players()[0], x, random.seed(0))[1]))
     for weight, value in zip(weights, expected):
         np.testing.assert_allclose(ours[id(weight)], value, atol=1e-5)
 
@@ -133,11 +133,13 @@ def test_no_player_moves_what_is_anothers():
     model = perturbed(*TINY["vq_vae_2"])
     players = model.players()
     own = [{id(w) for w in player.weights} for player in players]
-    assert [p.name for p in players] == ["codebook", "autoencoder", "prior"] and set.union(*own) == {id(w) for w in model.weights}
+    followed = [{id(item.weight) for item in player.follows} for player in players]
+    assert [p.name for p in players] == ["autoencoder", "prior"] and set.union(*own) == {id(w) for w in model.trainable_weights}
+    assert followed == [{id(w) for w in model.non_trainable_weights}, set()] and len(followed[0]) == 4
     for player, its in zip(players, own):
         every = player._replace(weights=model.trainable_weights)
         for weight, gradient in zip(model.trainable_weights, losses_and_gradients(every, cases.batch(model, 4), random.seed(1))[1]):
-            assert gradient is None or id(weight) in its or (player.name == "prior" and id(weight) not in own[1]), (player.name, weight.path)
+            assert gradient is None or id(weight) in its, (player.name, weight.path)
 
 
 def staged(name="vq_vae", replicas=1, **entries):
@@ -160,11 +162,13 @@ def advance(one, iterator, calls):
 def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     one = staged(name, ema=0.9)
     iterator = batches(one.model)
-    codebook, autoencoder, prior = ([w.value for w in player.weights] for player in one.model.players())
+    autoencoder, prior = ([w.value for w in player.weights] for player in one.model.players())
+    codebook = [item.weight.value for item in one.model.players()[0].follows]
+    begun = [w.numpy() for w in codebook]
     start = [w.numpy() for w in prior]
     first = advance(one, iterator, [2])
-    assert {name.split("_")[0] for name in first} == {"codebook", "autoencoder"}
-    assert {f"codebook_{level}{what}" for level in one.model.level_names for what in ("perplexity", "codes_used")} <= set(first)
+    assert {name.split("_")[0] for name in first} == {"autoencoder"} and all(np.any(before != weight.numpy()) for before, weight in zip(begun, codebook))
+    assert {f"autoencoder_{level}{what}" for level in one.model.level_names for what in ("perplexity", "codes_used")} <= set(first)
     for before, weight in zip(start, prior):
         np.testing.assert_array_equal(before, weight)
     frozen = [w.numpy() for w in codebook + autoencoder]
@@ -174,15 +178,15 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
         np.testing.assert_array_equal(before, weight)  # bit for bit
     assert all(np.any(before != weight.numpy()) for before, weight in zip(start, prior))
     evaluated = {id(w): value for w, value in zip(one.model.weights, one.weights())}
-    for player in one.model.players()[:2]:  # what the prior learned from is what is evaluated: the averages became the weights
-        for weight in player.weights:
-            np.testing.assert_array_equal(evaluated[id(weight)], weight)
+    player = one.model.players()[0]
+    for weight in (*player.weights, *(item.weight for item in player.follows)):  # what the prior learned from is what is evaluated: the averages became the weights
+        np.testing.assert_array_equal(evaluated[id(weight)], weight)
 
 
 def test_the_prior_learns_the_codes_of_the_averaged_encoder():
     one = staged(ema=0.5)
     iterator, average = batches(one.model), None
-    player = one.model.players()[1]
+    player = one.model.players()[0]
     for _ in range(2):
         before = None if average is None else average
         one.advance(iterator, 1)
@@ -191,7 +195,7 @@ def test_the_prior_learns_the_codes_of_the_averaged_encoder():
     twin = staged(ema=0.0)
     iterator = batches(twin.model)
     twin.advance(iterator, 1), twin.advance(iterator, 1)
-    latest = [w.numpy() for w in twin.model.players()[1].weights]
+    latest = [w.numpy() for w in twin.model.players()[0].weights]
     for weight, a, b in zip(player.weights, before, latest):
         np.testing.assert_allclose(weight, 2 / 11 * a + 9 / 11 * b, atol=1e-6)  # the decay after one update
 
@@ -226,6 +230,23 @@ def test_two_replicas_equal_one_on_the_joined_batch():
         weights.append(one.weights())
     for a, b in zip(*weights):
         np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_skipped_update_leaves_the_codebook(replicas):
+    one = staged("vq_vae", replicas, skip_norm=1e-6)
+    before = one.model.get_weights()
+    one.advance(batches(one.model), 2)
+    assert one.totals() == {"skipped": 2}
+    for ours, theirs in zip(before, one.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_codebook_that_revives_entries_takes_no_batch_in_parts():
+    check_accumulation(VQVAE(**TINY["vq_vae"][1] | dict(revival=0.0)).players())
+    with pytest.raises(ValueError, match="no mean over the parts of a batch"):
+        check_accumulation(VQVAE(**TINY["vq_vae"][1]).players())
 
 
 def test_an_embedding_has_one_channel():

@@ -3,7 +3,6 @@
 Everything here is drawn row by row from seeds, in batches that fit memory: a row does not depend on how many there are.
 """
 
-import contextlib
 import math
 
 _ROWS = 250  # in memory at once
@@ -15,28 +14,31 @@ _COMPLETIONS = 6  # of an example
 def modes(model):
     """The modes that a model has."""
     from zoo import operations
-    from zoo.model import capabilities
+    from zoo.capabilities import capabilities
 
-    found = (["sample"] if hasattr(model, "sample") else []) + (["reconstruct", "interpolate", "traverse", "arithmetic"] if hasattr(model, "encode") and hasattr(model, "decode") else [])
+    can = capabilities(model)
+    found = [mode for mode in ("sample", "reconstruct", "interpolate", "traverse", "arithmetic") if mode in can]
     prior = operations.prior_of(model)
     if hasattr(model, "decode") and prior is not None and tuple(prior.event_shape) == (2,):
         found.append("manifold")
-    return found + [mode for mode in ("denoise", "complete") if mode in capabilities(model)]
+    return found + [mode for mode in ("denoise", "translate", "complete") if mode in can]
 
 
 def map_rows(function, *arrays, rows=_ROWS):
-    """Applies a function of batches to the rows of arrays (or None), at most `rows` at a time; returns a NumPy array.
+    """Applies a function of batches to the rows of arrays (structures of them, or None), at most `rows` at a time; returns a NumPy array.
 
     The last batch is filled up with its own last row, so that a compiled function is traced once.
     """
     import numpy as np
     import tensorflow as tf
 
-    num = next(len(a) for a in arrays if a is not None)
+    from zoo.domain import take_rows
+
+    num = next(len(tf.nest.flatten(a)[0]) for a in arrays if a is not None)
     rows, parts = min(rows, num), []
     for start in range(0, num, rows):
         index = np.minimum(np.arange(start, start + rows), num - 1)
-        part = function(*(None if a is None else tf.gather(a, index) for a in arrays))
+        part = function(*take_rows(arrays, index))
         parts.append(part.numpy()[:num - start])
     return np.concatenate(parts)
 
@@ -46,7 +48,7 @@ def draw(model, seed, num, sample=None, condition=None):
 
     Args:
         sample: function (seeds, condition) -> samples; the model's own `sample`, compiled, if None.
-        condition: [num] class labels; all classes in turn if None.
+        condition: of `num` rows; all classes in turn if None.
     """
     import tensorflow as tf
 
@@ -60,16 +62,16 @@ def examples(run, num, seed, data_dir=None):
     """The first `num` examples of the run's test split, as the model takes them: x, condition or None."""
     import tensorflow as tf
 
-    from trainers.data import evaluation_batches
+    from trainers.data import evaluation_batches, num_examples
     from trainers.errors import BadInput
-    from zoo.model import split_batch
+    from zoo.domain import concat_rows
 
-    dataset = dataset_of(run, data_dir)
-    if num > dataset.require("test"):
-        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {dataset.sizes['test']}.")
-    batches = evaluation_batches(dataset, "test", run.model.domain, min(num, _ROWS), seed, run.config.data, limit=num)
-    x, condition = zip(*(split_batch(batch) for batch in batches))
-    return tf.concat(x, 0), None if condition[0] is None else tf.concat(condition, 0)
+    dataset, domain = dataset_of(run, data_dir), run.model.domain
+    if num > (there := num_examples(dataset, "test", domain)):
+        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {there}.")
+    batches = evaluation_batches(dataset, "test", domain, min(num, _ROWS), seed, run.config.data, limit=num)
+    x, condition = zip(*(domain.split(batch)[:2] for batch in batches))
+    return tf.concat(x, 0), concat_rows(condition)
 
 
 def dataset_of(run, data_dir=None):
@@ -89,81 +91,54 @@ def _shown(x, run, columns=None):
     return lambda ending: showing.file(x, run.model.domain, ending, run.medium, columns)
 
 
-def sample(run, num, options):
+def sample(run, num, options, controls):
     """New examples, [num, *shape]."""
     import tensorflow as tf
 
-    from trainers import plots
+    from trainers import conditions, plots, prompts
     from trainers.errors import BadInput
     from zoo import random
 
-    if options.mean and not hasattr(run.model, "sample_mean"):
-        raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples.")
-    given = [name for name in ("prompt", "temperature", "top_k", "top_p") if options[name].present]
-    if given == ["temperature"] and hasattr(run.model, "sample_at"):
-        with _option():
-            x = draw(run.model, random.seed(options.seed), num, lambda seeds, c: run.model.sample_at(seeds, options.temperature, c))
+    if options.mean and (controls or not hasattr(run.model, "sample_mean")):
+        raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples" + (f" with --{next(iter(controls))}." if controls else "."))
+    if options["prompt"].present:
+        x = prompts.continuation(run, num, options, controls)
         return x, _shown(x, run)
-    if given:
-        if run.model.domain.kind != "tokens" or not hasattr(run.model, "continuation"):
-            raise BadInput(f"--{given[0]}: model {run.description['model']!r} draws no text.")
-        x = _continuation(run, num, options)
-        return x, _shown(x, run)
-    mean = options.out.endswith(".png") if options.mean is None else options.mean
-    function = plots.sampler(run.model) if mean else tf.function(run.model.sample, reduce_retracing=True)
-    condition = examples(run, num, options.seed, options.data_dir)[1] if run.model.domain.features else None
+    mean = not controls and (options.out.endswith(".png") if options.mean is None else options.mean)
+    function = plots.sampler(run.model) if mean else tf.function(lambda seeds, c: run.model.sample(seeds, c, **controls), reduce_retracing=True)
+    condition = conditions.of_samples(run, num, options)
     x = draw(run.model, random.seed(options.seed), num, function, condition)
-    return x, _shown(x, run)
+    return x, _shown(x, run, conditions.columns(options, num))
 
 
-def _continuation(run, num, options):
-    """Texts that go on from the prompt, [num, T], each token from the likely ones only."""
-    import numpy as np
-
-    from trainers import plots
-    from trainers.errors import BadInput
-    from zoo import random
-
-    length = run.model.domain.shape[0]
-    try:
-        prompt = run.medium.tokenizer.encode(options.prompt or "")
-    except BadInput as error:
-        raise BadInput(f"--prompt: {error}.") from None
-    if options.prompt == "" or len(prompt) >= length:
-        raise BadInput(f"--prompt: takes 1 to {length - 1} tokens, found {len(prompt)}.")
-    x, known = np.zeros((num, length), np.int32), np.zeros((num, length), bool)
-    x[:, :len(prompt)], known[:, :len(prompt)] = prompt, True
-
-    def function(x, known, seeds):  # the model compiles it, and checks what it is given before that
-        return run.model.continuation(x, known, seeds, options.temperature, options.top_k, options.top_p)
-
-    with _option():
-        return map_rows(function, x, known, plots.rows(random.seed(options.seed), num))
-
-
-@contextlib.contextmanager
-def _option():
-    """Turns what a model says of a setting, whose name comes first, into what the flag of that name says."""
-    from trainers.errors import BadInput
-
-    try:
-        yield
-    except ValueError as error:
-        raise BadInput(f"--{error}") from None
-
-
-def reconstruct(run, num, options):
+def reconstruct(run, num, options, controls):
     """Test examples and what their codes decode to, [num, 2, *shape]."""
     from trainers import looks
 
     return _beside(run, num, options, looks.reconstructed(run.model))
 
 
-def denoise(run, num, options):
+def denoise(run, num, options, controls):
     """Test examples, the same with noise, and what the model makes of that, [num, 3, *shape]."""
     from trainers import looks
 
-    return _beside(run, num, options, looks.denoised(run.model, options.level))
+    return _beside(run, num, options, looks.denoised(run.model, **controls))
+
+
+def translate(run, num, options, controls):
+    """What test examples would be in another domain, [num, *its shape]; a picture shows them beneath the examples."""
+    import tensorflow as tf
+
+    from trainers import conditions, looks, plots, showing
+    from zoo import random
+
+    domain = run.model.domain
+    x, condition = examples(run, num, options.seed, options.data_dir)
+    if options.condition:
+        condition = conditions.asked(run, num, options)
+    function = tf.function(lambda x, seeds, c: run.model.translate(x, seeds, c), reduce_retracing=True)
+    made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
+    return made, lambda ending: showing.translated(x.numpy(), made, domain, ending, run.medium, min(num, looks.EXAMPLES))
 
 
 def _beside(run, num, options, function):
@@ -174,27 +149,50 @@ def _beside(run, num, options, function):
     from zoo import random
 
     x, condition = examples(run, num, options.seed, options.data_dir)
-    with _option() if options["level"].present else contextlib.nullcontext():
-        made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
+    made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
     every = np.concatenate([x.numpy()[:, None], made], axis=1)
     stacks = [x.numpy(), *np.moveaxis(made, 1, 0)]
     return every, lambda ending: showing.beneath(stacks, run.model.domain, ending, run.medium, columns=min(num, looks.EXAMPLES))
 
 
-def interpolate(run, num, options):
-    """Paths between the codes of pairs of test examples, [num, steps, *shape]."""
+def interpolate(run, num, options, controls):
+    """Paths between the codes of pairs of test examples, or between the noise of pairs of samples, [num, steps, *shape]."""
     import tensorflow as tf
 
     from zoo import operations
+    from zoo.domain import take_rows
 
+    if not hasattr(run.model, "encode"):
+        return _between_samples(run, num, options)
     x, condition = examples(run, 2 * num, options.seed, options.data_dir)
-    condition = None if condition is None else condition[0::2]
+    condition = take_rows(condition, tf.range(0, 2 * num, 2))
     paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
     x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, _ROWS // _STEPS))
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
 
 
-def traverse(run, num, options):
+def _between_samples(run, num, options):
+    """Paths from one sample to another by their noise, [num, steps, *shape]; of a class, where there are some."""
+    import numpy as np
+    import tensorflow as tf
+
+    from trainers import conditions, plots
+    from trainers.errors import BadInput
+    from zoo import random
+    from zoo.domain import repeat_rows
+
+    if options["path"].present:
+        raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples there is one path.")
+    seeds = plots.rows(random.seed(options.seed), 2 * num)
+    weights = np.tile(np.linspace(0.0, 1.0, _STEPS, dtype=np.float32), num)
+    condition = conditions.of_samples(run, num, options)
+    ends = [tf.repeat(seeds[first::2], _STEPS, axis=0) for first in (0, 1)]
+    function = tf.function(lambda a, b, w, c: run.model.sample_between(a, b, w, c), reduce_retracing=True)
+    x = map_rows(function, *ends, weights, repeat_rows(condition, _STEPS))
+    return x.reshape(num, _STEPS, *x.shape[1:]), _shown(x, run, columns=_STEPS)
+
+
+def traverse(run, num, options, controls):
     """A test example's code with one number at a time replaced, [latents, steps, *shape]: the `num` latents that differ most among examples, a line each.
 
     Along a line the number goes from three standard deviations below its mean over test examples to three above.
@@ -203,23 +201,25 @@ def traverse(run, num, options):
     import tensorflow as tf
 
     from zoo import operations
+    from zoo.domain import take_rows
 
     x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed, options.data_dir)
     codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x, condition).reshape(len(x), -1)
     latents = np.argsort(-codes.var(0), kind="stable")[:num]
     values = codes.mean(0)[latents, None] + codes.std(0)[latents, None] * np.linspace(-3, 3, _STEPS)
     function = tf.function(lambda x, latent, value, c: operations.traverse(run.model, x, latent, value, c), reduce_retracing=True)
-    first, given = (None if a is None else tf.repeat(a[:1], values.size, axis=0) for a in (x, condition))
+    first, given = take_rows((x, condition), tf.zeros([values.size], tf.int32))
     drawn = map_rows(function, first, np.repeat(latents, _STEPS).astype(np.int32), values.ravel().astype(np.float32), given)
     return drawn.reshape(*values.shape, *drawn.shape[1:]), _shown(drawn, run, columns=_STEPS)
 
 
-def arithmetic(run, num, options):
+def arithmetic(run, num, options, controls):
     """a, b, c and a + b - c by their codes, [4, *shape]: `--terms`, each a file, or a class, whose first `num` test examples' codes are averaged."""
     import numpy as np
     import tensorflow as tf
 
     from trainers import terms
+    from zoo.domain import take_rows
 
     asked, dataset = terms.parse(options.terms), dataset_of(run, options.data_dir)
     found = [terms.read(term, run, dataset, num, options.seed) for term in asked]
@@ -227,30 +227,32 @@ def arithmetic(run, num, options):
     a, b, c = (map_rows(encode, x, condition).mean(0) for x, condition in found)
     condition = found[0][1]
     z = tf.constant(np.stack([a, b, c, a + b - c]), tf.float32)
-    x = run.model.decode(z, condition=None if condition is None else tf.repeat(condition[:1], 4, axis=0)).numpy()
+    x = run.model.decode(z, condition=take_rows(condition, tf.zeros([4], tf.int32))).numpy()
     return x, _shown(x, run, columns=4)
 
 
-def manifold(run, num, options):
+def manifold(run, num, options, controls):
     """The plane of a model's two latents, [side, side, *shape]."""
+    from trainers import conditions
     from trainers.errors import BadInput
     from zoo import operations
 
     side = math.isqrt(num)
     if side * side != num:
         raise BadInput(f"--num_samples={num}: a manifold needs a square number; {side ** 2} and {(side + 1) ** 2} are.")
-    x = operations.manifold(run.model, side, condition=0 if run.model.domain.classes else None).numpy()
+    x = operations.manifold(run.model, side, condition=conditions.of_samples(run, 1, options)).numpy()
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=side)
 
 
-def complete(run, num, options):
+def complete(run, num, options, controls):
     """Completions of test examples of which a part is given, and the examples, [num, completions + 1, *shape]."""
     import numpy as np
     import tensorflow as tf
 
-    from trainers import masks, plots, stroke_pictures
+    from trainers import conditions, masks, plots, stroke_pictures
     from trainers.errors import BadInput
     from zoo import nearest, random
+    from zoo.domain import repeat_rows
 
     domain = run.model.domain
     known = masks.names(domain.places, domain.kind)
@@ -258,16 +260,12 @@ def complete(run, num, options):
     if name not in known:
         raise BadInput(f"--mask={name}: examples of shape {tuple(domain.shape)} have other masks; {nearest(name, known)}")
     x, condition = examples(run, num, options.seed, options.data_dir)
-    if options["temperature"].present and domain.kind != "strokes":
-        raise BadInput("--temperature: goes with --mode=sample, not with --mode=complete.")
     mask = masks.of(name, domain, x)
-    function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c), reduce_retracing=True)
-    if options["temperature"].present:
-        def function(x, mask, seeds, c):  # the model compiles it, and checks the temperature before that
-            return run.model.continuation(x, mask, seeds, options.temperature, c)
-    x_, mask_, condition_ = [None if a is None else tf.repeat(a, _COMPLETIONS, axis=0) for a in (x, mask, condition)]
-    with _option() if options["temperature"].present else contextlib.nullcontext():
-        drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
+    function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c, **controls), reduce_retracing=True)
+    if options.condition:
+        condition = conditions.asked(run, num, options)
+    x_, mask_, condition_ = repeat_rows((x, mask, condition), _COMPLETIONS)
+    drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
     drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)
 
     def picture(ending):

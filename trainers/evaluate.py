@@ -37,9 +37,10 @@ def define(options):
 def main(options):
     from trainers import annealing_measures, measures, records
     from trainers.errors import BadInput
+    from trainers.data import num_examples
     from trainers.run import load
     from trainers.draws import dataset_of
-    from zoo.model import ImportanceWeighted
+    from zoo.capabilities import ImportanceWeighted
 
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
@@ -61,7 +62,7 @@ def main(options):
     if options.importance_samples and not weighted:
         raise BadInput(f"--importance_samples: model {run.description['model']!r} has no importance-weighted bound.")
     dataset = dataset_of(run, options.data_dir)
-    available = dataset.sizes.get(options.split, 0)
+    available = dataset.sizes.get(options.split, 0) and num_examples(dataset, options.split, run.model.domain)
     if not available:
         raise BadInput(f"--split: {dataset.name} has no split {options.split!r}; {zoo.nearest(options.split, [s for s, n in dataset.sizes.items() if n])}")
     num = options.num_examples or available

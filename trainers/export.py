@@ -44,7 +44,7 @@ def export_run(model, workdir, description, step, importance_samples=_SAMPLES, l
     """Exports the model of a run as the next version; returns its folder."""
     from zoo.export import export
 
-    protocol = description["data"] | {"step": step, "seed": description["seed"], "command": description["command"]}
+    protocol = description["data"] | ({"class_names": names} if (names := description.get("class_names")) else {}) | {"step": step, "seed": description["seed"], "command": description["command"]}
     return export(model, workdir.export, importance_samples=importance_samples, protocol=protocol, log=log)
 
 
@@ -61,7 +61,7 @@ def main(options):
 
     from trainers import run as runs
     from trainers.workdir import storage_errors
-    from zoo.model import ImportanceWeighted
+    from zoo.capabilities import ImportanceWeighted
 
     run = runs.load(options.workdir)
     if options.importance_samples and not isinstance(run.model, ImportanceWeighted):

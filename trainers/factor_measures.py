@@ -19,11 +19,11 @@ def measure(evaluation):
     from zoo.metrics import disentanglement
     from zoo.metrics.likelihood import Estimate
 
-    model, domain, known = evaluation.model, evaluation.domain, known_factors(evaluation.dataset.name)
-    if not known or domain.classes or domain.features:
+    model, domain, known = evaluation.model, dataclasses.replace(evaluation.domain, partner=None), known_factors(evaluation.dataset.name)
+    if not known or domain.conditional:
         return []
     names, factors, images = known
-    every = dataclasses.replace(evaluation.dataset, source=None, sizes={"every": len(images)}, cache={"every": (images, np.zeros(len(images), np.int32))})
+    every = dataclasses.replace(evaluation.dataset, source=None, sizes={"every": len(images)}, cache={"every": {"x": images}})
     encode = tf.function(lambda x: model.encode(x), reduce_retracing=True)
     batches = evaluation_batches(every, "every", domain, evaluation.batch_size, evaluation.seed, evaluation.run.config.data)
     codes = np.concatenate([np.reshape(encode(x), (len(x), -1)) for x in batches])

@@ -51,7 +51,7 @@ def models(results=()):
     """One dict for each model, in the order of `MODELS`; `results` are records (`trainers.records.load_results`)."""
     import zoo
     from trainers import recipes
-    from zoo.model import capabilities, likelihood_kind
+    from zoo.capabilities import capabilities, likelihood_kind
 
     listed = []
     for name, cls in zoo.MODELS.items():
@@ -87,7 +87,7 @@ def text(listed):
 
 def models_table(listed):
     """The models as a Markdown table."""
-    likelihoods = {"exact": "exact", "lower_bound": "lower bound", None: "none"}
+    likelihoods = {"exact": "exact", "lower_bound": "lower bound", "estimate": "estimate", None: "none"}
     rows = [(f"`{m['name']}`", m["family"], m["description"], _citation(m, link=True), likelihoods[m["likelihood"]],
              ", ".join(m["capabilities"]), ", ".join("any" if d == "*" else d for d in m["recipes"])) for m in listed]
     return _markdown(rows, ("model", "family", "what it is", "paper", "likelihood", "can", "recipes"))

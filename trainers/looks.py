@@ -1,10 +1,10 @@
-"""What is looked at while a model trains: its samples, or, of a model that can't be sampled, what it makes of a few examples that stay the same."""
+"""What is looked at while a model trains: its samples, or, of a model that translates or can't be sampled, what it makes of a few examples that stay the same."""
 
 import tensorflow as tf
 
 from trainers import plots, showing
 from zoo import operations
-from zoo.model import Denoising, split_batch
+from zoo.capabilities import Denoising, Translating
 
 EXAMPLES = 10  # of which reconstructions are shown, in a line
 
@@ -13,10 +13,12 @@ def of(model, data):
     """The function of a seed -> (name, function from an ending to the file's bytes) that draws the model as its weights are then.
 
     Args:
-        data: with `medium` (`trainers.showing`); `condition`, the features of some examples for a model that samples need them for (or None);
-            and `examples`, a batch, for a model that can't be sampled.
+        data: with `medium` (`trainers.showing`); `condition`, those of some examples for a model that samples need them for (or None);
+            and `examples`, a batch, for a model that `needs_examples`.
     """
     domain = model.domain
+    if isinstance(model, Translating):
+        return _translations(model, data)
     if hasattr(model, "sample"):
         sample = plots.sampler(model)
 
@@ -25,7 +27,7 @@ def of(model, data):
             return "samples", lambda ending: showing.file(x, domain, ending, data.medium)
 
         return samples
-    x, condition = split_batch(data.examples)
+    x, condition, _ = domain.split(data.examples)
     name, function = ("denoised", denoised(model)) if isinstance(model, Denoising) else ("reconstructions", reconstructed(model))
 
     def reconstructions(seed):
@@ -35,11 +37,28 @@ def of(model, data):
     return reconstructions
 
 
+def needs_examples(model):
+    """Whether what is looked at of a model is made of examples."""
+    return isinstance(model, Translating) or not hasattr(model, "sample")
+
+
+def _translations(model, data):
+    """The function of a seed -> (name, function from an ending to the file's bytes) that shows examples above what they are translated to."""
+    domain, (x, condition, _) = model.domain, model.domain.split(data.examples)
+    function = tf.function(lambda x, seeds, c: model.translate(x, seeds, c), autograph=False, reduce_retracing=True)
+
+    def translations(seed):
+        made = function(x, plots.rows(seed, len(x)), condition).numpy()
+        return "translations", lambda ending: showing.translated(x.numpy(), made, domain, ending, data.medium, min(len(x), EXAMPLES))
+
+    return translations
+
+
 def reconstructed(model):
     """The compiled function (x, seeds, condition) -> what codes decode to, [batch, 1, *shape]."""
     return tf.function(lambda x, seeds, c: operations.reconstruct(model, x, c)[:, None], autograph=False, reduce_retracing=True)
 
 
-def denoised(model, level=None):
+def denoised(model, **controls):
     """The compiled function (x, seeds, condition) -> x with the model's noise and what the model makes of that, float32 [batch, 2, *shape]."""
-    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, level, c), 1), autograph=False, reduce_retracing=True)
+    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, c, **controls), 1), autograph=False, reduce_retracing=True)

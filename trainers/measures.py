@@ -8,7 +8,7 @@ import math
 import sys
 import time
 
-_LIKELIHOOD, _BOUND, _SAMPLES, _HIDDEN = 1, 2, 3, 4  # folded into --seed
+_LIKELIHOOD, _BOUND, _SAMPLES, _HIDDEN, ESTIMATE = 1, 2, 3, 4, 6  # folded into --seed
 _SECONDS_PER_LINE = 10
 
 
@@ -51,6 +51,7 @@ class Evaluation:
     def __init__(self, run, dataset, split, num, batch_size, seed, importance_samples):
         from trainers.data import protocol
         from zoo import random
+        from zoo.domain import describe
 
         self.run, self.dataset, self.split, self.num, self.batch_size = run, dataset, split, num, min(batch_size, num)
         self.model, self.domain = run.model, run.model.domain
@@ -62,15 +63,13 @@ class Evaluation:
             self.protocol["fitted_to"] = fitted_to
         if changes := run.description.get("changes"):
             self.protocol["changed_on_resume"] = [f"{c['key']} from {c['before']} to {c['now']}" for c in changes]
-        if self.domain.classes:
-            self.protocol["given"] = "class label"  # p(x | label) is another quantity than p(x)
+        if self.domain.conditional:  # p(x | condition) is another quantity than p(x)
+            self.protocol["given"] = " and ".join(map(describe, self.domain.conditions().values())).removeprefix("a ")
 
     def batches(self, num):
-        """The first `num` examples as pairs (x, condition), in batches."""
+        """The first `num` examples as pairs (x, condition), in batches; those of a partner are left out."""
         from trainers.data import evaluation_batches
-        from zoo.model import split_batch
-
-        return (split_batch(batch) for batch in evaluation_batches(
+        return (self.domain.split(batch)[:2] for batch in evaluation_batches(
             self.dataset, self.split, self.domain, self.batch_size, self.seed, self.run.config.data, limit=num))
 
     def per_example(self, name, function, purpose):
@@ -86,13 +85,14 @@ class Evaluation:
 
         from trainers import plots
         from zoo import random
+        from zoo.domain import take_rows
 
         function = tf.function(function, reduce_retracing=True)
         seed, start, progress = random.fold_in(self.noise, purpose), 0, Progress(name, self.num)
         for x, condition in self.batches(self.num):
             num = int(x.shape[0])
             index = np.minimum(np.arange(self.batch_size), num - 1)  # the last batch, filled up, needs no trace of its own
-            x, condition = (None if a is None else tf.gather(a, index) for a in (x, condition))
+            x, condition = take_rows((x, condition), index)
             yield function(x, plots.rows(seed, self.batch_size, start), condition).numpy()[:num]
             start += num
             progress.add(num)
@@ -104,7 +104,7 @@ def likelihoods(evaluation):
     import tensorflow as tf
 
     from zoo.metrics import likelihood
-    from zoo.model import likelihood_kind
+    from zoo.capabilities import likelihood_kind
 
     model, domain, k = evaluation.model, evaluation.domain, evaluation.importance_samples
     found = []
@@ -127,24 +127,24 @@ def likelihoods(evaluation):
                 "log_prob", lambda x, seeds, c: model.log_prob(x, seeds, num_samples=k, condition=c), _LIKELIHOOD), dict(importance_samples=k)
             found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "upper_bound", protocol))
     if found and domain.kind == "waveform":
-        bits = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
-        found.append(("bits_per_sample", bits, "bits/sample", found[-1][3], dict(rate=evaluation.dataset.rate)))
+        per_sample = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
+        found.append(("bits_per_sample", per_sample, "bits/sample", found[-1][3], dict(rate=evaluation.dataset.rate)))
     if found and domain.kind == "tokens" and likelihood_kind(model) == "exact":
         from trainers import text_measures
 
         found += text_measures.measure(evaluation)
     if found and len(domain.shape) == 3 and (domain.kind in ("binary", "levels") or domain.dequantized):
-        found.append(_bits(values, evaluation, found[-1]))
+        found.append(bits(values, evaluation, found[-1]))
     return found
 
 
-def _bits(values, evaluation, nats):
+def bits(values, evaluation, nats):
     """Bits per dimension of the tightest values of log p(x), [num] in nats; `nats` is their mean's number."""
     from zoo.metrics import likelihood
 
     _, _, _, kind, protocol = nats
     domain = evaluation.domain
-    dimensions, levels = math.prod(domain.shape), None
+    dimensions, levels = math.prod(domain.example_shape), None
     if domain.dequantized:
         # E_u log p(level + u) <= log P(level): by Jensen's inequality even an exact density bounds the probability of the levels.
         low, high = domain.range
@@ -154,10 +154,10 @@ def _bits(values, evaluation, nats):
 
 def everything(evaluation):
     """All numbers that can be measured of the model on its data."""
-    from trainers import reconstruction_measures
-    from zoo.model import likelihood_kind
+    from trainers import estimate_measures, reconstruction_measures
+    from zoo.capabilities import likelihood_kind
 
-    found = likelihoods(evaluation)
+    found = likelihoods(evaluation) + estimate_measures.measure(evaluation)
     if hasattr(evaluation.model, "codes"):
         found += code_usage(evaluation)
     elif hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
@@ -222,12 +222,13 @@ def completions(evaluation):
     from trainers.draws import map_rows
     from trainers.plots import rows
     from zoo import random
+    from zoo.domain import concat_rows
     from zoo.metrics import likelihood
 
     model, found = evaluation.model, []
     num = min(evaluation.run.config.evaluation.completions, evaluation.num)
     x, conditions = zip(*evaluation.batches(num))
-    x, condition = tf.concat(x, 0), None if conditions[0] is None else tf.concat(conditions, 0)
+    x, condition = tf.concat(x, 0), concat_rows(conditions)
     function = tf.function(lambda x, mask, seeds, c: model.missing_log_prob(x, mask, seeds, c), reduce_retracing=True)
     for name in masks.names(model.domain.places, model.domain.kind):
         mask, progress = masks.of(name, model.domain, x), Progress(f"missing, {name} given", num)
@@ -251,12 +252,13 @@ def sample_metrics(evaluation):
     from trainers.draws import draw
     from trainers.reconstruction_measures import span, unit
     from zoo import random
+    from zoo.domain import concat_rows
     from zoo.metrics import divergences
 
     model, domain = evaluation.model, evaluation.domain
     num = min(evaluation.run.config.evaluation.samples, evaluation.num)
     x, conditions = zip(*evaluation.batches(num))
-    x, condition = np.concatenate(x), None if conditions[0] is None else np.concatenate(conditions)
+    x, condition = np.concatenate(x), concat_rows(conditions)
     progress = Progress("sample", num)
     generated = draw(model, random.fold_in(evaluation.noise, _SAMPLES), num, condition=condition)
     progress.add(num)

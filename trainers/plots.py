@@ -32,7 +32,7 @@ def is_image(domain):
 
 def labels(domain, num, start=0):
     """The class labels of rows start..start+num-1, which go round all classes; None for a model without classes."""
-    return tf.range(start, start + num, dtype=tf.int32) % domain.classes if domain.classes else None
+    return tf.range(start, start + num, dtype=tf.int32) % domain.num_classes if domain.num_classes else None
 
 
 def sampler(model):
@@ -51,8 +51,12 @@ def samples(model, seed, num=None, sample=None, condition=None):
     """
     domain = model.domain
     num = num or (_IMAGES if is_image(domain) or domain.kind == "strokes" else _SEQUENCES if domain.kind in ("tokens", "waveform") else _POINTS)
-    condition = labels(domain, num) if condition is None else condition[:num]
-    return (sample or sampler(model))(rows(seed, num if condition is None else len(condition)), condition).numpy()
+    if condition is None:
+        condition = labels(domain, num)
+    else:
+        num = min(num, len(tf.nest.flatten(condition)[0]))
+        condition = tf.nest.map_structure(lambda c: c[:num], condition)
+    return (sample or sampler(model))(rows(seed, num), condition).numpy()
 
 
 def picture(x, domain, columns=None):
@@ -61,7 +65,7 @@ def picture(x, domain, columns=None):
         if domain.kind == "binary":  # a row for each of the first examples
             return grid(to_uint8(x[:_BINARY], domain).reshape(1, min(len(x), _BINARY), -1, 1))
         return scatter(x)
-    return grid(to_uint8(x, domain), columns or (domain.classes if domain.classes and domain.classes <= 16 else None))
+    return grid(to_uint8(x, domain), columns or (domain.num_classes if (domain.num_classes or 17) <= 16 else None))
 
 
 def to_uint8(x, domain):

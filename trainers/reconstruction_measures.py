@@ -12,7 +12,7 @@ def measure(evaluation):
     import tensorflow as tf
 
     from zoo import operations
-    from zoo.model import Denoising
+    from zoo.capabilities import Denoising
 
     model, domain = evaluation.model, evaluation.domain
     scale = dict(error="sum over an example's entries", scale="pixels on [0, 1]" if span(domain) else "as in the data")

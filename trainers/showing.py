@@ -40,6 +40,8 @@ def endings(domain):
 
 def file(x, domain, ending, medium=Medium(), columns=None):
     """The bytes of the file with this ending that shows examples [num, *shape] in the domain's units."""
+    if domain.group:  # the examples of one label in a line
+        x, columns = x.reshape(-1, *domain.shape), columns or domain.group
     if ending == ".txt":
         return text(x, medium.tokenizer).encode()
     if ending == ".wav":
@@ -59,6 +61,8 @@ def file(x, domain, ending, medium=Medium(), columns=None):
 
 def beneath(stacks, domain, ending, medium=Medium(), columns=None):
     """The same of equally long arrays of examples, line by line beneath one another; in text and sound the examples of a place follow one another."""
+    if domain.group:
+        stacks, columns = [x.reshape(-1, *domain.shape) for x in stacks], domain.group
     columns = columns or len(stacks[0])
     if domain.kind == "strokes":
         from trainers import stroke_pictures
@@ -68,12 +72,28 @@ def beneath(stacks, domain, ending, medium=Medium(), columns=None):
         return file(np.stack(stacks, 1).reshape(-1, *stacks[0].shape[1:]), domain, ending, medium)
     if not plots.is_image(domain):
         return plots.png(plots.picture(stacks[-1], domain))
+    return plots.png(plots.grid(_lines([plots.to_uint8(stack, domain) for stack in stacks], columns), columns=columns))
+
+
+def translated(x, made, domain, ending, medium=Medium(), columns=None):
+    """The bytes of the file that shows examples with their translations into the partner's domain beneath; those alone where the two are not images of one size."""
+    other = domain.partner or domain
+    if not (plots.is_image(domain) and plots.is_image(other)) or domain.shape[:2] != other.shape[:2]:
+        return file(made, other, ending, medium, columns)
+    stacks = [plots.to_uint8(images, of) for images, of in ((x, domain), (made, other))]
+    channels = max(stack.shape[-1] for stack in stacks)
+    stacks = [np.repeat(stack, channels // stack.shape[-1], axis=-1) for stack in stacks]
+    return plots.png(plots.grid(_lines(stacks, columns or len(x)), columns=columns or len(x)))
+
+
+def _lines(stacks, columns):
+    """Equally long arrays of images, uint8 [num, H, W, C], as lines beneath one another, those of the last line filled up."""
     lines = []
-    for x in (plots.to_uint8(stack, domain) for stack in stacks):
+    for x in stacks:
         x = np.concatenate([x, np.full((-len(x) % columns, *x.shape[1:]), plots.SEPARATOR, np.uint8)])
         lines.append(x.reshape(-1, columns, *x.shape[1:]))
     images = np.stack(lines, axis=1)  # [lines, stacks, columns, H, W, C]
-    return plots.png(plots.grid(images.reshape(-1, *images.shape[3:]), columns=columns))
+    return images.reshape(-1, *images.shape[3:])
 
 
 def text(x, tokenizer):

@@ -52,7 +52,7 @@ def samples(evaluation):
     texts = [tokenizer.decode(row) for row in x if valid is None or valid(row)]
     of = "the valid samples" if valid else "the samples"
     different = sorted(set(texts))
-    known = {tokenizer.decode(row) for row in evaluation.dataset.decoded("train")[0]}
+    known = {tokenizer.decode(row) for row in evaluation.dataset.decoded("train")["x"]}
     found.append(_fraction("uniqueness", len(different) / max(len(texts), 1), protocol | dict(of=of, count=len(texts))))
     return found + [_fraction("novelty", [text not in known for text in different], protocol | dict(of=f"the different ones of {of}", count=len(different)))]
 

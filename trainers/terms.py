@@ -31,18 +31,15 @@ def _of_class(term, run, dataset, num, seed):
     if not 0 <= number < dataset.classes:
         known = f"{', '.join(dataset.class_names[:20])}, or " if names else ""
         raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}) and no class of --dataset={dataset.name}: {known}0 to {dataset.classes - 1}.")
-    x, labels = dataset.decoded("test")
-    rows = np.flatnonzero(labels == number)[:num]
+    rows = np.flatnonzero(dataset.decoded("test", ["label"])["label"] == number)[:num]
     if not len(rows):
         raise BadInput(f"--terms: the test split of --dataset={dataset.name} has no example of class {term!r}.")
-    return _encoded(x[rows], labels[rows], run, dataset, seed)
+    return _encoded({name: values[rows] for name, values in dataset.decoded("test").items()}, run, dataset, seed)
 
 
 def _of_file(term, path, run, dataset, seed):
-    import numpy as np
-
     domain = run.model.domain
-    if domain.features or domain.classes:
+    if domain.conditional:
         raise BadInput(f"--terms: the model is conditional, and {term} does not say on what; take classes.")
     try:
         x = _READERS[path.suffix](path, run, dataset)
@@ -52,7 +49,7 @@ def _of_file(term, path, run, dataset, seed):
         raise BadInput(f"--terms: {term} has an example of shape {x.shape[1:]}, the model takes {tuple(domain.shape)}.")
     if path.suffix == ".npy":
         return _checked(term, x, domain), None
-    return _encoded(x, np.zeros(len(x), np.int32), run, dataset, seed)
+    return _encoded({"x": x}, run, dataset, seed)
 
 
 def _checked(term, x, domain):
@@ -66,17 +63,14 @@ def _checked(term, x, domain):
     return x.astype(domain.dtype.as_numpy_dtype)
 
 
-def _encoded(x, labels, run, dataset, seed):
-    """Stored examples as the model takes them, with their conditions."""
-    import tensorflow as tf
-
+def _encoded(stored, run, dataset, seed):
+    """Stored examples, {field: array}, as the model takes them, with their conditions."""
     from trainers.data import evaluation_batches
-    from zoo.model import split_batch
 
-    chosen = dataclasses.replace(dataset, source=None, sizes={"terms": len(x)}, cache={"terms": (x, labels)})
-    parts = [split_batch(batch) for batch in evaluation_batches(chosen, "terms", run.model.domain, len(x), seed, run.config.data)]
-    x, conditions = zip(*parts)
-    return tf.concat(x, 0), None if conditions[0] is None else tf.concat(conditions, 0)
+    num, domain = len(stored["x"]), dataclasses.replace(run.model.domain, partner=None)
+    chosen = dataclasses.replace(dataset, source=None, sizes={"terms": num}, cache={"terms": stored})
+    x, condition, _ = domain.split(next(iter(evaluation_batches(chosen, "terms", domain, num, seed, run.config.data))))
+    return x, condition
 
 
 def _png(path, run, dataset):

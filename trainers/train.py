@@ -20,12 +20,12 @@ from trainers import command, strategies
 _FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.skip_norm",
          "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
 
-_SHOWN = 8  # samples whose features are those of training examples
+_SHOWN = 8  # samples whose conditions are those of training examples
 
 
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
-    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, sketches, tones, a TFDS name, or KIND:PATH "
+    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, shapes, shapes/colour, shapes/outline, sketches, tones, a TFDS name, or KIND:PATH "
                         "with KIND one of image_folder, lines, ndjson, table, text_file, wav_folder.",
                         flag_values=options)
     flags.DEFINE_string("variant", "", "Another recipe of the same model and data set, by its name; zoo-list prints all.", flag_values=options)
@@ -61,7 +61,7 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers import config as configs, fitting, records, showing
+    from trainers import config as configs, fitting, looks, records, showing
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
     from trainers.workdir import FORMAT, Workdir
@@ -86,11 +86,14 @@ def main(options):
     if options.virtual_devices and options.strategy != "mirrored":
         raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
+    config.data.partner = _absolute(config.data.partner)
     dataset = open_dataset(_absolute(options.dataset), data_dir, config.data)
     plain = _check(options, config, dataset, configs, check)
-    looks = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
-    if (flag := next((flag for flag, every in looks.items() if every), None)) and not dataset.sizes.get("validation"):
-        raise BadInput(f"{flag}={looks[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
+    validations = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
+    if (flag := next((flag for flag, every in validations.items() if every), None)) and not dataset.sizes.get("validation"):
+        raise BadInput(f"{flag}={validations[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
+    if flag and dataset.partner and not dataset.partner.sizes.get("validation"):
+        raise BadInput(f"{flag}={validations[flag]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
@@ -98,6 +101,7 @@ def main(options):
         config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
         mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
         versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]),
+        **({"class_names": list(dataset.class_names)} if plain.domain.num_classes and dataset.class_names else {}),
         **({"variant": options.variant} if options.variant else {}))
     if isinstance(plain, FittedModel):
         description["data"] |= fitting.protocol(dataset, plain.domain, config.data)
@@ -116,17 +120,19 @@ def main(options):
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
             validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
             medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
-            examples=None if hasattr(plain, "sample") else _examples(dataset, plain.domain, config, options.seed))
+            examples=_examples(dataset, plain.domain, config, options.seed) if looks.needs_examples(plain) else None)
         if isinstance(plain, FittedModel):
             data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
 
 
 def _condition(dataset, domain, config, seed):
-    """The features of the first examples, for the samples of a model that needs some; None for other models."""
+    """The conditions of the first examples, for the samples of a model that needs some; None of a model of classes, which come in turn, and of others."""
     from trainers.data import evaluation_batches
 
-    return next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN)))[1] if domain.features else None
+    if not domain.conditional or domain.num_classes:
+        return None
+    return domain.split(next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN))))[1]
 
 
 def _folder(options):
@@ -136,11 +142,11 @@ def _folder(options):
 
 def _examples(dataset, domain, config, seed):
     """The examples of which pictures show reconstructions: the first of the validation split, or of the training split where there is no other."""
-    from trainers.data import evaluation_batches
+    from trainers.data import evaluation_batches, num_examples
     from trainers.looks import EXAMPLES
 
     split = "validation" if dataset.sizes.get("validation") else "train"
-    num = min(EXAMPLES, dataset.sizes[split])
+    num = min(EXAMPLES, num_examples(dataset, split, domain))
     return next(iter(evaluation_batches(dataset, split, domain, num, seed, config.data, limit=num)))
 
 

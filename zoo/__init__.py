@@ -1,6 +1,5 @@
 """A zoo of deep generative models for TensorFlow and Keras 3."""
 
-import difflib
 import inspect
 
 from zoo.autoregressive.diagonal_bilstm import DiagonalBiLSTM
@@ -18,6 +17,7 @@ from zoo.autoregressive.rnade import RNADE
 from zoo.autoregressive.row_lstm import RowLSTM
 from zoo.autoregressive.sketch_rnn_unconditional import UnconditionalSketchRNN
 from zoo.autoregressive.wavenet import WaveNet
+from zoo.checks import nearest
 from zoo.density.bernoulli_mixture import BernoulliMixture
 from zoo.density.gaussian_mixture import GaussianMixture
 from zoo.density.histogram import Histogram
@@ -82,13 +82,6 @@ MODELS = {
     "ddpm": DDPM,
 }
 KNOWN.update(MODELS)
-
-
-def nearest(word, words):
-    """Says which of `words` was probably meant: a clause that ends a sentence about an unknown word."""
-    words = sorted(words)
-    close = difflib.get_close_matches(str(word), words, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}? Known: {', '.join(words)}." if close else f"known: {', '.join(words)}."
 
 
 def model_class(name):

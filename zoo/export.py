@@ -9,6 +9,7 @@ sees all of it or nothing.
 """
 
 import contextlib
+import dataclasses
 import errno
 import importlib.metadata
 import json
@@ -26,7 +27,7 @@ import tensorflow_probability as tfp
 
 import zoo
 from zoo import serving_graph
-from zoo.model import likelihood_kind
+from zoo.capabilities import likelihood_kind
 from zoo.signatures import default, example_inputs, signatures, trace
 
 FORMAT = "generative-zoo export 1"
@@ -54,7 +55,7 @@ def export(model, directory, importance_samples=100, protocol=None, log=logging.
     if importance_samples < 1:
         raise ValueError(f"importance_samples must be at least 1, found {importance_samples}.")
     found = signatures(model, importance_samples)
-    with _version_folder(pathlib.Path(directory)) as (folder, publish):
+    with _version_folder(pathlib.Path(directory)) as (folder, publish), _folded(model):
         functions = {name: trace(signature) for name, signature in found.items() if name != "serving_default"}
         _write_graph(functions, folder)
         examples = _examples(model, found, functions)
@@ -121,7 +122,8 @@ def _card(model, found, functions, importance_samples, protocol, warm):
     """What `card.json` says: the model, its signatures field by field, and what they promise."""
 
     def describe(field, dtype, shape, batch):
-        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range)
+        default = {} if field.default is None else {"default": field.default}
+        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range, **default)
 
     def entry(name, signature):
         batch = "batch" if signature.batchable else "num_samples"
@@ -133,7 +135,7 @@ def _card(model, found, functions, importance_samples, protocol, warm):
 
     kind, domain = likelihood_kind(model), model.domain
     return dict(
-        format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(), domain=domain._asdict(),
+        format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(), domain=dataclasses.asdict(domain),
         likelihood=kind, importance_samples=importance_samples if kind == "lower_bound" and "log_prob" in found else None,
         signatures={name: entry(name, signature) for name, signature in found.items()}, serving_default=default(found),
         protocol=protocol or {}, warmup=warm, promises=PROMISES,
@@ -153,6 +155,19 @@ def _plain(value):
     if hasattr(value, "get_config"):
         return {"class": type(value).__name__, "config": value.get_config()}
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+@contextlib.contextmanager
+def _folded(model):
+    """Within, what is traced reads once and for all computed weights of the layers that have a `fold`, such as spectrally normalised kernels."""
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "fold")]
+    try:
+        for layer in layers:
+            layer.fold()
+        yield
+    finally:
+        for layer in layers:
+            layer.unfold()
 
 
 @contextlib.contextmanager

@@ -20,11 +20,12 @@ class Followed(NamedTuple):
 
     weight: a Keras weight. replicas: `mean`, the value is the mean of the replicas' own (moments of a batch of which each replica has a part);
     `same`, they are the same on all, so nothing is exchanged (what follows from weights alone, or from sums over all replicas); `each`, every replica keeps its own
-    (a pool of past images).
+    (a pool of past images). parts: whether the mean of the values of a batch's equal parts is a value, as it is of moments; a row drawn from the batch has no mean.
     """
 
     weight: object
     replicas: str = "mean"
+    parts: bool = True
 
 
 def followed(follows):
@@ -34,7 +35,7 @@ def followed(follows):
         ValueError: if `replicas` is none of `REPLICAS`, or is the mean of a weight that is not real.
     """
     found = [item if isinstance(item, Followed) else Followed(item) for item in follows]
-    for weight, replicas in found:
+    for weight, replicas, _ in found:
         if replicas not in REPLICAS:
             raise ValueError(f"replicas of a followed weight must be one of {', '.join(REPLICAS)}, found {replicas!r}.")
         if replicas == "mean" and not tf.as_dtype(weight.dtype).is_floating:

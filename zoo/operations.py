@@ -12,7 +12,8 @@ import inspect
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.model import Denoising
+from zoo.capabilities import Denoising
+from zoo.domain import repeat_rows, take_rows
 
 KINDS = ("spherical", "linear")
 NEARLY_PARALLEL = 1e-4  # radians; below, sin(angle) loses digits and the arc and the chord agree to float32's precision
@@ -24,14 +25,14 @@ def reconstruct(model, x, condition=None):
     return model.decode(model.encode(x, condition=condition), condition=condition)
 
 
-def denoise(model, x, seeds, level=None, condition=None):
+def denoise(model, x, seeds=0, condition=None, **controls):
     """(noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what the model makes of that.
 
-    `level`: how much noise; None: the model's own. Raises ValueError if the model does not denoise, or has no such level.
+    `controls`: those of the model's `corrupt`. Raises ValueError if the model does not denoise, or for a control out of its range.
     """
     if not isinstance(model, Denoising):
         raise ValueError(f"{type(model).__name__} does not denoise: it knows no noise.")
-    noisy = model.corrupt(x, seeds, level=level, condition=condition)
+    noisy = model.corrupt(x, seeds, condition, **controls)
     return noisy, model.denoise(noisy, condition=condition)
 
 
@@ -78,7 +79,7 @@ def interpolate(model, x0, x1, num, kind="spherical", condition=None):
     batch = tf.shape(x0)[0]
     z0, z1 = (tf.repeat(model.encode(x, condition=condition), num, axis=0) for x in (x0, x1))  # [B * num, ...]
     z = blend(z0, z1, tf.tile(tf.linspace(0.0, 1.0, num), [batch]), kind)
-    x = model.decode(z, condition=None if condition is None else tf.repeat(condition, num, axis=0))
+    x = model.decode(z, condition=repeat_rows(condition, num))
     return tf.reshape(x, tf.concat([[batch, num], tf.shape(x)[1:]], 0))
 
 
@@ -113,7 +114,8 @@ def prior_of(model):
 def manifold(model, num, condition=None):
     """Decodes a grid of the prior's quantiles (i + 1/2) / num, [num, num, *shape]: equal steps of probability along both latents.
 
-    The first latent grows down the rows, the second along the columns; `condition` is one label for the whole picture. Raises ValueError if
+    The first latent grows down the rows, the second along the columns; `condition` is one for the whole
+    picture, a label or one row [1, ...]. Raises ValueError if
     the model does not decode, `num` is less than 1, or its prior is not two independent latents with a quantile function.
     """
     _need(model, "decode")
@@ -125,7 +127,9 @@ def manifold(model, num, condition=None):
         raise ValueError(f"a manifold needs a prior over two independent latents; {type(model).__name__} has {found}.")
     q = (tf.range(num, dtype=tf.float32) + 0.5) / num
     z = prior.distribution.quantile(tf.reshape(tf.stack(tf.meshgrid(q, q, indexing="ij"), -1), [num * num, 2]))
-    x = model.decode(z, condition=None if condition is None else tf.fill([num * num], condition))
+    if condition is not None and not isinstance(condition, dict) and not tf.convert_to_tensor(condition).shape.rank:
+        condition = tf.reshape(condition, [1])
+    x = model.decode(z, condition=take_rows(condition, tf.zeros([num * num], tf.int32)))
     return tf.reshape(x, tf.concat([[num, num], tf.shape(x)[1:]], 0))
 
 

@@ -55,8 +55,8 @@ def accumulate(player, batch, seed, step, parts):
 def check_accumulation(players):
     """Raises ValueError for a player that follows weights whose values have no mean over the parts of a batch."""
     for player in players:
-        for weight, replicas in following.followed(player.follows):
-            if replicas == "each" or not tf.as_dtype(weight.dtype).is_floating:
+        for weight, replicas, parts in following.followed(player.follows):
+            if replicas == "each" or not parts or not tf.as_dtype(weight.dtype).is_floating:
                 raise ValueError(f"player {player.name!r} follows {weight.path}, whose values have no mean over the parts of a batch; 1 is allowed.")
 
 

@@ -5,16 +5,18 @@ A data set gives examples as they are stored; `domain.py` turns them into what t
 without any saved state.
 """
 
+import dataclasses
+
 from trainers.data.dataset import DataSet, unused
 from trainers.data.domain import check, protocol
-from trainers.data.pipeline import evaluation_batches, training_batches
+from trainers.data.pipeline import evaluation_batches, num_examples, training_batches
 from trainers.errors import BadInput
 from zoo import nearest
 
-__all__ = ["DataSet", "EMBEDDED", "FILES", "check", "evaluation_batches", "open_dataset", "protocol", "training_batches"]
+__all__ = ["DataSet", "EMBEDDED", "FILES", "check", "evaluation_batches", "num_examples", "open_dataset", "protocol", "training_batches"]
 
 EMBEDDED = ("digits", "photo_patches", "toy2d/eight_gaussians", "toy2d/two_moons", "toy2d/checkerboard", "toy2d/spirals", "toy2d/pinwheel", "claw",
-            "expressions", "pysource", "shapes", "sketches", "tones")
+            "expressions", "pysource", "shapes", "shapes/colour", "shapes/outline", "sketches", "tones")
 FILES = ("image_folder", "lines", "ndjson", "table", "text_file", "wav_folder")  # the user's own: KIND:PATH
 
 
@@ -24,7 +26,8 @@ def open_dataset(name, data_dir=None, data=None, log=print, tokenizer=None):
     Args:
         name: of the data set.
         data_dir: TFDS's folder; a set that is prepared there is read, any other one is built or downloaded into it. None: TFDS's default.
-        data: mapping with any of the entries of --config.data; what is missing has the default of `trainers.recipes.recipe.DATA`.
+        data: mapping with any of the entries of --config.data; what is missing has the default of
+            `trainers.recipes.recipe.DATA`. Its `partner` names a second data set, opened with the same entries.
         log: called with a line of text where something takes time.
         tokenizer: that of the run that was trained on the text, in the place of one made from the training split.
 
@@ -34,8 +37,19 @@ def open_dataset(name, data_dir=None, data=None, log=print, tokenizer=None):
     Raises:
         BadInput: for an unknown name, files that are missing or can't be read, or entries of `data` that don't fit the set or that it can't use.
     """
-    from trainers.data import audio, folder, sizes, stored, strokes, table, text  # late: TFDS comes with `stored` alone
     options = _options(data or {})
+    partner = options.pop("partner")
+    dataset = _open(name, data_dir, options, log, tokenizer)
+    if not partner:
+        return dataset
+    try:
+        return dataclasses.replace(dataset, partner=_open(partner, data_dir, options, log, None))
+    except BadInput as error:
+        raise BadInput(str(error).replace("--dataset=", "--config.data.partner=")) from None
+
+
+def _open(name, data_dir, options, log, tokenizer):
+    from trainers.data import audio, folder, sizes, stored, strokes, table, text  # late: TFDS comes with `stored` alone
     kind = name.partition(":")[0]
     if kind == "image_folder":
         unused(name, options, ("validation", "image_size"), "images")

@@ -16,7 +16,7 @@ import warnings
 import numpy as np
 
 from trainers.data import sizes
-from trainers.data.dataset import DataSet, hold_out_by_content, said_of_hold_out, unused
+from trainers.data.dataset import DataSet, Field, hold_out_by_content, said_of_hold_out, unused
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 from zoo import nearest
@@ -57,7 +57,7 @@ def open_wav_folder(name, options, log):
     digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(paths, files)).encode()).hexdigest()
     facts = dict(hold_out=said_of_hold_out("files", " of their sound", options), crops="one after another, the rest of a file left out",
                  resampled_files=resampled)
-    return _dataset(name, f"sha256:{digest[:12]}", length, rate, len(names) if names else None, cache, facts)
+    return _dataset(name, f"sha256:{digest[:12]}", length, rate, Field("class", (), len(names), tuple(names)) if names else None, cache, facts)
 
 
 def open_stored(name, builder, options, log):
@@ -88,12 +88,12 @@ def open_stored(name, builder, options, log):
             clips.setdefault(split, []).append(_sixteen_bit(name, f"an example of {stored}", example["audio"]))
             labels.setdefault(split, []).append(group)
             groups.add(group)
-    classes = len(groups)
+    names = tuple(map(str, sorted(groups)))
     if label == "speaker":
         order = sorted(groups)
         labels = {split: [order.index(group) for group in part] for split, part in labels.items()}
     elif "label" in builder.info.features:
-        classes = builder.info.features["label"].num_classes
+        names = tuple(builder.info.features["label"].names)
     counts = sizes.hold_out(name, {split: len(part) for split, part in clips.items()}, options["validation"])
     if options["validation"]:  # the last ones
         for parts in (clips, labels):
@@ -113,7 +113,8 @@ def open_stored(name, builder, options, log):
     hold_out = "recordings 0-4 of each speaker and digit to test, 5-9 for validation" if base == "spoken_digit" else (
         f"the last {options['validation']} training examples for validation" if options["validation"] else "the data set's own")
     facts = dict(hold_out=hold_out, label=label, crops="the first samples of each clip, silence after a shorter one", silence=round(silence, 4), resampled_files=resampled)
-    return _dataset(name, str(builder.info.version), length, rate, classes if label != "label" or "label" in builder.info.features else None, cache, facts)
+    return _dataset(name, str(builder.info.version), length, rate,
+                    Field("class", (), len(names), names) if label != "label" or "label" in builder.info.features else None, cache, facts)
 
 
 def _spoken_digit(example, label):
@@ -140,7 +141,8 @@ def _open_tones(name, builder, options, label):
         melody = np.stack([e["melody"] for e in examples])[:, :crops * frames].reshape(-1, frames, 2)
         cache[split] = x, melody if label == "melody" else np.repeat([e["label"] for e in examples], crops).astype(np.int32)
     facts = dict(hold_out="the data set's own", label=label, crops="one after another")
-    return _dataset(name, str(builder.info.version), length, tones.RATE, None if label == "melody" else len(tones.INSTRUMENTS), cache, facts)
+    second = Field("features", (frames, 2)) if label == "melody" else Field("class", (), len(tones.INSTRUMENTS), tuple(tones.INSTRUMENTS))
+    return _dataset(name, str(builder.info.version), length, tones.RATE, second, cache, facts)
 
 
 def wav_bytes(x, rate):
@@ -155,12 +157,15 @@ def wav_bytes(x, rate):
     return file.getvalue()
 
 
-def _dataset(name, version, length, rate, classes, cache, facts):
+def _dataset(name, version, length, rate, second, cache, facts):
+    """The `DataSet` of {split: (sounds, labels or features)}; `second`: the latter's `Field`, None where they mean nothing."""
     num_bytes = sum(x.nbytes for x, _ in cache.values())
     if num_bytes > CACHE_BYTES:
         raise BadInput(f"--dataset={name}: {num_bytes / 2**30:.1f} GiB of sound, at most {CACHE_BYTES / 2**30:.0f} are kept in memory; take a part of it, or a "
                        f"lower rate than --config.data.rate={rate}.")
-    return DataSet(name, version, "audio", (length,), None, classes, {split: len(x) for split, (x, _) in cache.items()}, cache=cache, rate=rate, facts=facts)
+    named = {} if second is None else {"label" if second.kind == "class" else "features": second}
+    kept = {split: {"x": x} | {key: values for key in named} for split, (x, values) in cache.items()}
+    return DataSet(name, version, {"x": Field("audio", (length,))} | named, {split: len(x) for split, (x, _) in cache.items()}, cache=kept, rate=rate, facts=facts)
 
 
 def _find(name, root):

@@ -12,6 +12,35 @@ from trainers.errors import BadInput
 from zoo import nearest
 
 
+class Field(NamedTuple):
+    """What one entry of an example is, as it is stored.
+
+    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32, T),
+        `audio` (int16, T), `strokes` (float32, (T, 5)), `class` (int32, ()), `labels` (the class of every pixel, uint8,
+        height, width) or `features` (float32).
+    shape: of it. levels: number of values that an entry can take: a text's vocabulary, the classes of a label; None for
+        real points, features and sound. names: of the classes, where they are known.
+    """
+
+    kind: str
+    shape: tuple
+    levels: int | None = None
+    names: tuple = ()
+
+    @property
+    def dtype(self):
+        kinds = {"image": np.uint8, "labels": np.uint8, "text": np.int32, "class": np.int32, "audio": np.int16}
+        return kinds.get(self.kind) or (np.uint8 if self.kind == "points" and self.levels else np.float32)
+
+    @property
+    def spec(self):
+        return tf.TensorSpec(self.shape, self.dtype)
+
+    @property
+    def nbytes(self):
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
 class Source(Protocol):
     """Where examples come from. A record is an example before it is decoded."""
 
@@ -21,8 +50,8 @@ class Source(Protocol):
     def stream(self, split, position, key):
         """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made from (key, epoch)."""
 
-    def decode(self, record):
-        """(x, label) of one record, in the graph: x as stored, label int32 (0 where there is none)."""
+    def decode(self, record, names):
+        """{name: the field as stored} of one record, in the graph, for those of the data set's fields that are named."""
 
 
 class Text(NamedTuple):
@@ -43,39 +72,55 @@ class DataSet:
     """A data set that is ready to be read.
 
     name, version: as a record of a result names them.
-    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32, T),
-        `audio` (int16, T) or `strokes` (float32, (T, 5)).
-    shape: of one example. levels: number of values that a stored entry can take, a text's vocabulary; None for real points and sound.
-    classes: number of labels, or None; what is kept in memory can have float32 features [n, ...] in the place of labels.
+    fields: {name: `Field`} of an example: `x`, what models are of, and what goes with it: `label`, `features`, or others by their names.
     sizes: {split: number of examples}, of a text's windows those that do not overlap.
     source: None for what is kept in memory, all of it in `cache` or `text`.
-    class_names: of the labels, where they are known. rate: of sound, samples a second. facts: what a record says besides, JSON values.
+    cache: {split: {name: a field of all its examples as stored, arrays or tensors}}, as far as it was read.
+    rate: of sound, samples a second. facts: what a record says besides, JSON values.
+    partner: a second, unpaired data set, for models of two.
     """
 
     name: str
     version: str
-    kind: str
-    shape: tuple
-    levels: int | None
-    classes: int | None
+    fields: dict
     sizes: dict
     source: Source | None = dataclasses.field(default=None, repr=False)
-    cache: dict = dataclasses.field(default_factory=dict, repr=False)  # split -> (x, labels) as stored, arrays or tensors
-    class_names: tuple = ()
+    cache: dict = dataclasses.field(default_factory=dict, repr=False)
     rate: int | None = None
     text: Text | None = dataclasses.field(default=None, repr=False)
     facts: dict = dataclasses.field(default_factory=dict, repr=False)
+    partner: "DataSet | None" = dataclasses.field(default=None, repr=False)
+
+    @property
+    def kind(self):
+        return self.fields["x"].kind
+
+    @property
+    def shape(self):
+        return self.fields["x"].shape
+
+    @property
+    def levels(self):
+        return self.fields["x"].levels
 
     @property
     def dtype(self):
-        kinds = {"image": np.uint8, "text": np.int32, "audio": np.int16, "strokes": np.float32, "points": np.uint8 if self.levels else np.float32}
-        return kinds[self.kind]
+        return self.fields["x"].dtype
+
+    @property
+    def classes(self):
+        """Number of labels, or None."""
+        return self.fields["label"].levels if "label" in self.fields else None
+
+    @property
+    def class_names(self):
+        """The labels' names, where they are known."""
+        return self.fields["label"].names if "label" in self.fields else ()
 
     @property
     def features(self):
         """Shape of an example's features, or None."""
-        shape = next(iter(self.cache.values()))[1].shape[1:] if self.source is None and self.cache else ()
-        return tuple(shape) or None
+        return tuple(self.fields["features"].shape) if "features" in self.fields else None
 
     @property
     def tokenizer(self):
@@ -98,64 +143,73 @@ class DataSet:
             raise BadInput(f"split {split!r} is none of --dataset={self.name}; {nearest(split, self.sizes)}")
         return self.sizes[split]
 
-    def nbytes(self, split):
-        """Bytes of a split's decoded examples."""
-        return self.sizes[split] * math.prod(self.shape) * np.dtype(self.dtype).itemsize
+    def nbytes(self, split, names=("x",)):
+        """Bytes of these fields of a split's decoded examples, labels not counted."""
+        return self.sizes[split] * sum(self.fields[name].nbytes for name in names if self.fields[name].kind != "class")
 
-    def fits(self, split, num_bytes):
-        """Whether a split is in memory already, or takes no more of it than that."""
-        return self.source is None or self.nbytes(split) <= num_bytes
+    def fits(self, split, num_bytes, names=("x",)):
+        """Whether these fields of a split are in memory already, or take no more of it than that."""
+        return self.source is None or self.nbytes(split, names) <= num_bytes
 
-    def tensors(self, split):
-        """All examples of a split: (x [n, *shape], labels int32 [n] or features) as stored, tensors in the CPU's memory, decoded in parallel the first time."""
-        if split not in self.cache:
-            self.cache[split] = self._windows(split) if self.text else self._read(split)
+    def tensors(self, split, names=None):
+        """{name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory; decoded in parallel the first time.
+
+        names: of the fields; None: all of them.
+        """
+        names = tuple(self.fields) if names is None else tuple(names)
+        kept = self.cache.setdefault(split, {})
+        if missing := [name for name in names if name not in kept]:
+            kept.update(self._windows(split) if self.text else self._read(split, missing))
         with tf.device("CPU:0"):  # an eager tensor would otherwise go to the accelerator, and back for every batch
-            self.cache[split] = tuple(map(tf.convert_to_tensor, self.cache[split]))
-        return self.cache[split]
+            kept.update({name: tf.convert_to_tensor(kept[name]) for name in names})
+        return {name: kept[name] for name in names}
 
-    def decoded(self, split):
+    def decoded(self, split, names=None):
         """The same as NumPy arrays that share the tensors' memory and can't be written to."""
-        return tuple(map(np.asarray, self.tensors(split)))
+        return {name: np.asarray(tensor) for name, tensor in self.tensors(split, names).items()}
 
-    def picks(self):
-        """What training picks from: (how many examples, the function from their numbers, int64 [n], to (x, labels or features) as stored)."""
+    def picks(self, names):
+        """What training picks from: (how many examples, the function from their numbers, int64 [...], to {name: field as stored})."""
         if not (self.text and self.text.windows):
-            x, labels = self.tensors("train")
-            return self.require("train"), lambda index: (tf.gather(x, index), tf.gather(labels, index))
+            kept = self.tensors("train", names)
+            return self.require("train"), lambda index: {name: tf.gather(kept[name], index) for name in names}
         with tf.device("CPU:0"):
             stream = tf.convert_to_tensor(self.tokens("train"))
         places = np.arange(self.shape[0])
-
-        def windows(index):
-            return tf.gather(stream, index[:, None] + places), tf.zeros(tf.shape(index), tf.int32)
-
-        return len(stream) - self.shape[0] + 1, windows
+        return len(stream) - self.shape[0] + 1, lambda index: {"x": tf.gather(stream, index[:, None] + places)}
 
     def _windows(self, split):
         num = self.require(split)
-        return self.tokens(split)[:num * self.shape[0]].reshape(num, *self.shape), np.zeros(num, np.int32)
+        return {"x": self.tokens(split)[:num * self.shape[0]].reshape(num, *self.shape)}
 
-    def _read(self, split):
-        num, done = self.require(split), 0
-        signature = tf.TensorSpec(self.shape, self.dtype), tf.TensorSpec([], tf.int32)
+    def _read(self, split, names):
+        num, done, parts = self.require(split), 0, []
+        signature = {name: self.fields[name].spec for name in names}
         batches = self.source.records(split).batch(256).map(
-            lambda records: tf.map_fn(self.source.decode, records, fn_output_signature=signature), num_parallel_calls=tf.data.AUTOTUNE)
+            lambda records: tf.map_fn(lambda record: self.source.decode(record, names), records, fn_output_signature=signature),
+            num_parallel_calls=tf.data.AUTOTUNE)
         with tf.device("CPU:0"):
-            parts = [(tf.zeros((0, *self.shape), self.dtype), tf.zeros([0], tf.int32))]
             try:
                 for part in batches:
                     parts.append(part)
-                    done += len(part[1])
+                    done += len(part[names[0]])
             except tf.errors.OpError as error:
                 raise BadInput(f"--dataset={self.name}: split {split!r} can't be read after {done} of {num} examples: "
                                f"{str(error.message).splitlines()[0]}") from error
             if done != num:
                 raise BadInput(f"--dataset={self.name}: split {split!r} has {done} examples, {num} were announced; prepare the data again.")
-            x, labels = (tf.concat(part, 0) for part in zip(*parts))
-        if self.levels and np.asarray(x).max(initial=0) >= self.levels:
-            raise BadInput(f"--dataset={self.name}: split {split!r} has a pixel of {np.asarray(x).max()}, allowed are 0 to {self.levels - 1}.")
-        return x, labels
+            empty = [tf.zeros((0, *self.fields[name].shape), self.fields[name].dtype) for name in names]
+            found = {name: tf.concat([none, *(part[name] for part in parts)], 0) for name, none in zip(names, empty)}
+        for name, values in found.items():
+            self._check_levels(split, name, values)
+        return found
+
+    def _check_levels(self, split, name, values):
+        field = self.fields[name]
+        largest = np.asarray(values).max(initial=0)
+        if field.levels and largest >= field.levels:
+            what = "a pixel" if field.kind in ("image", "labels") else f"a {name}"
+            raise BadInput(f"--dataset={self.name}: split {split!r} has {what} of {largest}, allowed are 0 to {field.levels - 1}.")
 
 
 def unused(name, options, used, has):

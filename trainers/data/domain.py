@@ -1,27 +1,11 @@
-"""From stored examples to a model's domain: binarization, levels, dequantization and scaling, with the checks and the record of what was done.
+"""Whether a model can be given a data set, and what a record says of how it was: binarization, fields, partners and groups."""
 
-Every one is a little arithmetic on a batch of stored examples, so that what is kept in memory is what is stored. Noise is 15 bits an entry: a
-Bernoulli's probability is exact to 2^-16, and level + u (u the middle of its 2^-15 step) is exact in float32 and never rounds up to the next level.
-"""
-
-from collections.abc import Callable
-from typing import NamedTuple
-
-import tensorflow as tf
-
+from trainers.data import conditions, groups
+from trainers.data.encoding import encoding_of
 from trainers.errors import BadInput
 from zoo import nearest
 
 BINARIZATIONS = ("auto", "dynamic", "stored", "threshold")
-UNIT = 1 << 15
-FULL_SCALE = 1 << 15  # of 16-bit sound: a waveform is on [-1, 1)
-
-
-class Encoding(NamedTuple):
-    """finish: the function (x, bits) from a batch as stored to the model's; noisy: whether it needs bits (uint16 in 0..2^15-1, x's shape)."""
-
-    noisy: bool
-    finish: Callable
 
 
 def binarization(dataset, domain, data_config):
@@ -90,15 +74,9 @@ def check(dataset, domain, data_config):
     if domain.dequantized and domain.levels != dataset.levels:
         raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels, the model dequantizes {domain.levels}; "
                        f"set --config.model.levels={dataset.levels}.")
-    if domain.classes and domain.classes != dataset.classes:
-        has = f"{dataset.classes} classes" if dataset.classes else "no labels"
-        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {domain.classes}; "
-                       + (f"set --config.model.classes={dataset.classes}." if dataset.classes else "leave --config.model.classes out."))
-    features = dataset.features or (dataset.classes and (dataset.classes,))
-    if domain.features and domain.given is None and tuple(domain.features) != features:
-        raise BadInput(f"--dataset={dataset.name} has {f'features of shape {features}' if features else 'neither features nor labels'}, the model is conditional "
-                       f"on features of shape {tuple(domain.features)}; "
-                       + (f"set --config.model.features={features}." if features else "leave --config.model.features out."))
+    conditions.readings(dataset, domain)
+    _check_group(dataset, domain)
+    _check_partner(dataset, domain, data_config)
     binarization(dataset, domain, data_config)
 
 
@@ -110,29 +88,48 @@ def protocol(dataset, domain, data_config):
                 dequantization="uniform" if domain.kind == "real" and domain.dequantized and dataset.levels else None,
                 range=list(domain.range) if domain.range else None,
                 held_out={split: size for split, size in dataset.sizes.items() if split != "train"},
-                **({"rate": dataset.rate} if dataset.rate else {}), **dataset.facts)
+                **({"rate": dataset.rate} if dataset.rate else {}), **dataset.facts, **_beside(dataset, domain))
+
+
+def _beside(dataset, domain):
+    """What a record says of what goes with the examples, where something does."""
+    said = {}
+    if domain.conditional:
+        found = conditions.readings(dataset, domain)
+        said["condition"] = {name: reading.field for name, reading in found.items()} if isinstance(found, dict) else found.field
+    if domain.group:
+        fewer = groups.fewer(dataset.decoded("train", ["label"])["label"], domain.group)
+        said["group"] = dict(size=domain.group, labels_with_fewer=fewer)
+    if domain.partner:
+        said["partner"] = protocol(dataset.partner, domain.partner, {})
+    return said
 
 
 def encoding(dataset, domain, data_config):
     """How stored examples of `dataset` become those of `domain`, an `Encoding`."""
-    levels, mode = dataset.levels, binarization(dataset, domain, data_config)
-    if mode == "dynamic":  # x ~ Bernoulli(level / (levels - 1)): bits + 1/2 < level UNIT / (levels - 1), multiplied out to be exact in float32
-        top = levels - 1.0
-        return Encoding(True, lambda x, bits: tf.cast(tf.cast(bits, tf.float32) * top < tf.cast(x, tf.float32) * UNIT - 0.5 * top, tf.float32))
-    if mode == "threshold":  # level / (levels - 1) >= 1/2
-        return Encoding(False, lambda x, bits: tf.cast(x >= levels // 2, tf.float32))
-    if domain.kind == "levels":
-        same = domain.levels == levels
-        return Encoding(False, lambda x, bits: tf.cast(x, tf.int32) if same else tf.cast(x, tf.int32) * domain.levels // levels)
-    if domain.kind == "tokens":
-        return Encoding(False, lambda x, bits: x)
-    if domain.kind == "waveform":
-        return Encoding(False, lambda x, bits: tf.cast(x, tf.float32) * (1.0 / FULL_SCALE))
-    if mode == "stored" or dataset.kind in ("points", "strokes"):
-        return Encoding(False, lambda x, bits: tf.cast(x, tf.float32))
-    low, high = domain.range
-    if domain.dequantized:  # low + (high - low) (level + u) / levels
-        scale = (high - low) / levels
-        return Encoding(True, lambda x, bits: low + scale * (tf.cast(x, tf.float32) + (tf.cast(bits, tf.float32) + 0.5) * (1.0 / UNIT)))
-    scale = (high - low) / (levels - 1)
-    return Encoding(False, lambda x, bits: low + scale * tf.cast(x, tf.float32))
+    return encoding_of(dataset.fields["x"], domain, binarization(dataset, domain, data_config))
+
+
+def config_of_partner(domain, data_config):
+    """The entries of --config.data by which the partner's examples are read: how images are binarized, where its own are."""
+    return {key: data_config[key] for key in ("binarization",) if key in data_config and domain.partner.kind == "binary"}
+
+
+def _check_group(dataset, domain):
+    if domain.group and not dataset.classes:
+        raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of one label; choose a data set that has.")
+
+
+def _check_partner(dataset, domain, data_config):
+    """Raises BadInput if the model needs a second data set and there is none, or another one, or it has no use for one."""
+    if domain.partner is None:
+        if data_config.get("partner"):
+            raise BadInput(f"--config.data.partner={data_config['partner']}: the model reads one set of examples; leave it out.")
+        return
+    if dataset.partner is None:
+        raise BadInput(f"--dataset={dataset.name} has one set of examples, the model reads two that are unpaired; "
+                       "set --config.data.partner, for example --dataset=shapes/colour --config.data.partner=shapes/outline.")
+    try:
+        check(dataset.partner, domain.partner, config_of_partner(domain, data_config))
+    except BadInput as error:
+        raise BadInput(str(error).replace("--dataset=", "--config.data.partner=")) from None

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainers.data import sizes
-from trainers.data.dataset import DataSet
+from trainers.data.dataset import DataSet, Field
 from trainers.data.pipeline import CACHE_BYTES, visits
 from trainers.errors import BadInput
 
@@ -37,9 +37,9 @@ class FolderSource:
     def _record(self, split, index):
         return tf.gather(tf.constant(self.files[split]), index), tf.gather(self.labels[split], index)
 
-    def decode(self, record):
+    def decode(self, record, names):
         file, label = record
-        return load(file, self.shape), label
+        return {name: load(file, self.shape) if name == "x" else label for name in names}
 
 
 def load(file, shape):
@@ -69,10 +69,12 @@ def open_folder(name, size, validation, log):
     source = FolderSource({split: [str(files[i]) for i in rows] for split, rows in indices.items()},
                           {split: labels[rows] for split, rows in indices.items()}, shape)
     digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(relative, files)).encode()).hexdigest()
-    dataset = DataSet(name, f"sha256:{digest[:12]}", "image", shape, 256, len(names) if names else None, split_sizes, source, class_names=tuple(names or ()))
+    label = {"label": Field("class", (), len(names), tuple(names))} if names else {}
+    dataset = DataSet(name, f"sha256:{digest[:12]}", {"x": Field("image", shape, 256)} | label, split_sizes, source)
     if kept:
         for split, rows in indices.items():
-            dataset.cache[split] = np.stack([np.broadcast_to(kept[i], shape) for i in rows]), labels[rows]
+            x = np.stack([np.broadcast_to(kept[i], shape) for i in rows])
+            dataset.cache[split] = {"x": x} | ({"label": labels[rows]} if names else {})
     return dataset
 
 

@@ -1,5 +1,8 @@
 """Batches: number n of a run is a function of (seed, n), and a worker's batch is its rows of the one-worker batch, noise included.
 
+A record is a dictionary of fields; of these a batch reads what the domain asks for: x, or groups of it, and what its
+condition is made of. A partner's examples are a stream of their own, in an order of its own.
+
 Position p = n batch_size + row of the endless stream of examples lies in epoch p // size; epoch e visits every example once, in an order made from
 (seed, e). Batches run across the epochs' borders. A set that fits in memory is decoded once, and a batch is a gather at shuffled indices; a larger one
 is read as a stream of records that are shuffled before they are decoded, and a resumed run skips records, not images.
@@ -7,12 +10,15 @@ is read as a stream of records that are shuffled before they are decoded, and a 
 
 import hashlib
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from trainers.data.domain import UNIT, check, encoding
+from trainers.data import conditions, groups
+from trainers.data.domain import check, config_of_partner, encoding
 from trainers.errors import BadInput
+from zoo.domain import split_batch
 
 CACHE_BYTES = 4 << 30
 PART = 1 << 20  # examples of an epoch that are put in order together
@@ -64,8 +70,48 @@ def visits(size, position, key):
     return tf.data.Dataset.range(first, np.iinfo(np.int64).max).map(rest).prefetch(1)
 
 
+class _Reader:
+    """What a model reads of a data set: the fields, and the function from a batch of them as stored to x and its condition."""
+
+    def __init__(self, dataset, domain, data_config, cache_bytes):
+        self.dataset, self.domain = dataset, domain
+        self.cache_bytes = cache_bytes
+        self._encoding, self._readings = encoding(dataset, domain, data_config), conditions.readings(dataset, domain)
+        grouping = ["label"] if domain.group else []
+        self.names = list(dict.fromkeys(["x", *grouping, *conditions.names(self._readings)]))
+
+    def kept(self, split):
+        """Whether what is read of a split is kept in memory. Raises BadInput where it must be and is too large."""
+        kept = self.dataset.fits(split, self.cache_bytes, self.names)
+        if self.domain.group and not kept:
+            raise BadInput(f"--dataset={self.dataset.name}: split {split!r} takes {self.dataset.nbytes(split, self.names) >> 20} MiB, and groups of one label are formed "
+                           f"of at most {self.cache_bytes >> 20} in memory; take smaller images or fewer of them.")
+        return kept
+
+    def finish(self, record, rows, noise_of):
+        """x, or (x, condition), of a batch of `rows` examples; `noise_of(shape)`: their noise."""
+        shapes = {name: (rows, *self.domain.grouped, *self.dataset.fields[name].shape) for name in self.names}
+        record = {name: tf.ensure_shape(record[name], shapes[name]) for name in self.names}
+        bits = noise_of(shapes["x"][1:]) if self._encoding.noisy else None
+        x = self._encoding.finish(record["x"], bits)
+        if self._readings is None:
+            return x
+        return x, tf.nest.map_structure(lambda reading: reading.finish((record | {"x": x})[reading.field]), self._readings)
+
+    def decode(self, record):
+        return self.dataset.source.decode(record, self.names)
+
+
+class _Share(NamedTuple):
+    """A worker's rows of each batch."""
+
+    batch_size: int
+    first: int
+    rows: int
+
+
 def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None, cache_bytes=CACHE_BYTES):
-    """This worker's batches number start, start + 1, ... of the run `seed`, a `tf.data.Dataset` of x or (x, condition).
+    """This worker's batches number start, start + 1, ... of the run `seed`, a `tf.data.Dataset` of what `domain.batch_spec(batch_size)` says.
 
     Args:
         dataset, domain: what is stored, and what the model reads.
@@ -83,71 +129,91 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
     if batch_size < 1 or batch_size % workers:
         near = max(1, round(batch_size / workers)) * workers
         raise BadInput(f"--batch_size={batch_size}: a positive multiple of the {workers} workers is needed; the nearest is {near}.")
-    how = encoding(dataset, domain, data_config)
-    rows, first = batch_size // workers, worker * (batch_size // workers)
-    order, noise_key = key(seed, "order"), key(seed, "noise")
+    rows = batch_size // workers
+    share, numbers = _Share(batch_size, worker * rows, rows), (start, steps)
+    batches = _training(_Reader(dataset, domain, data_config, cache_bytes), share, numbers, seed, "")
+    if domain.partner:
+        reader = _Reader(dataset.partner, domain.partner, config_of_partner(domain, data_config), cache_bytes)
+        batches = _joined(domain, batches, _training(reader, share, numbers, seed, "partner "))
+    return batches.with_options(_options()).prefetch(2)
+
+
+def _training(reader, share, numbers, seed, purpose):
+    """The batches of one data set: `numbers`: the first one's, and how many (None: no end); `purpose`: what tells its order and noise from another's."""
+    batch_size, first, rows = share
+    order, noise_key = key(seed, f"{purpose}order"), key(seed, f"{purpose}noise")
+    start, steps = numbers
     numbers = tf.data.Dataset.range(start, np.iinfo(np.int64).max if steps is None else start + steps)
 
-    def finish(number, x, labels):
-        bits = noise(noise_key, number, first, rows, dataset.shape) if how.noisy else None
-        labels = tf.ensure_shape(labels, (rows, *(dataset.features or ())))
-        return _element(domain, how.finish(tf.ensure_shape(x, (rows, *dataset.shape)), bits), labels)
+    def finish(number, record):
+        return reader.finish(record, rows, lambda shape: noise(noise_key, number, first, rows, shape))
 
-    if dataset.fits("train", cache_bytes):
-        num, pick = dataset.picks()
-        indices = visits(num, start * batch_size, order).rebatch(batch_size)
+    if reader.kept("train"):
+        num, pick = reader.dataset.picks(reader.names)
+        if reader.domain.group:
+            labels = reader.dataset.decoded("train", ["label"])["label"]
+            indices = groups.visits(labels, reader.domain.group, start * batch_size, order, permutation)
+        else:
+            indices = visits(num, start * batch_size, order)
+        return tf.data.Dataset.zip(numbers, indices.rebatch(batch_size)).map(
+            lambda number, index: finish(number, pick(index[first:first + rows])), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    records = reader.dataset.source.stream("train", start * batch_size, order)
+    mine = records.enumerate().filter(lambda i, _: (i % batch_size >= first) & (i % batch_size < first + rows))
+    examples = mine.map(lambda _, record: reader.decode(record), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return tf.data.Dataset.zip(numbers, examples.batch(rows, drop_remainder=True)).map(finish)
 
-        def batch(number, index):
-            return finish(number, *pick(index[first:first + rows]))
 
-        batches = tf.data.Dataset.zip(numbers, indices).map(batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    else:
-        records = dataset.source.stream("train", start * batch_size, order)
-        mine = records.enumerate().filter(lambda i, _: (i % batch_size >= first) & (i % batch_size < first + rows))
-        examples = mine.map(lambda _, record: _decoded(dataset, record), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        batches = tf.data.Dataset.zip(numbers, examples.batch(rows, drop_remainder=True)).map(lambda number, example: finish(number, *example))
-    return batches.with_options(_options()).prefetch(2)
+def _joined(domain, batches, partners):
+    """Batches of a domain with a partner, of those of either."""
+    return tf.data.Dataset.zip(batches, partners).map(lambda own, partner: domain.join(*split_batch(own), partner))
 
 
 def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, limit=None, cache_bytes=CACHE_BYTES):
     """Once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its index).
+
+    Groups are those of `trainers.data.groups`. A partner's examples stand beside in stored order, from the first again where they are fewer.
 
     Args: as of `training_batches`; `limit`: how many examples at most, None for all.
     """
     check(dataset, domain, data_config)
     if batch_size < 1 or (limit is not None and limit < 1):
         raise BadInput(f"batch size {batch_size} and limit {limit}: at least 1 is needed.")
-    size, how = dataset.require(split), encoding(dataset, domain, data_config)
+    size = num_examples(dataset, split, domain)
     size = size if limit is None else min(size, limit)
-    noise_key = key(seed, f"evaluation {split}")
-    if dataset.fits(split, cache_bytes):
-        x, labels = dataset.tensors(split)
-        batches = tf.data.Dataset.range(0, size, batch_size).map(
-            lambda first: (x[first:tf.minimum(first + batch_size, size)], labels[first:tf.minimum(first + batch_size, size)]))
+    batches = _evaluation(_Reader(dataset, domain, data_config, cache_bytes), split, size, batch_size, key(seed, f"evaluation {split}"))
+    if domain.partner:
+        reader = _Reader(dataset.partner, domain.partner, config_of_partner(domain, data_config), cache_bytes)
+        batches = _joined(domain, batches, _evaluation(reader, split, size, batch_size, key(seed, f"partner evaluation {split}")))
+    return batches.with_options(_options()).prefetch(2)
+
+
+def num_examples(dataset, split, domain):
+    """How many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput if there is no such split."""
+    num = dataset.require(split)
+    return len(groups.table(dataset.decoded(split, ["label"])["label"], domain.group)) if domain.group else num
+
+
+def _evaluation(reader, split, size, batch_size, noise_key):
+    """The first `size` examples of a split, from its first one again where it has fewer, in batches."""
+    dataset, group = reader.dataset, reader.domain.group
+    num = num_examples(dataset, split, reader.domain)
+
+    def finish(number, record):
+        rows = tf.shape(record["x"])[0]
+        return reader.finish(record, None, lambda shape: noise(noise_key, 0, number * batch_size, rows, shape))
+
+    if reader.kept(split):
+        kept = dataset.tensors(split, reader.names)
+        order = groups.in_order(kept["label"], group) if group else np.arange(num)
+
+        def batch(first):
+            index = tf.range(first, tf.minimum(first + batch_size, size)) % num
+            return {name: tf.gather(kept[name], tf.gather(order, index)) for name in reader.names}
+
+        batches = tf.data.Dataset.range(0, size, batch_size).map(batch)
     else:
-        records = dataset.source.records(split).take(size)
-        batches = records.map(lambda record: _decoded(dataset, record), num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
-
-    def finish(number, example):
-        x, labels = example
-        bits = noise(noise_key, 0, number * batch_size, tf.shape(x)[0], dataset.shape) if how.noisy else None
-        return _element(domain, how.finish(tf.ensure_shape(x, (None, *dataset.shape)), bits), labels)
-
-    return batches.enumerate().map(finish).with_options(_options()).prefetch(2)
-
-
-def _decoded(dataset, record):
-    x, label = dataset.source.decode(record)
-    return tf.ensure_shape(x, dataset.shape), label
-
-
-def _element(domain, x, labels):
-    """x, with its label or, for a model of features, these: x where it is given, the data set's, or the label's indicator vector."""
-    if domain.given is not None:
-        return x, tf.where(domain.given[..., None], tf.cast(x, tf.float32), -1.0)
-    if domain.features:
-        return x, labels if labels.dtype == tf.float32 else tf.one_hot(labels, domain.features[0])
-    return (x, labels) if domain.classes else x
+        batches = dataset.source.records(split).repeat().take(size).map(reader.decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+    return batches.enumerate().map(finish)
 
 
 def _options():

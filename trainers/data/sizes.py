@@ -20,15 +20,19 @@ def flag(size):
     return f"--config.data.image_size={size[0] if size[0] == size[1] else size}"
 
 
-def resize_and_crop(image, size):
-    """Resizes uint8 [h, w, channels], with antialiasing, until it just covers `size`, and crops the centre, [*size, channels]."""
+def resize_and_crop(image, size, mixed=True):
+    """Resizes uint8 [h, w, channels] until it just covers `size`, and crops the centre, [*size, channels].
+
+    mixed: whether a pixel is a mean of its neighbours (antialiased); else the nearest one, as a label map needs.
+    """
     height, width = size
     shape = tf.cast(tf.shape(image)[:2], tf.float32)
     scale = tf.reduce_max(tf.constant([height, width], tf.float32) / shape)
     covering = tf.maximum(tf.cast(tf.round(shape * scale), tf.int32), [height, width])
-    resized = tf.image.resize(image, covering, antialias=True)
+    resized = tf.image.resize(image, covering, "bilinear" if mixed else "nearest", antialias=mixed)
     top, left = (covering[0] - height) // 2, (covering[1] - width) // 2
-    return tf.cast(tf.clip_by_value(tf.round(resized[top:top + height, left:left + width]), 0, 255), tf.uint8)
+    cropped = tf.cast(resized[top:top + height, left:left + width], tf.float32)
+    return tf.cast(tf.clip_by_value(tf.round(cropped), 0, 255), tf.uint8)
 
 
 def hold_out(name, sizes, validation):

@@ -15,9 +15,11 @@ import time
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from absl import logging
 
 from trainers.data import EMBEDDED, FILES, audio, sizes, strokes, text
-from trainers.data.dataset import DataSet, unused
+from trainers.data.dataset import DataSet, Field, unused
+from trainers.data.features import class_field, further_fields, image_key, label_key
 from trainers.data.pipeline import permutation
 from trainers.errors import BadInput
 from zoo import nearest
@@ -29,11 +31,13 @@ HOST = "https://storage.googleapis.com"
 
 
 class StoredSource:
-    """The TFRecord files of a prepared TFDS builder; a record is a serialized example."""
+    """The TFRecord files of a prepared TFDS builder; a record is a serialized example.
 
-    def __init__(self, builder, key, label, ranges, shape):
-        self.builder, self.key, self.label, self.shape = builder, key, label, shape
-        self.ranges = ranges  # {split: (TFDS's split, first example, end)}
+    columns: {field: the builder's feature}. fields: {field: `Field`}. ranges: {split: (TFDS's split, first example, end)}.
+    """
+
+    def __init__(self, builder, columns, fields, ranges):
+        self.builder, self.columns, self.fields, self.ranges = builder, columns, fields, ranges
 
     def records(self, split):
         stored, first, end = self.ranges[split]
@@ -53,17 +57,20 @@ class StoredSource:
         size = end - first
         return tf.data.Dataset.range(position // size, np.iinfo(np.int64).max).flat_map(one_epoch).skip(position % size)
 
-    def decode(self, record):
-        feature = self.builder.info.features[self.key]
-        image = isinstance(feature, tfds.features.Image)
-        layout = {self.key: tf.io.FixedLenFeature([], tf.string) if image else tf.io.FixedLenFeature(self.shape, tf.float32)}
-        if self.label:
-            layout[self.label] = tf.io.FixedLenFeature([], tf.int64)
-        example = tf.io.parse_single_example(record, layout)
-        x = feature.decode_example(example[self.key]) if image else example[self.key]
-        if image and x.shape != self.shape:
-            x = sizes.resize_and_crop(x, self.shape[:2])
-        return x, tf.cast(example[self.label], tf.int32) if self.label else 0
+    def decode(self, record, names):
+        features, shapes = self.builder.info.features, {name: self.fields[name].shape for name in names}
+        stored = {"image": tf.io.FixedLenFeature([], tf.string), "class": tf.io.FixedLenFeature([], tf.int64)}
+        stored["labels"] = stored["image"]
+        layout = {self.columns[name]: stored.get(self.fields[name].kind) or tf.io.FixedLenFeature(shapes[name], tf.float32) for name in names}
+        example, found = tf.io.parse_single_example(record, layout), {}
+        for name in names:
+            value, kind = example[self.columns[name]], self.fields[name].kind
+            if kind in ("image", "labels"):
+                value = features[self.columns[name]].decode_example(value)
+                if value.shape[:2] != shapes[name][:2]:
+                    value = sizes.resize_and_crop(value, shapes[name][:2], mixed=kind == "image")
+            found[name] = value[..., 0] if kind == "labels" else tf.cast(value, self.fields[name].dtype)
+        return found
 
 
 def open_stored(name, data_dir, options, log, tokenizer=None):
@@ -74,7 +81,7 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
         return strokes.open_sketches(name, builder, options)
     info = builder.info
     features = dict(info.features.items())
-    key = next((k for k, f in features.items() if isinstance(f, tfds.features.Image)), "point" if name in EMBEDDED and "point" in features else None)
+    key = image_key(features) or ("point" if name in EMBEDDED and "point" in features else None)
     counts = {split: entry.num_examples for split, entry in info.splits.items()}
     is_text = key is None and "audio" not in features and isinstance(features.get("text"), tfds.features.Text)
     if (key is None and not is_text and "audio" not in features) or "train" not in counts:
@@ -95,32 +102,37 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
     if is_text:
         return text.windows(name, str(info.version), {split: _text(name, builder, split, *place) for split, place in ranges.items()}, options, log, tokenizer,
                             dict(hold_out=f"the last {validation} documents for validation" if validation else "the data set's own"))
-    label = next((k for k in ((info.supervised_keys or (None, None))[1], "label") if isinstance(features.get(k), tfds.features.ClassLabel)), None)
-    classes = features[label].num_classes if label else None
     stored = tuple(features[key].shape)
+    label = label_key(info)
     if key == "point":
-        source = StoredSource(builder, key, label, ranges, stored)
-        return DataSet(name, str(info.version), "points", stored, None, classes, split_sizes, source)
+        return _dataset(name, builder, dict(x=Field("points", stored)) | class_field(features, label), dict(x=key, label=label), ranges)
     if features[key].np_dtype != np.uint8 or stored[2] is None:
         raise BadInput(f"--dataset={name}: its images are {features[key]}; 8 bits a pixel and a fixed number of channels are needed.")
     if size is None and None in stored:
         raise BadInput(f"--dataset={name}: its images differ in size; set their size, for example --config.data.image_size=64.")
     shape = (*(size or stored[:2]), stored[2])
-    levels = _levels(name, builder, key, label)
+    levels = _levels(name, builder, key)
     if shape != stored and levels != 256:
         raise BadInput(f"{sizes.flag(size)}: --dataset={name} has {levels} levels a pixel, which resizing would mix; leave it out.")
-    return DataSet(name, str(info.version), "image", shape, levels, classes, split_sizes, StoredSource(builder, key, label, ranges, shape),
-                   class_names=tuple(features[label].names) if label else ())
+    further = further_fields(features, (key, label), shape[:2])
+    fields = dict(x=Field("image", shape, levels)) | class_field(features, label) | further
+    return _dataset(name, builder, fields, dict(x=key, label=label) | {name: name for name in further}, ranges)
 
 
-def _levels(name, builder, key, label):
+def _dataset(name, builder, fields, columns, ranges):
+    source = StoredSource(builder, columns, fields, ranges)
+    return DataSet(name, str(builder.info.version), fields, {split: end - first for split, (_, first, end) in ranges.items()}, source)
+
+
+def _levels(name, builder, key):
     """Stored levels of a pixel: known for embedded sets, 2 where the first hundred images hold nothing above 1, else 256."""
     if name == "digits":
         return importlib.import_module("trainers.data.digits").LEVELS
-    source = StoredSource(builder, key, label, {"train": ("train", 0, 100)}, tuple(builder.info.features[key].shape))
+    field = Field("image", tuple(builder.info.features[key].shape), 256)
+    source = StoredSource(builder, {"x": key}, {"x": field}, {"train": ("train", 0, 100)})
     try:
-        largest = max(int(tf.reduce_max(source.decode(record)[0])) for record in source.records("train")) \
-            if None not in source.shape else 255
+        largest = max(int(tf.reduce_max(source.decode(record, ["x"])["x"])) for record in source.records("train")) \
+            if None not in field.shape else 255
     except tf.errors.OpError as error:
         raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
     return 2 if largest <= 1 else 256
@@ -139,7 +151,7 @@ def _text(name, builder, split, stored, first, end):
     """A split's documents in stored order, line feeds between them."""
     if (num_bytes := builder.info.splits[stored].num_bytes) > text.LARGEST:
         raise BadInput(f"--dataset={name}: split {stored!r} has {num_bytes} bytes, at most {text.LARGEST} are taken.")
-    source = StoredSource(builder, "text", None, {split: (stored, first, end)}, ())
+    source = StoredSource(builder, {}, {}, {split: (stored, first, end)})
     try:
         batches = source.records(split).batch(BLOCK).map(lambda records: tf.io.parse_example(records, {"text": tf.io.FixedLenFeature([], tf.string)})["text"])
         documents = [document for batch in batches for document in batch.numpy()]
@@ -192,8 +204,10 @@ def _build(cls, config, folder, path):
     beside = tempfile.mkdtemp(prefix=".building-", dir=folder)
     try:
         tfds.disable_progress_bar()
-        with contextlib.redirect_stdout(None):
-            cls(data_dir=beside, **({"config": config} if config else {})).download_and_prepare()
+        known = config in cls.builder_configs  # of a set that is also there without a configuration TFDS knows none
+        chosen = config if known else tfds.core.BuilderConfig(name=config) if config else None
+        with contextlib.redirect_stdout(None), _only_errors():
+            cls(data_dir=beside, **({"config": chosen} if chosen else {})).download_and_prepare()
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         try:
             os.rename(pathlib.Path(beside) / path, folder / path)
@@ -203,6 +217,17 @@ def _build(cls, config, folder, path):
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         tfds.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _only_errors():
+    """Without TFDS's warning that a configuration is not one of its class's own."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _tfds(name, data_dir, log):

@@ -12,7 +12,7 @@ import re
 import numpy as np
 
 from trainers.data import sizes
-from trainers.data.dataset import DataSet, hold_out_by_content, said_of_hold_out, unused
+from trainers.data.dataset import DataSet, Field, hold_out_by_content, said_of_hold_out, unused
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 from zoo.distributions.strokes import END
@@ -96,10 +96,11 @@ def _dataset(name, version, cache, names, facts):
     scale = float(cache["train"][0][inside][:, :2].std())
     if not (math.isfinite(scale) and scale > 0):
         raise BadInput(f"--dataset={name}: the training drawings' points are all the same, or too far apart: their offsets' standard deviation is {scale}.")
-    cache = {split: (x / np.float32([scale, scale, 1, 1, 1]), labels) for split, (x, labels) in cache.items()}
+    label = {"label": Field("class", (), len(names), tuple(names))} if names else {}
+    cache = {split: {"x": x / np.float32([scale, scale, 1, 1, 1])} | ({"label": labels} if names else {}) for split, (x, labels) in cache.items()}
     facts |= dict(scale=scale, measure="density of offsets divided by scale", steps=round(float(inside.sum(1).mean()), 2))
-    counts = {split: len(x) for split, (x, _) in cache.items()}
-    return DataSet(name, version, "strokes", cache["train"][0].shape[1:], None, len(names) or None, counts, cache=cache, facts=facts, class_names=tuple(names))
+    x = Field("strokes", cache["train"]["x"].shape[1:])
+    return DataSet(name, version, {"x": x} | label, {split: len(part["x"]) for split, part in cache.items()}, cache=cache, facts=facts)
 
 
 def _parse(name, number, line):

@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 
-from trainers.data.dataset import DataSet, hold_out_by_content, said_of_hold_out, unused
+from trainers.data.dataset import DataSet, Field, hold_out_by_content, said_of_hold_out, unused
 from trainers.errors import BadInput
 from zoo import nearest
 
@@ -50,9 +50,9 @@ def open_table(name, options, log):
     levels = 2 if all(np.isin(part, (0, 1)).all() for part in parts.values()) else None
     if options["standardize"]:
         parts, facts["standardized"] = _standardized(name, parts, levels)
-    cache = {split: (part.astype(np.uint8 if levels else np.float32), np.zeros(len(part), np.int32)) for split, part in parts.items()}
-    return DataSet(name, f"sha256:{version}", "points", (parts["train"].shape[1],), levels, None, {split: len(part) for split, part in parts.items()},
-                   cache=cache, facts=facts)
+    field = Field("points", (parts["train"].shape[1],), levels)
+    cache = {split: {"x": part.astype(field.dtype)} for split, part in parts.items()}
+    return DataSet(name, f"sha256:{version}", {"x": field}, {split: len(part) for split, part in parts.items()}, cache=cache, facts=facts)
 
 
 def _csv(name, path):

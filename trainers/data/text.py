@@ -10,7 +10,7 @@ import pathlib
 import numpy as np
 
 from trainers.data import tokenizers
-from trainers.data.dataset import DataSet, Text, hold_out_by_content, said_of_hold_out, unused
+from trainers.data.dataset import DataSet, Field, Text, hold_out_by_content, said_of_hold_out, unused
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 
@@ -62,10 +62,10 @@ def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):
     for split, found in tokens.items():
         x = np.full((len(found), length), tokenizer.end, np.int32)
         x[np.arange(length) < lengths[split][:, None]] = np.concatenate(found)
-        cache[split], streams[split] = (x, np.zeros(len(x), np.int32)), x[np.arange(length) <= lengths[split][:, None]]
+        cache[split], streams[split] = {"x": x}, x[np.arange(length) <= lengths[split][:, None]]
     held = Text(tokenizer, streams, {split: sum(len(line.encode()) + 1 for line in found) for split, found in texts.items()}, windows=False)
-    return DataSet(name, version, "text", (length,), tokenizer.size, None, {split: len(found) for split, found in tokens.items()}, cache=cache, text=held,
-                   facts=_facts(held) | facts)
+    return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)}, {split: len(found) for split, found in tokens.items()}, cache=cache,
+                   text=held, facts=_facts(held) | facts)
 
 
 def windows(name, version, texts, options, log, tokenizer, facts):
@@ -80,7 +80,7 @@ def windows(name, version, texts, options, log, tokenizer, facts):
     held = Text(tokenizer, streams, {split: len(text.encode()) for split, text in texts.items()}, windows=True)
     sizes = {split: len(stream) // length for split, stream in streams.items()}
     scored = {split: num * length for split, num in sizes.items()}
-    return DataSet(name, version, "text", (length,), tokenizer.size, None, sizes, text=held, facts=_facts(held) | dict(tokens_in_windows=scored) | facts)
+    return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)}, sizes, text=held, facts=_facts(held) | dict(tokens_in_windows=scored) | facts)
 
 
 def read(name):

@@ -44,11 +44,11 @@ RECIPES = [
            optimizer=dict(learning_rate=1e-3), schedule=dict(name="cosine"), evaluation=FEWER_DRAWS),
     Recipe("beta_tcvae", ANY, steps=100_000, batch_size=64, arguments=dict(network="conv", hidden=(32, 32, 64, 64)), optimizer=dict(learning_rate=5e-4)),
 
-    Recipe("conditional_vae", "digits", steps=2000, batch_size=64, arguments=dict(levels=17, latent_size=16, classes=10, quadrants=0), **_DIGITS),
+    Recipe("conditional_vae", "digits", steps=2000, batch_size=64, arguments=dict(levels=17, latent_size=16, classes=10), **_DIGITS),
     # Given one quadrant, two, or three. The published numbers are of grey values as probabilities, which dynamic
     # binarization averages over.
     *(Recipe("conditional_vae", "mnist", variant=f"{quadrants}_quadrants" if quadrants > 1 else "", steps=30_000, batch_size=100,
-             arguments=dict(latent_size=200, quadrants=quadrants), optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
+             arguments=dict(latent_size=200) | (dict(quadrants=quadrants) if quadrants > 1 else {}), optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
              data=dict(validation=10_000), selection=dict(every=1000, patience=8), evaluation=dict(importance_samples=1000),
              published=(Published("negative_log_likelihood", value, "nats", f"Pyro's example, {quadrants} of 4 quadrants given, 500-500 networks and 200 latents"),))
       for quadrants, value in ((1, 71.8), (2, 51.0), (3, 24.2))),

@@ -13,12 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import random
+from zoo.capabilities import Completing, ExactLikelihood
 from zoo.model import GenerativeModel, Player, split_batch
 
 CANDIDATES = 16  # of a completion that is not exact
 
 
-class Autoregressive(GenerativeModel):
+class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
     """log p(x) = sum_i log p(x_i | x_<i), with places in row-major order unless the model says otherwise.
 
     A subclass defines the five abstract methods below and what `GenerativeModel` asks for.
@@ -58,7 +59,7 @@ class Autoregressive(GenerativeModel):
         """log p(x_i | x_<i) of every place, [batch, *domain.places]."""
         return self._by_place(self.distribution(self.parameters(x, condition)), x)
 
-    def log_prob(self, x, condition=None):
+    def _log_prob(self, x, condition=None):
         """log p(x) (given the condition) in nats, [batch]: exact."""
         return self.distribution(self.parameters(x, condition)).log_prob(x)
 
@@ -70,32 +71,29 @@ class Autoregressive(GenerativeModel):
         return (Player("model", self.trainable_weights, self.objective),)
 
     def call(self, batch):
-        return self.log_prob(*split_batch(batch))
+        return self._log_prob(*split_batch(batch))
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x ~ p(x), place by place."""
         return self.generate(self.noise(seeds), condition)
 
-    def complete(self, x, mask, seeds, condition=None):
+    def _complete(self, x, mask, seeds, condition=None):
         """Draws x where `mask` (bool, [batch, *domain.places]) is false, given x where it is true.
 
         Exactly, and in one pass, if every row's known places come first in the model's order; else one of 16 candidates by their importance.
-        Raises ValueError for a mask of another shape.
         """
-        x, mask = self._known(x, mask)
 
         def drawn():
             return self.generate(self.noise(seeds), condition, x, mask)
 
         return _either(_come_first(self._in_order(mask)), drawn, lambda: self._resampled(x, mask, seeds, condition))
 
-    def missing_log_prob(self, x, mask, seeds, condition=None):
+    def _missing_log_prob(self, x, mask, seeds, condition=None):
         """log p(x where `mask` is false | x where it is true) in nats, [batch].
 
         Exact if every row's known places come first. Else a lower bound on average, of the log-probability that `complete` draws these very values: x is one of
         the 16 candidates, log q(x) + log(16 w(x) / (w(x) + w_1 + ... + w_15)), with q of what is drawn and w of what is known.
         """
-        x, mask = self._known(x, mask)
         terms = self.log_probs(x, condition)
 
         def exact():
@@ -131,12 +129,6 @@ class Autoregressive(GenerativeModel):
         specs = tf.TensorSpec(x.shape, x.dtype), tf.TensorSpec(x.shape[:1], tf.float32)
         drawn, weights = tf.map_fn(one, tf.range(num), fn_output_signature=specs, parallel_iterations=1)  # one at a time: bounded memory
         return tf.transpose(drawn, [1, 0, *range(2, drawn.shape.rank)]), tf.transpose(weights)
-
-    def _known(self, x, mask):
-        mask = tf.convert_to_tensor(mask, tf.bool)
-        if tuple(mask.shape[1:]) != self.domain.places:
-            raise ValueError(f"mask must be [batch, {', '.join(map(str, self.domain.places))}], found {tuple(mask.shape)}.")
-        return tf.cast(x, self.domain.dtype), mask
 
     def _in_order(self, mask):
         """The mask with places in the order in which they are drawn, [batch, number of places]."""

@@ -86,7 +86,7 @@ class EoNADE(Autoregressive):
     def distribution(self, parameters):
         return pixels.pixels(parameters, 2, len(self.shape))
 
-    def log_prob(self, x, condition=None):
+    def _log_prob(self, x, condition=None):
         """log p(x) in nats, [batch]: exact, of the mixture over all orders of the ensemble."""
         self.domain.require(condition)
         x = self._flat(x)
@@ -118,22 +118,20 @@ class EoNADE(Autoregressive):
         x, known = (tf.zeros_like(self._flat(uniforms)),) * 2 if known is None else (self._flat(x), self._entries(known))
         return tf.reshape(self._run(self._flat(uniforms), tf.gather(self.permutations, index), x, known)[0], [-1, *self.shape])
 
-    def complete(self, x, mask, seeds, condition=None):
+    def _complete(self, x, mask, seeds, condition=None):
         """Draws what is missing given any known places, exactly: the network reads them at once, and the rest in an order of the ensemble."""
-        x, mask = self._known(x, mask)
         return self.generate(self.noise(seeds), condition, x, mask)
 
     def completes_exactly(self, mask):
         return True
 
-    def missing_log_prob(self, x, mask, seeds, condition=None):
+    def _missing_log_prob(self, x, mask, seeds, condition=None):
         """log p(what is missing | what is known) in nats, [batch]: exact, the mean over the ensemble's orders of what is missing."""
         self.domain.require(condition)
-        x, mask = self._known(x, mask)
-        return self._missing_log_prob(self._flat(x), self._entries(mask))
+        return self._exact_missing_log_prob(self._flat(x), self._entries(mask))
 
     @tf.function(reduce_retracing=True)
-    def _missing_log_prob(self, x, known):
+    def _exact_missing_log_prob(self, x, known):
         return self._mean(lambda order: self._run(None, tf.repeat(order[None], tf.shape(x)[0], axis=0), x, known)[1], x)
 
     def _flat(self, x):

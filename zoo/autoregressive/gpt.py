@@ -9,10 +9,12 @@ import keras
 import tensorflow as tf
 
 from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.control import Control
 from zoo.distributions import categories
 from zoo.model import Domain
 from zoo.networks.transformer import STDDEV, Decoder
 
+_LOWEST, _HIGHEST = 1e-4, 100.0  # temperature
 _NEVER = -1e9  # log-odds of what can't follow
 
 
@@ -33,6 +35,12 @@ class GPT(Autoregressive):
         ValueError: if `shape` is not (T,), the vocabulary has fewer than two tokens, `width` is no multiple of `heads`, a number is below 1, the rate of
             dropout is none, or `end` is no token.
     """
+
+    controls = {
+        "temperature": Control(1.0, _LOWEST, _HIGHEST, "divisor of the log-odds; 1 draws from the model", of=("sample", "complete")),
+        "top_k": Control(0, 0, "levels", "of how many tokens one is drawn, the likeliest; 0 for all", "tokens", of=("sample", "complete")),
+        "top_p": Control(1.0, 1e-4, 1.0, "probability that the tokens of which one is drawn have together, the likeliest first", of=("sample", "complete")),
+    }
 
     def __init__(self, shape=(64,), levels=256, width=128, heads=4, layers=4, dropout=0.0, end=None, **kwargs):
         super().__init__(**kwargs)
@@ -87,25 +95,20 @@ class GPT(Autoregressive):
         self.domain.require(condition)
         return self._draw(noise, x, known, lambda logits: logits)
 
-    def continuation(self, x, known, seeds, temperature=1.0, top_k=0, top_p=1.0):
-        """Draws x where `known` (bool [batch, T]) is false, each token from the likely ones only: int32 [batch, T].
+    def _sample(self, seeds, condition=None, **controls):
+        """x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
+        return self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls)) if controls else super()._sample(seeds, condition)
 
-        Args:
-            temperature: the logits' divisor, above 0. top_k: tokens of which one is drawn, the likeliest; 0: all. top_p: in (0, 1], how much probability
-            the tokens of which one is drawn must have, the likeliest first. Each is a number or one per row, float32 (top_k: int32) [batch].
+    def _complete(self, x, mask, seeds, condition=None, **controls):
+        """As `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only, whatever is known after it."""
+        if not controls:
+            return super()._complete(x, mask, seeds, condition)
+        return self._continued(self.noise(seeds), x, mask, *self._settings(seeds, controls))
 
-        Raises:
-            ValueError: for such a setting out of its range (where it can be seen: not of a graph's input), or `known` of another shape.
-        """
-        x, known = self._known(x, known)
-        temperature, top_p = tf.convert_to_tensor(temperature, tf.float32), tf.convert_to_tensor(top_p, tf.float32)
-        top_k = tf.convert_to_tensor(top_k, tf.int32)
-        _check("temperature", temperature, lambda t: t > 0, "above 0")
-        _check("top_k", top_k, lambda k: k >= 0, "0 (for all) or more")
-        _check("top_p", top_p, lambda p: (p > 0) & (p <= 1), "above 0 and at most 1")
-        rows = tf.shape(x)[:1]
-        settings = (tf.broadcast_to(setting, rows) for setting in (temperature, top_k, top_p))
-        return self._continued(self.noise(seeds), x, known, *settings)
+    def _settings(self, seeds, given):
+        """A value of every control for each row."""
+        rows = tf.shape(seeds)[:1]
+        return [given.get(name, tf.fill(rows, tf.cast(control.default, control.dtype))) for name, control in self.controls.items()]
 
     @tf.function(reduce_retracing=True)
     def _continued(self, noise, x, known, temperature, top_k, top_p):
@@ -147,8 +150,3 @@ def likely(logits, temperature, top_k, top_p):
     stays = among & ((likelier < top_p) | (top_p >= 1.0))  # all of them together may round to 1 too soon
     least = tf.reduce_min(tf.where(stays, ranked, float("inf")), axis=-1, keepdims=True)
     return tf.where(logits >= least, logits, -float("inf"))
-
-
-def _check(name, value, fits, allowed):
-    if not tf.is_symbolic_tensor(value) and not bool(tf.reduce_all(fits(value))):
-        raise ValueError(f"{name} must be {allowed}, found {value.numpy().tolist()}.")

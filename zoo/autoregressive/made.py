@@ -107,10 +107,10 @@ class MADE(Autoregressive):
     def _each(self, parameters):
         return mixtures.mixture(parameters) if self.components else pixels.Bernoulli(logits=parameters, dtype=tf.float32)
 
-    def log_prob(self, x, condition=None):
+    def _log_prob(self, x, condition=None):
         """log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
         if self.masks == 1:
-            return super().log_prob(x, condition)
+            return super()._log_prob(x, condition)
         self.domain.require(condition)
         return self._mean(lambda k: self.distribution(self.conditionals(x, k)).log_prob(x), x)
 
@@ -138,27 +138,25 @@ class MADE(Autoregressive):
             order = orders.known_first(order, known)
         return tf.reshape(self._run(values, index if self.masks > 1 else 0, order, x, known)[0], [-1, *self.shape])
 
-    def complete(self, x, mask, seeds, condition=None):
+    def _complete(self, x, mask, seeds, condition=None):
         """Draws what is missing. With one set of masks as `Autoregressive` does; with several, for any mask, each row under one set drawn at random, in its
         order but with the known places first: exact under that network, which training on orders and connectivities makes good, not for the mixture."""
         if self.masks == 1:
-            return super().complete(x, mask, seeds, condition)
-        x, mask = self._known(x, mask)
+            return super()._complete(x, mask, seeds, condition)
         return self.generate(self.noise(seeds), condition, x, mask)
 
     def completes_exactly(self, mask):
         return self.masks > 1 or super().completes_exactly(mask)
 
-    def missing_log_prob(self, x, mask, seeds, condition=None):
+    def _missing_log_prob(self, x, mask, seeds, condition=None):
         """log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact probability of what `complete` draws."""
         if self.masks == 1:
-            return super().missing_log_prob(x, mask, seeds, condition)
+            return super()._missing_log_prob(x, mask, seeds, condition)
         self.domain.require(condition)
-        x, mask = self._known(x, mask)
-        return self._missing_log_prob(x, self._entries(mask))
+        return self._exact_missing_log_prob(x, self._entries(mask))
 
     @tf.function(reduce_retracing=True)
-    def _missing_log_prob(self, x, known):
+    def _exact_missing_log_prob(self, x, known):
         every = tf.ones_like(known)
 
         def one(k):

@@ -14,6 +14,7 @@ from zoo.autoregressive import pixel_cnn_pp_sampler
 from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.distributions import discretized_logistic_mixture as dlm
 from zoo.distributions import pixels
+from zoo.domain import condition_of
 from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D, ShiftedConv2DTranspose, down_shift, right_shift
 from zoo.model import Domain, image_shape
 
@@ -122,7 +123,7 @@ class PixelCNNPP(Autoregressive):
 
     @property
     def domain(self):
-        return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels, classes=self.classes)
+        return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels, condition=condition_of(self.classes))
 
     @property
     def scales(self):

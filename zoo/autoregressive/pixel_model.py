@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.distributions import pixels
-from zoo.model import Domain
+from zoo.domain import Domain, condition_of
 
 
 class PixelModel(Autoregressive):
@@ -20,7 +20,8 @@ class PixelModel(Autoregressive):
 
     @property
     def domain(self):
-        return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels, classes=self.classes, features=self.features)
+        return Domain("binary" if self.levels == 2 else "levels", self.shape, self.levels,
+                      condition=condition_of(self.classes, self.features))
 
     @property
     def passes(self):

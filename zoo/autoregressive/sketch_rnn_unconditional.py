@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.distributions import strokes
+from zoo.domain import condition_of
 from zoo.model import Domain, Player, split_batch
 from zoo.networks.sketching import SketchDecoder
 
@@ -32,6 +33,8 @@ class UnconditionalSketchRNN(Autoregressive):
         ValueError: if `shape` is not (T, 5), a size is below 1, or the rate is none.
     """
 
+    controls = {"temperature": strokes.TEMPERATURE._replace(of=("sample", "complete"))}
+
     # NOTE: the paper's pen loss counts the padding after the end as well; see `zoo.latent.sketch_rnn`.
 
     def __init__(self, shape=(64, 5), units=128, components=10, dropout=0.1, classes: int | None = None, **kwargs):
@@ -48,7 +51,7 @@ class UnconditionalSketchRNN(Autoregressive):
 
     @property
     def domain(self):
-        return Domain("strokes", self.shape, classes=self.classes)
+        return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def parameters(self, x, condition=None, seed=None):
         """Those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""
@@ -76,20 +79,15 @@ class UnconditionalSketchRNN(Autoregressive):
         """Draws a step of all sketches at a time until all have ended; in float32 whatever the dtype policy."""
         return self._draw(noise, condition, x, known, 1.0)
 
-    def sample_at(self, seeds, temperature=1.0, condition=None):
-        """S ~ p(S) at a temperature (a number, or one per row): logits divided by it, variances times it; 1 is the model, less is safer.
+    def _sample(self, seeds, condition=None, temperature=None):
+        """S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the model, less is safer."""
+        return super()._sample(seeds, condition) if temperature is None else self._at(self.noise(seeds), temperature, None, None, condition)
 
-        Raises ValueError for a temperature that is not above 0, where it can be seen.
-        """
-        return self._at(self.noise(seeds), strokes.temperatures(temperature, tf.shape(seeds)[:1]), None, None, condition)
-
-    def continuation(self, x, known, seeds, temperature=1.0, condition=None):
-        """Draws x where `known` (bool [batch, T]) is false, each step at a temperature (see `sample_at`).
-
-        Raises ValueError for `known` of another shape, too.
-        """
-        x, known = self._known(x, known)
-        return self._at(self.noise(seeds), strokes.temperatures(temperature, tf.shape(seeds)[:1]), x, known, condition)
+    def _complete(self, x, mask, seeds, condition=None, temperature=None):
+        """As `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after it."""
+        if temperature is None:
+            return super()._complete(x, mask, seeds, condition)
+        return self._at(self.noise(seeds), temperature, x, mask, condition)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _at(self, noise, temperature, x, known, condition):

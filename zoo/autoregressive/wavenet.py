@@ -13,6 +13,7 @@ from zoo import random
 from zoo.autoregressive.autoregressive import Autoregressive
 from zoo.autoregressive.queues import Queue
 from zoo.distributions import mu_law
+from zoo.domain import condition_of
 from zoo.layers.causal_convolution import CausalConv1D
 from zoo.model import Domain
 
@@ -101,7 +102,8 @@ class WaveNet(Autoregressive):
 
     @property
     def domain(self):
-        return Domain("waveform", self.shape, self.levels, range=(-1.0, 1.0), classes=self.classes, features=self.features)
+        return Domain("waveform", self.shape, self.levels, range=(-1.0, 1.0),
+                      condition=condition_of(self.classes, self.features))
 
     @property
     def receptive_field(self):

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.capabilities import SamplingMeans
 from zoo.density.mixture import Mixture
 from zoo.distributions import pixels
 from zoo.model import Domain
@@ -17,7 +18,7 @@ from zoo.model import Domain
 tfd = tfp.distributions
 
 
-class BernoulliMixture(Mixture):
+class BernoulliMixture(Mixture, SamplingMeans):
     """p(x) = sum_k pi_k prod_d mu_kd^x_d (1 - mu_kd)^(1 - x_d),  mu_kd = (sum_n r_nk x_nd + s m_d) / (sum_n r_nk + s).
 
     Args:
@@ -64,7 +65,7 @@ class BernoulliMixture(Mixture):
     def component_sample(self, k, seeds, x=None, known=None):
         return tf.cast(random.uniform_rows(seeds, [self.size]) < tf.sigmoid(tf.gather(tf.convert_to_tensor(self.logits), k)), tf.float32)
 
-    def sample_mean(self, seeds, condition=None):
+    def _sample_mean(self, seeds, condition=None):
         """mu of the component that `sample` draws for the same seed."""
         return self.example(tf.sigmoid(tf.gather(tf.convert_to_tensor(self.logits), self.component(seeds, None, None))))
 

@@ -10,13 +10,14 @@ import math
 
 import tensorflow as tf
 
-from zoo import random
+from zoo import checks, random
+from zoo.capabilities import Completing, ExactLikelihood
 from zoo.model import Domain, GenerativeModel, Player
 
 BUDGET = 1 << 22  # numbers in the largest intermediate result
 
 
-class FittedModel(GenerativeModel):
+class FittedModel(GenerativeModel, ExactLikelihood):
     """A model with exact log p(x) whose weights come from `start(x, seed)`, then `update(x)` as often as `iterative` allows.
 
     A subclass defines `start`, `update`, `log_prob`, `sample`, `get_config`, and `sized` if its arguments depend on the data.
@@ -63,13 +64,9 @@ class FittedModel(GenerativeModel):
     def update(self, x):
         """One pass over all data that improves the weights where it can; returns {name: scalar}."""
 
-    @abc.abstractmethod
-    def log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]: exact."""
-
     def fit(self, x, seed=0, steps=None):
         """`start`, then `steps` updates (20, or 1 where one is all there is); returns {name: [a value per update]}."""
-        x = tf.convert_to_tensor(x, self.domain.dtype)
+        x = checks.example(self.domain, x)
         self.start(x, random.seed(seed))
         history = [self.update(x) for _ in range(steps or (20 if self.iterative else 1))]
         return {name: [float(scalars[name]) for scalars in history] for name in history[0]}
@@ -78,20 +75,17 @@ class FittedModel(GenerativeModel):
         return (Player("model", (), self.objective),)
 
     def objective(self, x, seed):
-        return {"nll": -self.log_prob(x)}
+        return {"nll": -self._log_prob(x)}
 
     def call(self, x):
-        return self.log_prob(x)
+        return self._log_prob(x)
 
     def state(self, name, shape, initializer):
         """A weight that no optimizer moves, kept in 32 bits."""
         return self.add_weight(shape=shape, initializer=initializer, trainable=False, dtype="float32", autocast=False, name=name)
 
     def flat(self, x):
-        """[batch, *shape] -> float32 [batch, D]. Raises ValueError for examples of another shape."""
-        x = tf.convert_to_tensor(x)
-        if tuple(x.shape[1:]) != self.shape:
-            raise ValueError(f"x must be [batch, {', '.join(map(str, self.shape))}], found {tuple(x.shape)}.")
+        """[batch, *shape] -> float32 [batch, D]."""
         return tf.reshape(tf.cast(x, tf.float32), [-1, self.size])
 
     def example(self, x):
@@ -101,36 +95,34 @@ class FittedModel(GenerativeModel):
         return tf.cast(tf.reshape(x, [-1, *self.shape]), self.domain.dtype)
 
     def flat_mask(self, mask):
-        """bool [batch, *places] -> bool [batch, D]. Raises ValueError for a mask of another shape."""
-        mask, places = tf.convert_to_tensor(mask, tf.bool), self.domain.places
-        if tuple(mask.shape[1:]) != places:
-            raise ValueError(f"mask must be [batch, {', '.join(map(str, places))}], found {tuple(mask.shape)}.")
+        """bool [batch, *places] -> bool [batch, D]."""
+        places = self.domain.places
         return tf.repeat(tf.reshape(mask, [-1, math.prod(places)]), self.size // math.prod(places), axis=1)
 
 
-class Completes:
+class Completes(Completing):
     """For an estimator whose conditionals are exact: `complete` and `missing_log_prob` for any mask, from two methods of flat x [batch, D].
 
     A subclass defines `marginal_log_prob(x, known)`, log p(x where `known`), [batch], and `conditional(seeds, x, known)`, a draw of all of x given it.
     """
 
-    def log_prob(self, x, condition=None):
+    def _log_prob(self, x, condition=None):
         """log p(x) in nats, [batch]: exact."""
         return self._marginal(self.flat(x), None)
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x ~ p(x); row i from `seeds[i]` alone."""
         return self.example(self._drawn(seeds, None, None))
 
-    def complete(self, x, mask, seeds, condition=None):
+    def _complete(self, x, mask, seeds, condition=None):
         """Draws x where `mask` (bool, [batch, *domain.places]) is false, given x where it is true: exactly, for any mask."""
         x, known = self.flat(x), self.flat_mask(mask)
         return self.example(tf.where(known, x, self._drawn(seeds, x, known)))
 
-    def missing_log_prob(self, x, mask, seeds, condition=None):
+    def _missing_log_prob(self, x, mask, seeds, condition=None):
         """log p(x) - log p(x where `mask` is true) in nats, [batch]: exact; -inf where what is known has density 0."""
         known = self._marginal(self.flat(x), self.flat_mask(mask))
-        return tf.where(tf.math.is_inf(known), known, self.log_prob(x) - known)
+        return tf.where(tf.math.is_inf(known), known, self._log_prob(x) - known)
 
     def completes_exactly(self, mask):
         """True: any mask's completion is exact."""

@@ -84,7 +84,7 @@ class Histogram(Completes, FittedModel):
 
     def update(self, x):
         """{log_likelihood: mean log p(x) of the data inside of the grid}: nothing is left to improve."""
-        values = self.log_prob(x)
+        values = self._log_prob(x)
         return {"log_likelihood": tf.reduce_mean(tf.boolean_mask(values, self._cell(self.flat(x))[1]))}
 
     def marginal_log_prob(self, x, known):

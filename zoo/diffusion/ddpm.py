@@ -6,6 +6,8 @@ J. Ho, A. Jain, P. Abbeel, Denoising Diffusion Probabilistic Models, 2020, arXiv
 import tensorflow as tf
 
 from zoo import random
+from zoo.capabilities import LowerBound, SeedInterpolating
+from zoo.control import Control
 from zoo.diffusion import gaussian, samplers
 from zoo.diffusion.schedules import SCHEDULES
 from zoo.distributions.pixels import centre
@@ -15,7 +17,7 @@ from zoo.networks.time_dense import TimeDense
 from zoo.networks.unet import UNet, grids
 
 
-class DDPM(GenerativeModel):
+class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
     """-log p(x) <= L_T + sum_{t=2}^T L_{t-1} + L_0,  L_{t-1} = E_q KL(q(x_{t-1}|x_t, x_0) || p(x_{t-1}|x_t)),  trained by L_simple.
 
     p(x_{t-1}|x_t) = N(mean(x_t, eps(x_t, t)), sigma_t^2 I). With levels, x_0 are the levels scaled to [-1, 1], the predicted x_0 is clipped
@@ -39,6 +41,8 @@ class DDPM(GenerativeModel):
         ValueError: for an unknown `schedule`, `variance` or `network`; `levels` less than 2; a count less than 1; `channels` not a multiple
             of 4; an `attention` height that no grid has; a U-Net for a `shape` that is not an image's.
     """
+
+    controls = {"steps": Control("timesteps", 1, "timesteps", "of the reverse process, evenly among its T; fewer are faster and coarser", "steps")}
 
     def __init__(self, shape=(32, 32, 3), levels=256, timesteps=1000, schedule="linear", variance="beta", network="unet",
                  channels=32, multipliers=(1, 2), blocks=2, attention=(), **kwargs):
@@ -84,7 +88,7 @@ class DDPM(GenerativeModel):
         """x_0: levels on [-1, 1], real examples as they are."""
         return x if self.levels is None else centre(x, self.levels)
 
-    def denoise(self, x_t, t):
+    def predict_eps(self, x_t, t):
         """eps(x_t, t), t int32 [batch] in 1..T."""
         # The network's clock runs to 1000 for every T, so that its sinusoids see the range they were made for.
         return tf.cast(self.denoiser(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
@@ -95,7 +99,7 @@ class DDPM(GenerativeModel):
         seed_t, seed_eps = random.split(seed)
         t = tf.random.stateless_uniform([tf.shape(x_0)[0]], seed_t, 1, self.timesteps + 1, tf.int32)
         eps = tf.random.stateless_normal(tf.shape(x_0), seed_eps)
-        error = eps - self.denoise(gaussian.diffuse(self.process, x_0, t, eps), t)
+        error = eps - self.predict_eps(gaussian.diffuse(self.process, x_0, t, eps), t)
         return {"mse": tf.reduce_mean(error**2, axis=list(range(1, len(x_0.shape))))}
 
     def players(self):
@@ -106,7 +110,7 @@ class DDPM(GenerativeModel):
         x_0, t = self.scaled(x), tf.ones_like(x, tf.int32)
         t = tf.reshape(t, [tf.shape(x)[0], -1])[:, 0]
         x_1 = gaussian.diffuse(self.process, x_0, t, tf.zeros_like(x_0))
-        return gaussian.x_0_of_eps(self.process, x_1, t, self.denoise(x_1, t))
+        return gaussian.x_0_of_eps(self.process, x_1, t, self.predict_eps(x_1, t))
 
     def likelihood(self, p):
         """p(x|x_1) given the Gaussian p(x_0|x_1): itself for real examples, collected into levels otherwise."""
@@ -119,15 +123,19 @@ class DDPM(GenerativeModel):
         T evaluations of the network; with `num_timesteps` in 1..T-1, that many and one, an unbiased estimate of the same bound.
         """
         value = x if self.levels is None else tf.cast(x, tf.float32)
-        return gaussian.bound_terms(self.denoise, lambda p: self.likelihood(p).log_prob(value), self.process, self.scaled(x), seeds,
+        return gaussian.bound_terms(self.predict_eps, lambda p: self.likelihood(p).log_prob(value), self.process, self.scaled(x), seeds,
                                     self.variance, self.clip, num_timesteps)
 
-    def elbo(self, x, seeds, condition=None, num_timesteps=None):
-        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; costs what `bound_terms` costs."""
-        return -tf.add_n(list(self.bound_terms(x, seeds, num_timesteps).values()))
+    def _elbo(self, x, seeds, condition=None):
+        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; T evaluations of the network."""
+        return -tf.add_n(list(self.bound_terms(x, seeds).values()))
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def sample(self, seeds, condition=None):
-        """Algorithm 2, in T steps: the mean of p(x_0|x_1), rounded to a level where there are levels."""
-        x_0 = samplers.ancestral(self.denoise, self.process, seeds, self.shape, self.variance, self.clip)
+    def _sample(self, seeds, condition=None, steps=None):
+        """Algorithm 2, in T steps, or in as many as each row has of its own: the mean of p(x_0|x_1), rounded to a level where there are levels."""
+        given = (self.predict_eps, self.process, seeds, self.shape)
+        if steps is None:
+            x_0 = samplers.ancestral(*given, self.variance, self.clip)
+        else:
+            x_0 = samplers.respaced(*given, steps, self.variance, self.clip)
         return x_0 if self.levels is None else tf.cast(tf.round((x_0 + 1.0) * (0.5 * (self.levels - 1))), tf.int32)

@@ -41,18 +41,18 @@ class Schedule:
     @functools.cached_property
     def alpha_bar(self):
         """prod_{s<=t} (1 - beta_s): q(x_t|x_0) = N(sqrt(alpha_bar_t) x_0, (1 - alpha_bar_t) I)."""
-        return _read_only(np.exp(self._log_alpha_bar))
+        return _read_only(np.exp(self.log_alpha_bar))
 
     @functools.cached_property
     def variance(self):
         """1 - alpha_bar_t, without the cancellation at small t."""
-        return _read_only(-np.expm1(self._log_alpha_bar))
+        return _read_only(-np.expm1(self.log_alpha_bar))
 
     @functools.cached_property
     def log_snr(self):
         """log(alpha_bar_t / (1 - alpha_bar_t)); infinite at t = 0."""
         with np.errstate(divide="ignore"):
-            return _read_only(self._log_alpha_bar - np.log(self.variance))
+            return _read_only(self.log_alpha_bar - np.log(self.variance))
 
     @functools.cached_property
     def posterior_x_0(self):
@@ -78,7 +78,8 @@ class Schedule:
         return self._steps(np.concatenate([self.beta_tilde[2:3], self.beta_tilde[2:]]))
 
     @functools.cached_property
-    def _log_alpha_bar(self):
+    def log_alpha_bar(self):
+        """log of alpha_bar, a sum of log(1 - beta_t)."""
         return np.cumsum(np.log1p(-self.beta))
 
     @staticmethod
@@ -93,7 +94,12 @@ def _read_only(array):
 
 def at(values, t, x):
     """values[t] as float32, for t int32 [batch], shaped [batch, 1, ...] to multiply x [batch, ...]."""
-    return tf.reshape(tf.gather(tf.constant(values, tf.float32), t), [-1] + [1] * (len(x.shape) - 1))
+    return by_row(tf.gather(tf.constant(values, tf.float32), t), x)
+
+
+def by_row(values, x):
+    """A number for each row, [batch], as float32 shaped [batch, 1, ...] to multiply x [batch, ...]."""
+    return tf.reshape(tf.cast(values, tf.float32), [-1] + [1] * (len(x.shape) - 1))
 
 
 def linear(timesteps, beta_min=1e-4, beta_max=0.02):

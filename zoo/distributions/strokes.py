@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.control import Control
 from zoo.distributions import categories
 
 tfd = tfp.distributions
@@ -22,6 +23,7 @@ tfd = tfp.distributions
 END = (0.0, 0.0, 0.0, 0.0, 1.0)
 LOG_SCALE_FLOOR = -7.0  # a density without a floor rises without bound on an offset that repeats, such as 0
 CORRELATION_LIMIT = 5.0  # of atanh(rho): |rho| < 0.9999
+TEMPERATURE = Control(1.0, 1e-4, 100.0, "divisor of the log-odds and factor of the variances of each step; 1 draws from the model, less is safer")
 _NEVER = -1e9  # log-odds of what can't be
 
 
@@ -122,17 +124,6 @@ def from_noise(parameters, noise, temperature=1.0):
     component = categories.from_noise(parameters[..., 3:3 + _components(parameters)] / temperature, noise[..., 0])
     state = categories.from_noise(parameters[..., :3] / temperature, noise[..., 1])
     return _step(parameters, component, state, noise[..., 2:] * tf.sqrt(temperature))
-
-
-def temperatures(temperature, rows):
-    """A temperature for each of the rows, float32 [batch].
-
-    Raises ValueError for one that is not above 0 (where it can be seen: not of a graph's input).
-    """
-    temperature = tf.convert_to_tensor(temperature, tf.float32)
-    if not tf.is_symbolic_tensor(temperature) and not bool(tf.reduce_all(temperature > 0)):
-        raise ValueError(f"temperature must be above 0, found {temperature.numpy().tolist()}.")
-    return tf.broadcast_to(temperature, rows)
 
 
 def likeliest(parameters):

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.capabilities import Autoencoding, ExactLikelihood
 from zoo.flow.coupling import AffineCoupling, checkerboard
 from zoo.model import Domain, GenerativeModel, Player
 
@@ -22,7 +23,7 @@ tfb = tfp.bijectors
 tfd = tfp.distributions
 
 
-class RealNVP(GenerativeModel):
+class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
     """log p(x) = log N(z; 0, I) + log|det dz/dx|,  x = f_K(... f_2(f_1(z))), the last one an inverse logit for images.
 
     Args:
@@ -99,20 +100,20 @@ class RealNVP(GenerativeModel):
         return (Player("model", self.trainable_weights, self.objective),)
 
     def call(self, x):
-        return self.log_prob(x)
+        return self._log_prob(x)
 
-    def log_prob(self, x, condition=None):
+    def _log_prob(self, x, condition=None):
         """log p(x) = log N(z; 0, I) + log|det dz/dx|, exact, in nats, [B]."""
         return -tf.add_n(list(self.terms(x).values()))
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """z = f^-1(x), [B, D]."""
         return self.inverse(x)[0]
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """x = f(z); an image is clipped to [0, 1]."""
         return self.forward(z) if self.levels is None else tf.clip_by_value(self.forward(z), 0.0, 1.0)
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x = f(z), z ~ N(0, I)."""
-        return self.decode(random.normal_rows(seeds, [self.size]))
+        return self._decode(random.normal_rows(seeds, [self.size]))

@@ -8,12 +8,13 @@ NOTE: plain hidden units, where the paper's discriminator has maxout units with 
 import tensorflow as tf
 
 from zoo import random
+from zoo.capabilities import SeedInterpolating
 from zoo.gan.losses import OBJECTIVES
 from zoo.model import Domain, GenerativeModel, Player
 from zoo.networks import dense
 
 
-class GAN(GenerativeModel):
+class GAN(GenerativeModel, SeedInterpolating):
     """min_G max_D  E_x [log D(x)] + E_z [log(1 - D(G(z)))],  z ~ N(0, I),  D = sigmoid of the discriminator's logit.
 
     Args:
@@ -78,6 +79,6 @@ class GAN(GenerativeModel):
         """The logits of x and of as many generated examples, two of [batch]."""
         return self.logits(x), self.logits(self.generate(tf.zeros([tf.shape(x)[0], self.latent_size])))
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x = G(z), z ~ N(0, I)."""
         return self.generate(random.normal_rows(seeds, [self.latent_size]))

@@ -5,11 +5,12 @@ import abc
 import tensorflow as tf
 
 from zoo import random
+from zoo.capabilities import ImportanceWeighted
 from zoo.latent.bounds import importance_weighted
 from zoo.model import GenerativeModel, Player
 
 
-class Bounded(GenerativeModel):
+class Bounded(GenerativeModel, ImportanceWeighted):
     """log p(x) >= -rate - distortion. A subclass sets `noise_size`, standard normals of a draw of all latents, and defines the rest."""
 
     @abc.abstractmethod
@@ -32,11 +33,11 @@ class Bounded(GenerativeModel):
     def players(self):
         return (Player("model", self.trainable_weights, self.objective, scheduled=True),)
 
-    def elbo(self, x, seeds, condition=None):
+    def _elbo(self, x, seeds, condition=None):
         """log p(x|z) + log p(z) - log q(z|x) at one z ~ q(z|x) (the KL term in closed form where there is one), in nats, [batch]: nothing weighted."""
         return -tf.add_n(self.rate_distortion(x, seeds, condition))
 
-    def log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
+    def _log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
         """log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), in nats, [batch]: a lower bound of log p(x), tighter as k grows.
 
         `chunk` samples of an example are in memory at once; None: `self.chunk`.

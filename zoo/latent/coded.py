@@ -1,15 +1,21 @@
 """What models of discrete codes share: players that train in two stages, the bound of the chosen codes, and sampling from a learned prior over the grid of codes.
 
+A model of two runs is one run of two stages: it takes the other model as a constructor argument, by name, makes it from `zoo.model.KNOWN`, and gives the players of both:
+those of the first stage with a `stop`, its own with that as their `start`. Nothing else knows of the stages: averages, checkpoints and schedules are each player's.
+
 In the first stage an autoencoder learns to say an image by entries of codebooks, whose entries follow it; in the second both stand still, and an
 autoregressive model of another family learns which codes there are. The encoder chooses its codes with certainty: nothing is lost by drawing them.
 """
 
 import abc
+import dataclasses
 
 import tensorflow as tf
 
 from zoo import model as models
 from zoo import random
+from zoo.capabilities import Autoencoding, LowerBound, SamplingMeans
+from zoo.domain import condition_of
 from zoo.layers.vector_quantizer import perplexity
 from zoo.latent import observations
 from zoo.model import GenerativeModel, Player, image_shape, split_batch
@@ -22,7 +28,7 @@ PRIORS = {
 }
 
 
-class Coded(GenerativeModel):
+class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     """log p(x) >= log p(x|e(k)) + sum over levels l of log p(k_l|k_<l), k = the encoder's codes of x, e their entries.
 
     A subclass calls `assemble`, then sets `quantizers`, `code_priors` (level by level, the first conditions the next) and the lists `autoencoder_layers` and
@@ -52,23 +58,15 @@ class Coded(GenerativeModel):
 
     @property
     def domain(self):
-        return self.observation.domain(self.shape)._replace(classes=self.classes)
+        return dataclasses.replace(self.observation.domain(self.shape), condition=condition_of(self.classes))
 
     def players(self):
-        weights = [[w for layer in layers for w in layer.trainable_weights] for layers in (self.quantizers, self.autoencoder_layers, self.prior_layers)]
-        stop = self.autoencoder_steps
-        return (Player("codebook", weights[0], self.codebook_objective, scheduled=True, stop=stop, optimizer=self.quantizers[0].optimizer, shared=True,
-                       measures=self.code_measures),
-                Player("autoencoder", weights[1], self.autoencoder_objective, stop=stop, ends_averaged=True),
-                Player("prior", weights[2], self.prior_objective, start=stop))
-
-    def codebook_objective(self, batch, seed, step=None):
-        """Each level's counts, sums and revival (`VectorQuantizer.objective`): the moving averages."""
-        terms = {}
-        for level, (name, quantizer, (z, _, _)) in enumerate(zip(self.level_names, self.quantizers, self.latents(split_batch(batch)[0]))):
-            found = quantizer.objective(z, random.fold_in(seed, level), step)
-            terms |= {name + term: value for term, value in found.items()}
-        return terms
+        """The autoencoder, whose vectors the codebooks follow (`shared`: what revives an entry is drawn alike on all replicas), and then the prior."""
+        autoencoder, prior = ([w for layer in layers for w in layer.trainable_weights] for layers in (self.autoencoder_layers, self.prior_layers))
+        stop, codebooks = self.autoencoder_steps, [item for quantizer in self.quantizers for item in quantizer.averages()]
+        return (Player("autoencoder", autoencoder, self.autoencoder_objective, scheduled=True, stop=stop, ends_averaged=True, shared=True,
+                       measures=self.code_measures, follows=codebooks),
+                Player("prior", prior, self.prior_objective, start=stop))
 
     def code_measures(self):
         """Each level's perplexity, and the share of its entries that are in use, both of the moving averages."""
@@ -78,14 +76,19 @@ class Coded(GenerativeModel):
             found |= {f"{name}perplexity": perplexity(quantizer.usage()), f"{name}codes_used": used}
         return found
 
-    def autoencoder_objective(self, batch, seed):
-        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 of each level}, [batch] each (equation 3, whose middle term is the codebook's)."""
+    def autoencoder_objective(self, batch, seed, step=None):
+        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 of each level}, [batch] each, and what the codebooks become.
+
+        That is equation 3, in the place of whose middle term the codebooks follow the vectors z of this very loss.
+        """
         x, _ = split_batch(batch)
         levels = self.latents(x)
         terms = {"reconstruction": -self.observation.distribution(self.parameters([q for _, q, _ in levels])).log_prob(x)}
-        for name, (z, q, _) in zip(self.level_names, levels):
+        values = []
+        for level, (name, quantizer, (z, q, codes)) in enumerate(zip(self.level_names, self.quantizers, levels)):
             terms[f"{name}commitment"] = self.beta * tf.reduce_sum((z - tf.stop_gradient(q)) ** 2, [1, 2, 3])
-        return terms
+            values += quantizer.moved(z, codes, random.fold_in(seed, level), step)
+        return terms, values
 
     def prior_objective(self, batch, seed):
         """{nll: -log p(k_l|k_<l)} of each level, [batch] each."""
@@ -95,7 +98,7 @@ class Coded(GenerativeModel):
 
     def _log_priors(self, codes, condition):
         entries = self._entries(codes)
-        return [prior.log_prob(tf.cast(k[..., None], prior.domain.dtype), self.prior_condition(level, entries[:level], condition))
+        return [prior._log_prob(tf.cast(k[..., None], prior.domain.dtype), self.prior_condition(level, entries[:level], condition))
                 for level, (prior, k) in enumerate(zip(self.code_priors, codes))]
 
     def _entries(self, codes):
@@ -112,7 +115,7 @@ class Coded(GenerativeModel):
         distortion = -self.observation.distribution(self.parameters(self._entries(codes))).log_prob(x)
         return -tf.add_n(self._log_priors(codes, condition)), distortion
 
-    def elbo(self, x, seeds, condition=None):
+    def _elbo(self, x, seeds, condition=None):
         """log p(x|e(k)) + log p(k), k the codes of x, in nats, [batch]: one term of log sum_k p(x|e(k)) p(k), so a lower bound."""
         return -tf.add_n(self.rate_distortion(x, seeds, condition))
 
@@ -129,25 +132,25 @@ class Coded(GenerativeModel):
         self.domain.require(condition)
         codes = []
         for level, prior in enumerate(self.code_priors):
-            drawn = prior.sample(random.fold_in_rows(seeds, level), self.prior_condition(level, self._entries(codes), condition))
+            drawn = prior._sample(random.fold_in_rows(seeds, level), self.prior_condition(level, self._entries(codes), condition))
             codes.append(tf.cast(drawn[..., 0], tf.int32))
         return tuple(codes)
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x ~ p(x|e(k)), k ~ p(k)."""
         raw = self.parameters(self._entries(self.sample_codes(random.fold_in_rows(seeds, 0), condition)))
         return self.observation.from_noise(raw, self.observation.noise_rows(random.fold_in_rows(seeds, 1), self.shape))
 
-    def sample_mean(self, seeds, condition=None):
+    def _sample_mean(self, seeds, condition=None):
         """E[x|e(k)], k ~ p(k): the same codes as `sample`, without the pixels' own noise."""
         return self.decode_codes(self.sample_codes(random.fold_in_rows(seeds, 0), condition))
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after the other."""
         entries = self._entries(self.codes(x))
         return entries[0] if len(entries) == 1 else tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z) in the domain's unit; z of the shape that `encode` gives, entries or not."""
         return self.observation.mean(self.parameters(self._parted(z)))
 

@@ -19,8 +19,8 @@ def describe(model):
 
 
 def complete(model, x, mask, seeds, condition=None):
-    """Draws x where `mask` is false. Raises ValueError for a mask of another shape."""
-    x, known = _known(model, x, mask)
+    """Draws x where `mask`, bool [batch, *places], is false."""
+    known = mask[..., None]  # for the channels
     raw, weights = _candidates(model, x, known, seeds, condition)
     gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)], minval=1e-20)))
     raw = tf.gather(tf.einsum("nb...->bn...", raw), tf.argmax(tf.transpose(weights) + gumbels, axis=1), batch_dims=1)
@@ -29,7 +29,7 @@ def complete(model, x, mask, seeds, condition=None):
 
 def missing_log_prob(model, x, mask, seeds, condition=None):
     """log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density) with which `complete` draws these values."""
-    x, known = _known(model, x, mask)
+    known = mask[..., None]
     raw, weights = _candidates(model, x, known, seeds, condition)
     hidden = tf.reduce_sum(tf.where(known, 0.0, model.observation.log_probs(raw, x)), [-3, -2, -1])
     return tf.reduce_logsumexp(tf.nn.log_softmax(weights, axis=0) + hidden, axis=0)
@@ -51,7 +51,7 @@ def _chain(model, x, known, seeds, condition):
         drawn = _draw(model, model.parameters(z, condition), random.fold_in_rows(its, 1))
         return number + 1, tf.ensure_shape(tf.where(known, x, drawn), x.shape)
 
-    start = tf.ensure_shape(tf.where(known, x, model.sample(random.fold_in_rows(seeds, 4), condition=condition)), x.shape)
+    start = tf.ensure_shape(tf.where(known, x, model._sample(random.fold_in_rows(seeds, 4), condition=condition)), x.shape)
     return tf.while_loop(lambda number, _: number < ROUNDS, step, (0, start), parallel_iterations=1)[1]
 
 
@@ -61,11 +61,3 @@ def _draw(model, raw, seeds):
 
 def _number(model):
     return max(4, min(CANDIDATES, _ENTRIES // model.observation.size(model.shape)))
-
-
-def _known(model, x, mask):
-    """x in the domain's type, and the mask with a dimension for the channels."""
-    mask = tf.convert_to_tensor(mask, tf.bool)
-    if tuple(mask.shape[1:]) != model.domain.places:
-        raise ValueError(f"mask must be [batch, {', '.join(map(str, model.domain.places))}], found {tuple(mask.shape)}.")
-    return tf.cast(x, model.domain.dtype), mask[..., None]

@@ -4,6 +4,7 @@ K. Sohn, H. Lee, X. Yan, Learning Structured Output Representation using Deep Co
 the example and p(x|given) is one on what is given: its likelihood is that of the hidden quadrants alone, the paper's conditional likelihood.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.domain import condition_of, known
 from zoo.latent import observations, posteriors
 from zoo.latent.variational import Variational, flatly
 from zoo.model import image_shape
@@ -30,24 +32,26 @@ class ConditionalVAE(Variational):
         hidden: widths of the dense layers of the encoder and the prior; the decoder has them in reverse.
         activation: of the hidden layers.
         classes: number of class labels, where the label is the condition; None: quadrants are.
-        quadrants: 1, the lower left one is given; 2, the left half; 3, all but the lower right one. 0 with classes.
+        quadrants: 1, the lower left one is given; 2, the left half; 3, all but the lower right one. None is 1, or with
+            classes 0: none is.
 
     Raises:
         ValueError: if `shape` is not an image's of at least 2x2, a number is too small, or there is not exactly one of `classes` and `quadrants`.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=50, hidden=(500, 500), activation="relu", classes: int | None = None, quadrants=1, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=50, hidden=(500, 500), activation="relu", classes: int | None = None,
+                 quadrants: int | None = None, **kwargs):
         super().__init__(**kwargs)
         if latent_size < 1 or not hidden or min(hidden) < 1 or (classes is not None and classes < 1):
             raise ValueError(f"latent_size, classes and each of hidden must be at least 1, found {latent_size}, {classes} and {tuple(hidden)}.")
-        if quadrants not in ((0,) if classes else (1, 2, 3)):
-            raise ValueError(f"quadrants must be {'0 with classes' if classes else '1, 2 or 3 without classes'}, found {quadrants}.")
+        if quadrants not in ((None, 0) if classes else (None, 1, 2, 3)):
+            raise ValueError(f"quadrants must be {'left out, or 0, with classes' if classes else '1, 2 or 3 without classes'}, found {quadrants}.")
         self.shape, self.levels, self.latent_size, self.noise_size = image_shape(shape), levels, latent_size, latent_size
-        if quadrants and min(self.shape[:2]) < 2:
+        if not classes and min(self.shape[:2]) < 2:
             raise ValueError(f"shape must be at least 2x2 to have quadrants, found {self.shape}.")
         self.hidden, self.activation, self.classes, self.quadrants = tuple(hidden), activation, classes, quadrants
         self.observation = observations.make("auto", levels)
-        self.given = given_quadrants(self.shape, quadrants) if quadrants else None
+        self.given = None if classes else given_quadrants(self.shape, quadrants or 1)
         self.trunk = autoencoding.dense_trunk(self.hidden, activation)
         self.head = posteriors.Diagonal(latent_size)
         self.prior_trunk = autoencoding.dense_trunk(self.hidden, activation)
@@ -62,7 +66,7 @@ class ConditionalVAE(Variational):
     @property
     def domain(self):
         plain = self.observation.domain(self.shape)
-        return plain._replace(classes=self.classes) if self.classes else plain._replace(features=self.shape, given=self.given)
+        return dataclasses.replace(plain, condition=condition_of(self.classes) or known(plain, self.given))
 
     def read(self, condition):
         """What the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on [0, 1] and -1 for the rest."""
@@ -113,11 +117,11 @@ class ConditionalVAE(Variational):
         terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]), condition)
         return terms["kl"], terms["reconstruction"]
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z, c), in levels."""
         return self.observation.mean(self.parameters(z, condition))
 

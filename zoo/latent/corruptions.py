@@ -6,7 +6,6 @@ an argument: a batch of it from one seed to train by, or a row from each seed.
 
 import abc
 import math
-import sys
 
 import tensorflow as tf
 
@@ -14,7 +13,7 @@ from zoo import random
 
 
 class Corruption(abc.ABC):
-    """q(noisy|x). `level`: how much; `most`: its largest value; `allowed`: what it may be, in words."""
+    """q(noisy|x). `level`: how much, a number or float32 [batch]; `most`: its largest value; `allowed`: what it may be, in words."""
 
     numbers, normal = 1, False  # of noise that an entry takes, and whether they are normal, else uniform
 
@@ -43,10 +42,10 @@ class Corruption(abc.ABC):
 class Gaussian(Corruption):
     """x + level eps, eps ~ N(0, I); the sum may leave [0, 1]."""
 
-    normal, most, allowed = True, sys.float_info.max, "0 or more, the standard deviation of Gaussian noise of pixels on [0, 1]"
+    normal, most, allowed = True, 100.0, "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]"
 
     def apply(self, x, noise, level):
-        return x + level * noise[:, 0]
+        return x + _by_row(level, x) * noise[:, 0]
 
 
 class Masking(Corruption):
@@ -68,13 +67,21 @@ class SaltAndPepper(Corruption):
 
 
 def chosen(uniforms, level):
-    """bool [batch, *shape], true for round(level * entries) entries of each row: as many in every example, as the paper has it."""
+    """bool [batch, *shape], true for round(level * entries) entries of each row, those with the largest uniforms: as many in every example of a level, as the
+    paper has it. `level`: a number, or float32 [batch]."""
     size = math.prod(uniforms.shape[1:])
     flat = tf.reshape(uniforms, [-1, size])
+    if tf.is_tensor(level):
+        rank = tf.argsort(tf.argsort(flat, direction="DESCENDING", stable=True))  # the largest is 0
+        return tf.reshape(rank < tf.cast(tf.round(level[:, None] * size), tf.int32), tf.shape(uniforms))
     index = tf.math.top_k(flat, round(level * size), sorted=False).indices  # [B, n]
     row = tf.broadcast_to(tf.range(tf.shape(flat)[0])[:, None], tf.shape(index))
     hit = tf.scatter_nd(tf.stack([row, index], -1), tf.ones(tf.shape(index)), tf.shape(flat))
     return tf.reshape(hit > 0.0, tf.shape(uniforms))
+
+
+def _by_row(level, x):
+    return tf.reshape(level, [-1] + [1] * (x.shape.rank - 1)) if tf.is_tensor(level) else level
 
 
 CORRUPTIONS = {"gaussian": Gaussian, "masking": Masking, "salt_and_pepper": SaltAndPepper}

@@ -6,11 +6,13 @@ model: neither codes nor examples have a distribution from which it could draw.
 
 import tensorflow as tf
 
+from zoo.capabilities import Denoising
+from zoo.control import Control
 from zoo.latent import corruptions
 from zoo.latent.reconstructing import Reconstructing
 
 
-class DenoisingAutoencoder(Reconstructing):
+class DenoisingAutoencoder(Reconstructing, Denoising):
     """d(x, g(f(noisy))) is minimised, noisy ~ q(noisy|x): what is reconstructed is the clean x.
 
     NOTE: encoder and decoder have weights of their own; the paper may tie them.
@@ -32,6 +34,9 @@ class DenoisingAutoencoder(Reconstructing):
         ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the level is none of the corruption's.
     """
 
+    controls = {"level": Control("level", 0.0, "most", "how much noise: the part of the entries that it takes, or the standard deviation of that of pixels on [0, 1]",
+                                 of=("corrupt",))}
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=256, network="dense", hidden=(), activation="relu", code_activation="sigmoid", distortion="auto",
                  corruption="masking", level=0.25, **kwargs):
         super().__init__(**kwargs)
@@ -50,17 +55,21 @@ class DenoisingAutoencoder(Reconstructing):
     def objective(self, batch, seed):
         """{reconstruction: d(x, g(f(noisy)))}, [batch]."""
         noisy = self._noisy(batch, self.noise_process.noise(seed, tf.shape(batch)[0], self.shape), self.level)
-        return {"reconstruction": self.measure.of(batch, self.parameters(self.encode(noisy)))}
+        return {"reconstruction": self.measure.of(batch, self.parameters(self._encode(noisy)))}
 
-    def corrupt(self, x, seeds, level=None, condition=None):
-        """noisy ~ q(noisy|x), float32 in the domain's unit, row i's noise from `seeds[i]`. Raises ValueError for a level that the noise can't have."""
-        level = self.level if level is None else self.noise_process.checked(level)
-        return self._noisy(x, self.noise_process.noise_rows(seeds, self.shape), level)
+    def _corrupt(self, x, seeds, condition=None, level=None):
+        """noisy ~ q(noisy|x), float32 in the domain's unit, row i's noise from `seeds[i]`."""
+        return self._noisy(x, self.noise_process.noise_rows(seeds, self.shape), self.level if level is None else level)
+
+    @property
+    def most(self):
+        """The largest level that the noise can have."""
+        return self.noise_process.most
 
     def _noisy(self, x, noise, level):
         top = self.levels - 1.0 if self.domain.kind in ("binary", "levels") else 1.0
         return top * self.noise_process.apply(self.measure.read(x), noise, level)
 
-    def denoise(self, x, condition=None):
+    def _denoise(self, x, condition=None):
         """g(f(x)) of a noisy x, float32 in the domain's unit."""
-        return self.decode(self.encode(x))
+        return self._decode(self._encode(x))

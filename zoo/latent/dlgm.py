@@ -105,10 +105,10 @@ class DLGM(Variational):
         terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]))
         return terms["kl"], terms["reconstruction"]
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The posteriors' means, the layer next to the image first, [batch, noise_size]."""
         return tf.concat([q.mean() for q in self.posterior(x)], -1)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|xi), in the domain's unit."""
         return self.observation.mean(self.parameters(z))

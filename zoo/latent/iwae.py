@@ -156,11 +156,11 @@ class IWAE(Variational):
         # q(h_2|h_1) depends on its weights and, through them, on h_1: the second term takes away the one and leaves the other. Its value counts nowhere.
         return log_weights, log_weights + beta * self._log_above(held)
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The mean of q(h_1|x), [batch, latent_sizes[0]]."""
         return self.posterior(x).mean()
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|h_1), in the domain's unit."""
         return self.observation.mean(self.parameters((z,)))
 

@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from zoo import random
+from zoo.following import collect
 from zoo.latent import observations, priors, schedules
 from zoo.latent.variational import Variational, flatly
-from zoo.layers import batch_normalization
-from zoo.layers.batch_normalization import NormalizedDense
+from zoo.layers.batch_normalization import BatchNormalization
 from zoo.model import Player, image_shape, split_batch
 from zoo.networks import autoencoding
 
@@ -34,17 +34,34 @@ class Conditional(keras.layers.Layer):
         return tf.concat([loc, tf.nn.softplus(raw) + _SMALLEST], -1)
 
 
+class NormalizedDense(keras.layers.Layer):
+    """activation(batch normalisation of W x), [rows, n] to [rows, units]."""
+
+    def __init__(self, units, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.normalization = BatchNormalization()
+        self.dense = keras.layers.Dense(units, use_bias=False)
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+        self.normalization.build((*input_shape[:-1], self.dense.units))
+
+    def call(self, x, training=False):
+        return self.activation(self.normalization(self.dense(x), training=training))
+
+
 class Trunk(keras.layers.Layer):
-    """Two dense layers, each normalised before its activation."""
+    """Two dense layers, each normalised before its activation: by moments of the batch in training, else by running ones."""
 
     def __init__(self, width, activation, **kwargs):
         super().__init__(**kwargs)
         self.layers = [NormalizedDense(width, activation) for _ in range(2)]
 
-    def run(self, x, gaps=None):
-        """Features [rows, width] of x [rows, n], by running moments or, with a list of gaps, by those of the batch."""
+    def run(self, x, training=False):
+        """Features [rows, width] of x [rows, n]."""
         for layer in self.layers:
-            x = layer(x) if gaps is None else layer.of_batch(x, gaps)
+            x = layer(x, training=training)
         return x
 
 
@@ -89,35 +106,29 @@ class LadderVAE(Variational):
                     likelihood=self.given_likelihood, warmup_steps=self.warmup_steps)
 
     def players(self):
-        """The model, and the running moments of its normalised layers, each of which follows the batches."""
-        moments = [weight for trunk in (*self.up, *self.down) for layer in trunk.layers for weight in layer.moments()]
-        others = [weight for weight in self.trainable_weights if not any(weight is own for own in moments)]
-        return (Player("model", others, self.objective, scheduled=True),
-                Player("moments", moments, self.moments_objective, optimizer=batch_normalization.optimizer))
+        """The model; the running moments of its normalised layers follow."""
+        return (Player("model", self.trainable_weights, self.objective, scheduled=True, follows=self.non_trainable_weights),)
 
-    def conditional(self, layer, above, gaps=None):
+    def conditional(self, layer, above, training=False):
         """p(z_l|z_{l+1}) as (loc, scale), each [..., latent_sizes[l]]; of the top layer, N(0, I)."""
         if above is None:
             return 0.0, 1.0
-        return tf.split(flatly(lambda z: self.conditionals[layer](self.down[layer].run(z, gaps)), above), 2, axis=-1)
+        return tf.split(flatly(lambda z: self.conditionals[layer](self.down[layer].run(z, training)), above), 2, axis=-1)
 
-    def evidence(self, x, gaps=None):
+    def evidence(self, x, training=False):
         """(loc^, scale^) of every layer, the one next to the image first: what the encoder reads off the image."""
         found, features = [], tf.reshape(self.observation.read(x), [-1, math.prod(self.shape)])
         for up, likely in zip(self.up, self.likely):
-            features = up.run(features, gaps)
+            features = up.run(features, training)
             found.append(tf.split(likely(features), 2, axis=-1))
         return found
 
-    def path(self, x, eps, gaps=None):
-        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first, at the latents that eps [..., batch, noise_size] gives.
-
-        With a list `gaps`, to which `NormalizedDense.of_batch` appends, by the moments of this batch, as in training.
-        """
+    def path(self, x, eps, training=False):
+        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first, at the latents that eps [..., batch, noise_size] gives."""
         z, kls, log_qs, above = [], [], [], None
         parts = tf.split(eps, self.latent_sizes, -1)
-        for layer, (loc, scale) in reversed(list(enumerate(self.evidence(x, gaps)))):
-            prior_loc, prior_scale = self.conditional(layer, above, gaps)
+        for layer, (loc, scale) in reversed(list(enumerate(self.evidence(x, training)))):
+            prior_loc, prior_scale = self.conditional(layer, above, training)
             if above is not None:
                 loc, scale = merge(loc, scale, prior_loc, prior_scale)
             above = loc + scale * parts[layer]
@@ -155,20 +166,15 @@ class LadderVAE(Variational):
 
     def terms(self, x, eps, condition=None, step=None):
         """{reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, each [batch]; at a step, as in training, by the batch's own moments."""
-        z, kls, _ = self.path(x, eps, None if step is None else [])
+        z, kls, _ = self.path(x, eps, training=step is not None)
         weight = schedules.warmup(step, self.warmup_steps)
         return {"reconstruction": -self.likelihood(z).log_prob(x)} | {f"kl_{layer + 1}": weight * value for layer, value in enumerate(kls)}
 
     def objective(self, batch, seed, step=None):
         x, _ = split_batch(batch)
-        return self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), step=step)
-
-    def moments_objective(self, batch, seed):
-        """{moments: half the squared distance of the running moments to those of this batch}, [batch]."""
-        x, _ = split_batch(batch)
-        gaps = []
-        self.path(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), gaps)
-        return {"moments": tf.broadcast_to(tf.add_n(gaps), [tf.shape(x)[0]])}
+        with collect() as moments:
+            terms = self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), step=step)
+        return terms, moments.values(self.non_trainable_weights)
 
     def rate_distortion(self, x, seeds, condition=None):
         self.domain.require(condition)
@@ -176,12 +182,12 @@ class LadderVAE(Variational):
         distortion = terms.pop("reconstruction")
         return tf.add_n(list(terms.values())), distortion
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The latents at the posteriors' means from the top down, the layer next to the image first, [batch, noise_size]."""
         z, _, _ = self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))
         return tf.concat(z, -1)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z_1), in the domain's unit."""
         return self.observation.mean(self.parameters(tf.split(z, self.latent_sizes, -1)))
 

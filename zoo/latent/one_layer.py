@@ -66,10 +66,10 @@ class OneLayer(Variational):
         terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]))
         return terms["kl"], terms["reconstruction"]
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""
         return self.posterior(x).mean()
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z), in the domain's unit."""
         return self.observation.mean(self.parameters(z))

@@ -4,12 +4,13 @@ import abc
 
 import keras
 
+from zoo.capabilities import Autoencoding
 from zoo.latent import distortions
 from zoo.model import Model, Player, image_shape
 from zoo.networks import autoencoding
 
 
-class Reconstructing(Model):
+class Reconstructing(Model, Autoencoding):
     """d(x, g(f(x))), f an encoder and g a decoder; a subclass calls `assemble` in its constructor, before `build`."""
 
     def assemble(self, shape, levels, latent_size, network, hidden, activation, code_activation, distortion):
@@ -44,11 +45,11 @@ class Reconstructing(Model):
     def call(self, batch):
         return self.distortion(batch)
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """f(x), float32 [batch, latent_size]."""
         return autoencoding.float32(self.head(self.trunk(self.measure.read(x))))
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """g(z), the mean where the decoder is a distribution, in the domain's unit."""
         return self.measure.mean(self.parameters(z))
 
@@ -58,4 +59,4 @@ class Reconstructing(Model):
 
     def distortion(self, x, condition=None):
         """d(x, g(f(x))), [batch]: what is lost, in `measure.unit`."""
-        return self.measure.of(x, self.parameters(self.encode(x)))
+        return self.measure.of(x, self.parameters(self._encode(x)))

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.capabilities import Autoencoding
 from zoo.distributions import categories
 from zoo.latent import schedules
 from zoo.latent.bounded import Bounded
@@ -24,7 +25,7 @@ NEVER = -1e9  # log-odds of what can't stand at a place: finite, so that no grad
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and their logits, of a string
 
 
-class SequenceVAE(Bounded):
+class SequenceVAE(Bounded, Autoencoding):
     """log p(x|z) = sum_t log Categorical(x_t | logits_t(z), of what may stand after x_<t);  p(z) = N(0, I);  q(z|x) = N(loc(x), diag(scale(x)^2)).
 
     Args:
@@ -132,17 +133,17 @@ class SequenceVAE(Bounded):
         """Importance samples in memory at once: fewer for longer strings, and 50 at most."""
         return max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.levels)))
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""
         self.domain.require(condition)
         return self.posterior(x).mean()
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """Tokens, int32 [batch, T]: at each place the likeliest of those that may stand after the ones before (greedily, so not the likeliest string)."""
         self.domain.require(condition)
         return self.likeliest(self.logits(z))
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x ~ p(x|z), z ~ p(z)."""
         self.domain.require(condition)
         z = random.normal_rows(random.fold_in_rows(seeds, 0), [self.latent_size])

@@ -9,8 +9,10 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.capabilities import Autoencoding
 from zoo.distributions import strokes
 from zoo.latent.bounded import Bounded
+from zoo.domain import condition_of
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
 
@@ -19,7 +21,7 @@ tfd = tfp.distributions
 _CHUNK, _STATES = 50, 1 << 20  # importance samples in memory at once, and the numbers of their decoders' states, of a sketch
 
 
-class SketchRNN(Bounded):
+class SketchRNN(Bounded, Autoencoding):
     """log p(S) >= E_{q(z|S)} [sum_{i <= N} log p(dx_i, dy_i | S_<i, z) + sum_{i <= N+1} log p(pen_i | S_<i, z)] - KL(q(z|S) || N(0, I)).
 
     N is the number of steps before the sketch ends, at most T. The step that ends it has no offset, and after it all is certain: p is a density
@@ -44,6 +46,8 @@ class SketchRNN(Bounded):
     Raises:
         ValueError: if `shape` is not (T, 5), a size is below 1, or a weight or rate out of its range.
     """
+
+    controls = {"temperature": strokes.TEMPERATURE}
 
     # NOTE: the paper's pen loss counts all T steps, the padding after the end as well, so that p(S) depends on T and loses mass to what can't
     # follow an end. Here a sketch's steps end with its end. KL_min holds for each sketch, not for a batch's mean. Plain LSTMs, no HyperLSTM.
@@ -72,7 +76,7 @@ class SketchRNN(Bounded):
 
     @property
     def domain(self):
-        return Domain("strokes", self.shape, classes=self.classes)
+        return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def prior(self):
         """p(z) = N(0, I)."""
@@ -134,29 +138,23 @@ class SketchRNN(Bounded):
         """Importance samples in memory at once: fewer for longer sketches and larger decoders, and 50 at most."""
         return max(1, min(_CHUNK, _STATES // (self.shape[0] * (self.decoder_units + 6 * self.components))))
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The sketch at temperature 0: in every step the location of the component of most weight, and the likeliest state of the pen."""
         return self._drawn(lambda i, parameters: strokes.likeliest(parameters), z, condition)
 
-    def draw(self, z, seeds, temperature=1.0, condition=None):
-        """S ~ p(S|z) at a temperature (a number, or one per row): logits divided by it, variances times it; 1 is the model, less is safer.
+    def draw(self, z, seeds, condition=None, temperature=None):
+        """S ~ p(S|z) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the model, less is safer."""
+        temperature = tf.ones_like(z[:, 0]) if temperature is None else temperature
+        return self._draw(z, strokes.noise_rows(seeds, self.shape[0]), temperature, condition)
 
-        Raises ValueError for a temperature that is not above 0, where it can be seen.
-        """
-        return self._draw(z, strokes.noise_rows(seeds, self.shape[0]), strokes.temperatures(temperature, tf.shape(z)[:1]), condition)
-
-    def sample(self, seeds, condition=None):
-        """S ~ p(S|z), z ~ p(z)."""
-        return self.sample_at(seeds, 1.0, condition)
-
-    def sample_at(self, seeds, temperature=1.0, condition=None):
+    def _sample(self, seeds, condition=None, temperature=None):
         """S ~ p(S|z) at a temperature (see `draw`), z ~ p(z) as it is."""
-        return self.draw(random.normal_rows(random.fold_in_rows(seeds, 2), [self.latent_size]), seeds, temperature, condition)
+        return self.draw(random.normal_rows(random.fold_in_rows(seeds, 2), [self.latent_size]), seeds, condition, temperature)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _draw(self, z, noise, temperature, condition):

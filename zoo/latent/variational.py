@@ -9,6 +9,7 @@ import abc
 import tensorflow as tf
 
 from zoo import random
+from zoo.capabilities import Autoencoding, Completing, SamplingMeans
 from zoo.latent import completion
 from zoo.latent.bounded import Bounded
 from zoo.model import split_batch
@@ -16,7 +17,7 @@ from zoo.model import split_batch
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and what a decoder says of them, of an image
 
 
-class Variational(Bounded):
+class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
     """log p(x) >= E_q [log p(x|z)] - KL(q(z|x) || p(z)): a distortion and a rate.
 
     A subclass sets `shape`, `noise_size` (standard normals of a draw of all latents) and `observation` (`zoo.latent.observations`).
@@ -83,13 +84,13 @@ class Variational(Bounded):
         """Importance samples in memory at once: fewer for images of which a decoder says more, and 50 at most."""
         return max(1, min(_CHUNK, _ENTRIES // self.observation.size(self.shape)))
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         """x ~ p(x|z), z ~ p(z)."""
         self.domain.require(condition)
         raw = self.draw_parameters(random.fold_in_rows(seeds, 0), condition)
         return self.observation.from_noise(raw, self.observation.noise_rows(random.fold_in_rows(seeds, 1), self.shape))
 
-    def sample_mean(self, seeds, condition=None):
+    def _sample_mean(self, seeds, condition=None):
         """E[x|z], z ~ p(z): the same latents as `sample`, without the pixels' own noise."""
         self.domain.require(condition)
         return self.observation.mean(self.draw_parameters(random.fold_in_rows(seeds, 0), condition))
@@ -98,11 +99,11 @@ class Variational(Bounded):
         """What p(x|z) is made of, at z ~ p(z), a row for each seed."""
         return self.parameters(self.draw_prior(seeds, condition), condition)
 
-    def complete(self, x, mask, seeds, condition=None):
+    def _complete(self, x, mask, seeds, condition=None):
         """Draws what is missing: keeps x where `mask` (bool [batch, height, width]) is true."""
         return completion.complete(self, x, mask, seeds, condition)
 
-    def missing_log_prob(self, x, mask, seeds, condition=None):
+    def _missing_log_prob(self, x, mask, seeds, condition=None):
         """A lower bound of log of the probability with which `complete` draws what x has where `mask` is false, in nats, [batch]."""
         return completion.missing_log_prob(self, x, mask, seeds, condition)
 

@@ -231,11 +231,11 @@ class VeryDeepVAE(Variational):
         """Importance samples in memory at once: fewer for larger images and wider networks, and 50 at most."""
         return max(1, min(_CHUNK, _ENTRIES // max(math.prod(self.shape[:2]) * 4 * self.width, self.noise_size, math.prod(self._layout()))))
 
-    def encode(self, x, condition=None):
+    def _encode(self, x, condition=None):
         """The latents at the posteriors' means from the top down, the layer next to the image first, [batch, noise_size]."""
         return tf.concat(self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))[1], -1)
 
-    def decode(self, z, condition=None):
+    def _decode(self, z, condition=None):
         """The mean of p(x|z), in the domain's unit."""
         return self.observation.mean(self.parameters(tf.split(z, self.sizes, -1)))
 

@@ -1,14 +1,14 @@
 """A codebook: each vector is replaced by the nearest of K entries, which follow the vectors by moving averages and are revived when nobody uses them.
 
 A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937, section 3 and appendix A.1.
-The moving averages are written as what they are, gradient descent: N <- N - (1 - decay) (N - n) minimises the squared distance to the counts n of each
-example. So a training loop that averages gradients over replicas and checkpoints weights does for a codebook all that it does for a network.
+Counts and sums are weights that follow a loss (`zoo.following`). Both are means over examples, so the mean of the replicas' values is the value of the joined batch.
 """
 
 import keras
 import tensorflow as tf
 
 from zoo import random
+from zoo.following import Followed
 
 _EPSILON = 1e-5  # of the Laplace smoothing, in uses an example
 
@@ -36,8 +36,9 @@ class VectorQuantizer(keras.layers.Layer):
         if not 0.0 <= decay < 1.0 or not 0.0 <= revival < 1.0:
             raise ValueError(f"decay and revival must be in [0, 1), found {decay} and {revival}.")
         self.entries, self.size, self.places, self.decay, self.revival = entries, size, places, decay, revival
-        self.counts = self.add_weight((entries,), keras.initializers.Constant(places / entries), dtype="float32", autocast=False, name="counts")
-        self.sums = self.add_weight((entries, size), keras.initializers.RandomNormal(stddev=places / entries), dtype="float32", autocast=False, name="sums")
+        followed = dict(dtype="float32", autocast=False, trainable=False)
+        self.counts = self.add_weight((entries,), keras.initializers.Constant(places / entries), name="counts", **followed)
+        self.sums = self.add_weight((entries, size), keras.initializers.RandomNormal(stddev=places / entries), name="sums", **followed)
 
     def codebook(self):
         """The entries e, float32 [K, size]."""
@@ -70,30 +71,26 @@ class VectorQuantizer(keras.layers.Layer):
         rare = tf.convert_to_tensor(self.counts) < self.revival * self.places / self.entries
         return rare if step is None or not self.revival else rare | tf.equal(step, 0)
 
-    def objective(self, z, seed, step=None):
-        """{counts, sums, revival}, [batch] each, of z [batch, ..., size]: of which a step of plain gradient descent at the rate 1 - decay is the update.
+    def averages(self):
+        """Counts N and sums m, as weights that follow: vectors that revive entries have no mean over parts of a batch."""
+        return [Followed(weight, parts=not self.revival) for weight in (self.counts, self.sums)]
 
-        counts: sum_k N_k^2 / 2 - N_k n_k, of the entries in use, with n_k of each example: ||N - n||^2 / 2 but for a constant. sums: the same of m_k and the
-        sum of the z at k. revival: of the others, such that the same step takes them all the way to N_k = places / K and m_k = N_k z at a vector drawn from the
-        batches of all replicas, where `seed` is the same on all.
+    def moved(self, z, codes, seed, step=None):
+        """The values that `averages()` shall take, of z [batch, ..., size] and its codes [batch, ...]; which entries are dead is as it was before.
+
+        n_k and the sum of the z at k are of each example. An entry that is dead gets N_k = places / K and m_k = N_k z, at a vector z drawn from the batches of all
+        replicas. The replicas' mean is what the joined batch gives, where `seed` is the same on all.
         """
-        batch = tf.shape(z)[0]
-        z = tf.stop_gradient(tf.reshape(z, [batch, self.places, self.size]))
-        counts, sums = tf.convert_to_tensor(self.counts), tf.convert_to_tensor(self.sums)
-        codes, dead = self.codes(z), self.dead(step)
-        used = tf.cast(~dead, tf.float32)
-        ours, own = counts * used, sums * used[:, None]  # the product makes the gradient dense, as an all-reduce wants it
+        batch, z = tf.cast(tf.shape(z)[0], tf.float32), tf.stop_gradient(tf.reshape(z, [-1, self.size]))
+        codes, dead = tf.reshape(codes, [-1]), self.dead(step)
+        n = tf.math.unsorted_segment_sum(tf.ones_like(z[:, 0]), codes, self.entries) / batch
+        sums = tf.math.unsorted_segment_sum(z, codes, self.entries) / batch
         even = self.places / self.entries
-        target = even * _drawn(tf.reshape(z, [-1, self.size]), self.entries, seed)
-        gone, lost = counts * (1.0 - used), sums * (1.0 - used)[:, None]
-        jump = tf.reduce_sum(gone * (0.5 * gone - even)) + tf.reduce_sum(lost * (0.5 * lost - target))
-        return {"counts": 0.5 * tf.reduce_sum(ours**2) - tf.reduce_sum(tf.gather(ours, codes), -1),
-                "sums": 0.5 * tf.reduce_sum(own**2) - tf.reduce_sum(tf.gather(own, codes) * z, [1, 2]),
-                "revival": tf.broadcast_to(jump / (1.0 - self.decay), [batch])}
+        return [tf.where(dead, even, self._average(self.counts, n)),
+                tf.where(dead[:, None], even * _drawn(z, self.entries, seed), self._average(self.sums, sums))]
 
-    def optimizer(self):
-        """The one for which `objective` is made."""
-        return keras.optimizers.SGD(1.0 - self.decay)
+    def _average(self, weight, value):
+        return self.decay * tf.convert_to_tensor(weight) + (1.0 - self.decay) * value
 
 
 def perplexity(usage):

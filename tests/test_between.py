@@ -1,0 +1,69 @@
+"""Between the samples of two seeds: the ends are theirs, the noise on the way is as standard normal as theirs, and programs and exports go there."""
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+import zoo
+from tests import cases, runs
+from tests.diffusions import perturbed
+from trainers import sample
+from zoo import random
+from zoo.capabilities import SeedInterpolating, capabilities
+from zoo.signatures import example_inputs, signatures
+
+MODELS = sorted(name for name, cls in zoo.MODELS.items() if issubclass(cls, SeedInterpolating))
+
+
+def ends(num):
+    return random.rows(random.seed(1), num), random.rows(random.seed(2), num)
+
+
+def test_models_without_an_encoder_whose_noise_is_normal_have_such_a_path():
+    assert {"gan", "ddpm"} <= set(MODELS)
+    assert all("interpolate" in capabilities(zoo.MODELS[name]) and "encode" not in capabilities(zoo.MODELS[name]) for name in MODELS)
+
+
+def test_the_noise_on_the_way_is_standard_normal_and_moves_with_the_weight():
+    seeds0, seeds1 = ends(300)
+    for weight in (0.25, 0.5, 0.8):
+        way = random.Between(seeds0, seeds1, tf.fill([300], weight))
+        eps = random.normal_rows(random.fold_in_rows(way, 7), [40]).numpy().ravel()
+        assert scipy.stats.kstest(eps, "norm").pvalue > 1e-3
+        first = random.normal_rows(random.fold_in_rows(seeds0, 7), [40]).numpy().ravel()
+        assert abs(np.corrcoef(eps, first)[0, 1] - np.cos(weight * np.pi / 2)) < 0.04
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_ends_are_the_samples_and_the_way_is_continuous(name):
+    model = perturbed(cases.make(name, **(dict(levels=None, network="dense", shape=(3,), attention=()) if name == "ddpm" else {})), 0.05)
+    seeds0, seeds1 = ends(4)
+    np.testing.assert_allclose(model.sample_between(seeds0, seeds1, 0.0), model.sample(seeds0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.sample_between(seeds0, seeds1, 1.0), model.sample(seeds1), rtol=1e-4, atol=1e-5)
+    at = np.linspace(0, 1, 200)
+    path = np.array(model.sample_between(*(tf.repeat(end[:1], 200, axis=0) for end in (seeds0, seeds1)), at))
+    span = np.abs(path).max() + 1e-3
+    assert np.abs(np.diff(path, axis=0)).max() < 0.1 * span < np.abs(path[0] - path[-1]).max() * 10
+    for weight, said in ((1.5, "weight must be 0 to 1, found 1.5"), ([0.5, 0.5], "one for each of 4 rows, found 2")):
+        with pytest.raises(ValueError, match=said):
+            model.sample_between(seeds0, seeds1, weight)
+
+
+def test_an_export_goes_between_seeds():
+    model = cases.shared("gan")
+    found = signatures(model, 3)["interpolate"]
+    inputs = example_inputs(model, {"interpolate": found})["interpolate"]
+    np.testing.assert_allclose(found.function(**inputs)["sample"], model.sample_between(inputs["seed0"], inputs["seed1"], inputs["weight"]), atol=1e-6)
+
+
+def test_zoo_sample_draws_paths_between_samples(tmp_path, capsys):
+    folder = runs.make(tmp_path / "run", "gan", "toy2d/two_moons", runs.POINT, dict(latent_size=3, generator_hidden=(4,), discriminator_hidden=(5,)))
+    out = tmp_path / "paths.npy"
+    assert sample.run(["zoo-sample", f"--workdir={folder}", "--mode=interpolate", "--num_samples=3", f"--out={out}"]) == 0
+    paths = np.load(out)
+    assert paths.shape == (3, 10, 2)
+    assert sample.run(["zoo-sample", f"--workdir={folder}", "--num_samples=6", f"--out={out}"]) == 0
+    np.testing.assert_allclose(paths[:, [0, -1]].reshape(6, 2), np.load(out), atol=1e-5)
+    assert sample.run(["zoo-sample", f"--workdir={folder}", "--mode=interpolate", "--path=linear", f"--out={out}"]) == 2
+    assert "--path: model 'gan' has no codes" in capsys.readouterr().err

@@ -1,0 +1,119 @@
+"""On what zoo-sample draws: the condition that --condition asks for, else all classes in turn, else those of test examples.
+
+One class is asked for by its name or number, several by a list that comes again and again; other conditions are arrays of a
+file, .npy, or .npz with an array for each part by its name: one for all rows, or one for each.
+"""
+
+import difflib
+import math
+import pathlib
+
+from trainers.errors import BadInput
+
+_NAMED = 20  # classes that a message names
+_FILES = (".npy", ".npz")
+
+
+def of_samples(run, num, options):
+    """The condition of `num` samples, None of a model that takes none."""
+    from trainers import draws, plots
+
+    domain = run.model.domain
+    if options.condition:
+        return asked(run, num, options)
+    if not domain.conditional or domain.num_classes:
+        return plots.labels(domain, num)
+    return draws.examples(run, num, options.seed, options.data_dir)[1]
+
+
+def asked(run, num, options):
+    """The condition that --condition asks for, of `num` rows. Raises BadInput, with what is needed, for anything else."""
+    from zoo import checks
+    from zoo.domain import describe
+
+    domain, said = run.model.domain, ",".join(options.condition)
+    if not domain.conditional:
+        raise BadInput(f"--condition={said}: model {run.description['model']!r} takes no condition; leave it out.")
+    file = len(options.condition) == 1 and pathlib.Path(said).suffix in _FILES
+    if not file and not domain.num_classes:
+        parts = [f"{name!r}, {describe(part)}" if name else describe(part) for name, part in domain.conditions().items()]
+        ending = ".npz file with an array for each" if isinstance(domain.condition, dict) else ".npy file"
+        raise BadInput(f"--condition={said}: the model is conditional on {' and '.join(parts)}; give a {ending}.")
+    given = _of_file(said, domain, num) if file else _classes(run, num, options)
+    try:
+        return checks.condition(domain, given, num)
+    except ValueError as error:
+        raise BadInput(f"--condition={said}: {error}") from None
+
+
+def columns(options, num):
+    """Columns of the picture of samples: those of several classes stand in columns, those of one in a square; None: as usual."""
+    if not options.condition or pathlib.Path(options.condition[0]).suffix in _FILES:
+        return None
+    return len(options.condition) if len(options.condition) > 1 else math.ceil(math.sqrt(num))
+
+
+def told(run, options):
+    """What is said of the classes that are drawn, by their names; None where these are not known."""
+    names, domain = run.description.get("class_names"), run.model.domain
+    if not (names and domain.num_classes) or any(pathlib.Path(one).suffix in _FILES for one in options.condition or ()):
+        return None
+    drawn = [names[_number(run, one)] for one in options.condition] if options.condition else names
+    return f"classes: {', '.join(drawn[:_NAMED])}{', ...' if len(drawn) > _NAMED else ''}"
+
+
+def _classes(run, num, options):
+    import numpy as np
+
+    return np.resize(np.array([_number(run, one) for one in options.condition], np.int32), num)
+
+
+def _number(run, one):
+    """The class of a name, or of a number. Raises BadInput, with the nearest right name, where it is neither."""
+    names, num = run.description.get("class_names") or (), run.model.domain.num_classes
+    lower = [name.lower() for name in names]
+    if one.lower() in lower:
+        return lower.index(one.lower())
+    if one.isdecimal() and int(one) < num:
+        return int(one)
+    close = difflib.get_close_matches(one.lower(), lower, n=1, cutoff=0.5)
+    meant = f"did you mean {names[lower.index(close[0])]!r}? " if close else ""
+    known = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}, or " if names else ""
+    raise BadInput(f"--condition={one}: no class of this run; {meant}Known: {known}0 to {num - 1}.")
+
+
+def _of_file(path, domain, num):
+    """The arrays of a file: those that lack the dimension of the rows stand for all of them."""
+    import numpy as np
+
+    try:
+        with np.load(pathlib.Path(path).expanduser(), allow_pickle=False) if path.endswith(".npz") else _Array(path) as file:
+            found = {key: file[key] for key in file}
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"--condition={path}: can't be read: {getattr(error, 'strerror', None) or error}.") from None
+    if isinstance(domain.condition, dict) != path.endswith(".npz"):
+        raise BadInput(f"--condition={path}: a {'.npz' if isinstance(domain.condition, dict) else '.npy'} file is needed.")
+
+    def rows(part, value):
+        if value.ndim == len(part.example_shape):
+            return np.repeat(value[None], num, axis=0)
+        return value[:num]
+
+    parts = domain.conditions()
+    found = {key: rows(parts[key], value) if key in parts else value for key, value in found.items()}
+    return found if isinstance(domain.condition, dict) else found[""]
+
+
+class _Array:
+    """A .npy file as a .npz one of one array without a name."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        import numpy as np
+
+        return {"": np.load(pathlib.Path(self.path).expanduser(), allow_pickle=False)}
+
+    def __exit__(self, *_):
+        pass
