@@ -5,19 +5,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import games, test_engine
+from tests import games, test_engine, test_train
+from trainers import run as runs
 from trainers.engine import Engine
 from zoo import following, random
 from zoo.following import Followed, collect, follow
+from zoo.latent.vae import VAE
 
 SEED = random.seed(1)
 
 
-def engine(replicas=1, settings=None, **arguments):
+def engine(replicas=1, settings=None, jit=False, **arguments):
     keras.utils.set_random_seed(3)
     settings = settings or test_engine.config(learning_rate=0.1)
     settings.optimizer.name = "sgd"
-    return Engine(lambda: games.Duel(**arguments), settings, test_engine.strategy(replicas), seed=11)
+    return Engine(lambda: games.Duel(**arguments), settings, test_engine.strategy(replicas), seed=11, jit=jit)
 
 
 def batches(*points):
@@ -71,10 +73,10 @@ def test_as_many_values_as_weights():
         player._replace(follows=player.follows[:1]).outcome(games.points(4), SEED)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_the_engine_gives_them_their_values_after_each_move(replicas):
+@pytest.mark.parametrize("replicas, jit", [(1, False), (2, False), (1, True), (2, True)])
+def test_the_engine_gives_them_their_values_after_each_move(replicas, jit):
     """Of two replicas the followed mean is the mean of theirs, here that of the whole batch; what is the same on all is not exchanged."""
-    one = engine(replicas)
+    one = engine(replicas, jit=jit)
     x, y = games.points(8), games.points(8, seed=4)
     one.advance(batches(x, y), 2)
     expected = 0.5 * (0.5 * x.numpy().mean(0)) + 0.5 * y.numpy().mean(0)
@@ -117,3 +119,19 @@ def test_fit_gives_them_their_values():
     assert int(model.centred.seen.numpy()) == 2
     model.evaluate(tf.data.Dataset.from_tensor_slices(tf.stack([x])), verbose=0)
     assert int(model.centred.seen.numpy()) == 2
+
+
+def test_averaged_weights_are_settled_wherever_they_are_put(tmp_path, monkeypatch):
+    """By validation, pictures, export, and where a run is loaded."""
+    settled = []
+    monkeypatch.setattr(VAE, "settle", lambda self: settled.append([w.numpy() for w in self.weights]))
+    arguments = ("--steps=2", "--config.ema=0.5", "--config.data.validation=50", "--eval_every=2", "--sample_every=2")
+    assert test_train.run(tmp_path / "run", *test_train.TINY, *arguments) == 0
+    assert len(settled) == 2
+    model = runs.load(tmp_path / "run").model
+    assert len(settled) == 3
+    for values in settled:
+        for ours, theirs in zip(values, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert test_train.run(tmp_path / "other", *test_train.TINY, *arguments, "--export") == 0
+    assert len(settled) == 6

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests import cases, games, test_engine
+from tests.test_train import TINY, run
 from trainers import checkpoints, optimizers
 from trainers.engine import Engine
 from zoo import adam, random
@@ -107,6 +108,20 @@ def test_by_hand_by_the_engine_and_by_fit(updates):
     close(by_hand(games.Duel(updates), points), model.get_weights())
     assert int(one.optimizers["guess"].iterations) == 4 * updates and int(model.centred.seen.numpy()) == 4 * updates
     assert set(history) == {"guess_loss", "guess_distance", "guess_spread", "answer_loss"}
+
+
+@pytest.mark.parametrize("updates", [1, 3])
+def test_fit_on_two_replicas_is_the_engine_on_two(updates):
+    points = stream(2 * updates)
+    one, two = engine(replicas=2, updates=updates, pool=True), test_engine.strategy(2)
+    one.advance(iter(batches(points)), 2)
+    with two.scope():
+        model = games.Duel(updates, pool=True)
+        model.compile(keras.optimizers.SGD(0.1), seed=SEED)
+    model.fit(batches(points), verbose=0)
+    close(one.model.get_weights(), model.get_weights())
+    for ours, theirs in zip(*(two.experimental_local_results(m.past.value) for m in (model, one.model))):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_an_epoch_has_as_many_steps_as_it_has_batches_for_and_the_next_goes_on():
@@ -283,6 +298,14 @@ def test_parts_of_a_model_of_the_zoo(jit):
         ends.append(one.model.get_weights())
     for a, b in zip(*ends):
         np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+@pytest.mark.parametrize("accumulation, code", [(2, 0), (3, 2)])
+def test_accumulation_is_an_entry_of_a_recipe(tmp_path, capfd, accumulation, code):
+    assert run(tmp_path / "run", *TINY, "--steps=2", f"--config.accumulation={accumulation}") == code
+    told = capfd.readouterr()
+    assert f"--config.accumulation={accumulation}" in (told.err if code else told.out)
+    assert not code or ("does not divide the" in told.err and not (tmp_path / "run").exists())
 
 
 def test_what_follows_must_have_a_mean_for_parts():

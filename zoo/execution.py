@@ -83,7 +83,7 @@ class Execution:
                              f"{max(1, round(rows / moves)) * moves} examples do.")
         size, batch = rows // moves, feeding.fitting_kind(batch, self._model.domain.batch_spec())
         parts = [feeding.part(batch, index * size, (index + 1) * size) for index in range(moves)]
-        step = int(self._step)
+        step = int(self._step.numpy())
         row = self._single(parts, self._game.stage(step))
         self._finish(step + 1)
         return self._named(row.numpy())
@@ -96,10 +96,10 @@ class Execution:
             if not self.ahead:
                 return 1
             wanted = 1 if self._pace is None else min(_STEPS_AHEAD, max(1, int(_SECONDS_AHEAD / self._pace))) if self._pace else 2
-        return max(1, min(wanted, self.left, self._game.steps_left(int(self._step)) or wanted))
+        return max(1, min(wanted, self.left, self._game.steps_left(int(self._step.numpy())) or wanted))
 
     def _take(self, iterator, num):
-        step, began = int(self._step), time.monotonic()
+        step, began = int(self._step.numpy()), time.monotonic()
         rows = self._several(iterator, tf.constant(num), self._game.stage(step)).numpy()
         self._pace = (time.monotonic() - began) / num if self._pace is not None or num > 1 else 0.0  # the first call traces the graph
         self._finish(step + num)

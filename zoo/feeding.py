@@ -36,28 +36,22 @@ def fitting_kind(x, spec):
     return tf.nest.map_structure(convert, x, spec)
 
 
-def array_batches(x, size, shuffle, seed, step, endless):
-    """Batches of `size` rows of tensors, the last one smaller, in an order that follows from (seed, step where the iterator begins, epoch).
-
-    Args:
-        step: a variable, the number of the step. endless: whether epoch follows epoch, for steps that need several batches; the order then follows from the step now.
-    """
-    num, begun = rows(x), int(step)
+def array_batches(x, size, shuffle, seed):
+    """Batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order follows from (seed, epoch)."""
+    num = rows(x)
     batches = -(-num // size)
 
     def order(epoch):
         if not shuffle:
             return tf.range(num)
-        folded = random.fold_in(seed, _ORDER, begun if endless else tf.cast(step.read_value(), tf.int32), tf.cast(epoch, tf.int32))
-        return tf.argsort(tf.random.stateless_uniform([num], folded, None, None, tf.int64))
+        return tf.argsort(tf.random.stateless_uniform([num], random.fold_in(seed, _ORDER, tf.cast(epoch, tf.int32)), None, None, tf.int64))
 
     def cut(order):
         return tf.data.Dataset.range(batches).map(lambda i: order[i * size:(i + 1) * size])
 
-    epochs = tf.data.Dataset.range(np.iinfo(np.int32).max if endless else 1)
-    indices = epochs.map(order).flat_map(cut)
+    indices = tf.data.Dataset.range(np.iinfo(np.int32).max).map(order).prefetch(1).flat_map(cut)
     found = indices.map(lambda index: tf.nest.map_structure(lambda t: tf.gather(t, index), x), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return found.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY if endless else batches)).prefetch(2)
+    return found.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(2)
 
 
 def steps_of(batches, moves, steps):

@@ -44,7 +44,7 @@ class Playing(keras.Model):
     def fit(self, *args, **kwargs):
         """Keras's `fit`; at its end weights take the values of their moving averages, if their optimizer has them (`use_ema`).
 
-        Arrays are gathered in the graph, in an order that follows from (seed, step). Where a player moves more than once a step, each move takes the next batch: an
+        Arrays are gathered in the graph, in an order that follows from (seed, step at which `fit` began, epoch). Where a player moves more than once a step, each move takes the next batch: an
         epoch has `steps_per_epoch` steps, or as many as the data have batches for (at least one), and the next goes on where it ended.
 
         Raises:
@@ -103,11 +103,10 @@ class Playing(keras.Model):
                 held, x = feeding.part(x, kept, None), feeding.part(x, 0, kept)
                 given["validation_data"] = given.get("validation_data") or (held if y_given else (held,))
             x = feeding.fitting_kind(x, self.domain.batch_spec())
-            endless = game.moves > 1
-            batches = feeding.array_batches(x, given.get("batch_size") or 32, given.get("shuffle", True), game.seed, self._fit.step, endless)
-            if endless and steps is None:
-                steps = max(1, -(-feeding.rows(x) // (given.get("batch_size") or 32)) // game.moves)
-            return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps)
+            size = given.get("batch_size") or 32
+            batches = feeding.array_batches(x, size, given.get("shuffle", True), random.fold_in(game.seed, int(self._fit.step.numpy())))
+            # One stream for all epochs, since a stream takes as long to begin as some steps of a small model.
+            return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps or max(1, -(-feeding.rows(x) // size) // game.moves))
         if isinstance(x, tf.data.Dataset):
             given["shuffle"] = False  # Keras warns of its own default
             if game.moves > 1:
