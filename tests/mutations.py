@@ -89,9 +89,10 @@ MUTATIONS = {
     "a sampler that draws a row too early": Mutation(
         "zoo/autoregressive/raster.py", "self.lag = 1 + max(", "self.lag = max(", "tests/test_pixel_cnn.py"),
     "a coupling without its log-determinant": Mutation(
-        "zoo/flow/coupling.py", "-tf.reduce_sum(s, axis=-1)", "-0.0 * tf.reduce_sum(s, axis=-1)", "tests/test_real_nvp.py"),
+        "zoo/transforms/coupling.py", "-tf.reduce_sum(s, axis=-1)", "-0.0 * tf.reduce_sum(s, axis=-1)", "tests/test_real_nvp.py"),
     "a flow without the logit's log-determinant": Mutation(
-        "zoo/flow/real_nvp.py", "self.pixels().inverse_log_det_jacobian(x, event_ndims=1)", "tf.zeros_like(x[:, 0])", "tests/test_real_nvp.py"),
+        "zoo/transforms/transform.py", "self.bijector.inverse_log_det_jacobian(x, event_ndims=self.event_ndims)", "0.0", "tests/test_real_nvp.py"),
+    "a chain that forgets a log-determinant": Mutation("zoo/transforms/transform.py", "total += log_det", "total = log_det", "tests/test_transforms.py"),
     "the sign of the generator's loss": Mutation(
         "zoo/gan/losses.py", '{"fake": tf.nn.softplus(-fake_logits)}', '{"fake": -tf.nn.softplus(-fake_logits)}', "tests/test_gan.py"),
     "the same noise in every reverse step": Mutation(
