@@ -14,7 +14,7 @@ from tests.mutations import MUTATIONS
 ROOT = pathlib.Path(__file__).parents[1]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
 BELOW = {"philox": set(), "random": {"philox"}, "following": set(), "averaging": set(), "adam": set(), "domain": set(), "control": set(), "execution": {"feeding"},
-         "feeding": {"random"}, "checks": {"random"}, "capabilities": {"random", "checks"}, "playing": {"random", "following", "averaging"},
+         "feeding": {"random", "checks"}, "checks": {"random"}, "capabilities": {"random", "checks"}, "playing": {"random", "following", "averaging"},
          "fit": {"random", "adam", "feeding", "execution", "playing"}, "model": {"random", "following", "fit", "domain", "capabilities"},
          "distributions": {"random", "control"}, "layers": {"random", "following"}, "networks": {"random", "layers"}}
 BELOW |= {shared: {"random", "distributions", "layers"} for shared in ("transforms", "solvers")}

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import cases, games, test_engine
+import zoo
+from tests import cases, games, standins, test_engine
 from tests.test_train import TINY, run
 from trainers import checkpoints, optimizers
 from trainers.engine import Engine
-from zoo import adam, random
+from zoo import adam, feeding, random
 from zoo.following import collect, followed
 from zoo.playing import check_accumulation, measure
 
@@ -124,6 +125,17 @@ def test_fit_on_two_replicas_is_the_engine_on_two(updates):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_fit_of_arrays_on_two_replicas():
+    """Thirteen rows in batches of four: the one row that is left over, which has no second for the other replica, waits for another epoch's order."""
+    with test_engine.strategy(2).scope():
+        model = games.Duel()
+        model.compile(keras.optimizers.SGD(0.1), seed=SEED)
+    history = model.fit(games.points(13).numpy(), batch_size=4, epochs=2, verbose=0).history
+    assert int(model.centred.seen.numpy()) == 6 and np.all(np.isfinite(history["guess_loss"]))
+    with pytest.raises(ValueError, match="1 rows are too few for 2 replicas"):
+        model.fit(games.points(1).numpy(), verbose=0)
+
+
 def test_an_epoch_has_as_many_steps_as_it_has_batches_for_and_the_next_goes_on():
     points, seen = stream(12), []
     model = compiled(updates=5)
@@ -201,6 +213,41 @@ def test_the_last_part_of_arrays_is_held_out():
     twin.fit(x[:15], verbose=0)
     equal(model.get_weights(), twin.get_weights())
     assert history["val_guess_loss"][0] == pytest.approx(twin.evaluate(x[15:], verbose=0, return_dict=True)["guess_loss"])
+
+
+def test_fit_takes_images_as_they_are_loaded_and_refuses_what_the_model_does_not_declare():
+    model = zoo.create("vae", shape=(4, 4, 1), levels=3, latent_size=2, hidden=(6,))
+    x = np.random.default_rng(0).integers(0, 3, (20, 4, 4)).astype(np.uint8)
+    model.compile()
+    history = model.fit(x, validation_data=x[:5], verbose=0).history
+    assert np.isfinite(history["val_loss"][0]) and np.isfinite(model.evaluate(x, verbose=0)[0]) and np.isfinite(model.train_on_batch(x)[0])
+    for wrong, words in ((x[:, 1:], "found"), (x + 200, "found"), ((x, x), "a batch of")):
+        with pytest.raises(ValueError, match=words):
+            model.fit(wrong, verbose=0)
+
+
+@pytest.mark.parametrize("case", list(standins.CASES))
+def test_fit_takes_arrays_of_every_declaration(case):
+    """Conditions go with their example, alone and by name; partners have an order of their own, and need not be as many."""
+    cls, arguments = standins.CASES[case]
+    model = cls(**arguments)
+    domain = model.domain
+    x, condition, partner = domain.split(tf.nest.map_structure(lambda t: t.numpy(), cases.batch(model, 12)))
+    arrays = domain.join(x, condition, None if partner is None else partner[:7])
+    batches = feeding.array_batches(domain, feeding.checked(domain, arrays), 5, True, random.seed(2)).take(6)
+    met, partners = [], []
+    for batch in batches:
+        own, given, other = domain.split(batch)
+        for row in range(len(own)):
+            index = next(i for i in range(12) if i not in met[len(met) // 12 * 12:] and np.array_equal(x[i], own[row])
+                         and all(np.array_equal(a[i], b[row]) for a, b in zip(tf.nest.flatten(condition), tf.nest.flatten(given)) if a is not None))
+            met.append(index)
+            partners += [other[row].numpy().tobytes()] if partner is not None else []
+    assert sorted(met[:12]) == sorted(met[12:]) == list(range(12)) and met[:12] != met[12:]
+    assert partner is None or len(set(partners)) == len({row.tobytes() for row in partner[:7]})
+    model.compile()
+    history = model.fit(arrays, batch_size=5, validation_split=0.3, verbose=0).history
+    assert all(np.all(np.isfinite(values)) for values in history.values()) and any(name.startswith("val_") for name in history)
 
 
 @pytest.mark.parametrize("steps", [2, 4])

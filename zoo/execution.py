@@ -27,14 +27,13 @@ def listens(callbacks):
                for callback in given if not isinstance(callback, quiet) for hook in _HOOKS)
 
 
-def unpacked(data):
-    """A batch, x or (x, condition), of what Keras makes of it: x, (x,), (x, condition) or (x, condition or None, weights of examples, which must be None)."""
-    if not isinstance(data, tuple) or len(data) == 2:
-        return data
-    x, condition, weights = (*data, None, None)[:3]
-    if weights is not None:
-        raise ValueError("sample_weight: the examples of a game have none; leave it out.")
-    return x if condition is None else (x, condition)
+def unpacked(domain, data):
+    """A batch of what Keras makes of it: (batch,), or its parts with None for those that it has a place for and that were not given. Raises ValueError for others."""
+    parts = list(data) if isinstance(data, (tuple, list)) else [data]
+    while len(parts) > 1 and parts[-1] is None:
+        parts.pop()
+    batch = parts[0] if len(parts) == 1 else tuple(parts)
+    return domain.join(*domain.split(batch))
 
 
 class Execution:
@@ -57,7 +56,7 @@ class Execution:
     def __call__(self, iterator):
         """Keras's: takes `steps_per_execution` steps, fewer where the epoch ends; returns what is logged after the last of them."""
         if not isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):
-            return self.on_batch(unpacked(next(iter(iterator))))
+            return self.on_batch(unpacked(self._model.domain, next(iter(iterator))))
         if self._told:
             return self._told.popleft()
         stride, done = self._model.steps_per_execution, 0
@@ -81,8 +80,8 @@ class Execution:
         if rows % moves:
             raise ValueError(f"a step of this model takes {moves} batches, one for each move: the batch of {rows} examples has no {moves} equal parts; "
                              f"{max(1, round(rows / moves)) * moves} examples do.")
-        size, batch = rows // moves, feeding.fitting_kind(batch, self._model.domain.batch_spec())
-        parts = [feeding.part(batch, index * size, (index + 1) * size) for index in range(moves)]
+        size, batch = rows // moves, feeding.checked(self._model.domain, batch)
+        parts = [tf.nest.map_structure(lambda t: t[index * size:(index + 1) * size], batch) for index in range(moves)]
         step = int(self._step.numpy())
         row = self._single(parts, self._game.stage(step))
         self._finish(step + 1)

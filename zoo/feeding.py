@@ -3,55 +3,80 @@
 import numpy as np
 import tensorflow as tf
 
-from zoo import random
+from zoo import checks, random
 
-_ORDER = -4  # folded into the run's seed, apart from every step's
+_ORDER, _PARTNERS = -4, -5  # folded into the run's seed, apart from every step's
 
 
 def is_array(x):
     """Whether x is an array, or a tuple, list or dictionary of some, as one batch may be."""
-    return bool(tf.nest.flatten(x)) and all(isinstance(part, (np.ndarray, tf.Tensor)) and len(part.shape) > 0 for part in tf.nest.flatten(x))
+    parts = tf.nest.flatten(x)
+    return bool(parts) and all(isinstance(part, (np.ndarray, tf.Tensor)) and len(part.shape) > 0 for part in parts)
 
 
-def rows(x):
-    """How many rows arrays have. Raises ValueError where they differ."""
-    sizes = sorted({int(part.shape[0]) for part in tf.nest.flatten(x)})
-    if len(sizes) > 1:
-        raise ValueError(f"x: the arrays of a batch need as many rows each, found {' and '.join(map(str, sizes))}.")
-    return sizes[0]
+def checked(domain, batch):
+    """A batch, or whole arrays, of what the domain declares, as public methods take it (images as uint8, without a channel). Raises ValueError for anything else."""
+    x, condition, partner = domain.split(batch)
+    x = checks.example(domain, x)
+    if partner is not None:
+        partner = checks.example(domain.partner, partner, "partner")
+    return domain.join(x, checks.condition(domain, condition, checks.num_rows(x)), partner)
 
 
-def part(x, start, stop):
-    """Rows start to stop of arrays."""
-    return tf.nest.map_structure(lambda t: t[start:stop], x)
+def held_out(domain, batch, share):
+    """(the first rows, the last `share` of them) of arrays; of a partner's own rows likewise."""
+    x, condition, partner = domain.split(batch)
+
+    def part(arrays, last):
+        return tf.nest.map_structure(lambda t: t[int(len(t) * (1.0 - share)):] if last else t[:int(len(t) * (1.0 - share))], arrays)
+
+    return tuple(domain.join(*(None if arrays is None else part(arrays, last) for arrays in (x, condition, partner))) for last in (False, True))
 
 
-def fitting_kind(x, spec):
-    """Arrays as tensors of the specification's width, where they are of its kind: numbers of 64 bits are what NumPy makes by itself."""
-    def convert(array, spec):
-        t = tf.convert_to_tensor(array)
-        same = (t.dtype.is_floating and spec.dtype.is_floating) or (t.dtype.is_integer and spec.dtype.is_integer)
-        return tf.cast(t, spec.dtype) if same else t
-
-    return tf.nest.map_structure(convert, x, spec)
-
-
-def array_batches(x, size, shuffle, seed):
-    """Batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order follows from (seed, epoch)."""
-    num = rows(x)
-    batches = -(-num // size)
-
+def _orders(num, shuffle, seed):
+    """The rows 0..num-1 of epoch after epoch, each in an order that follows from (seed, epoch)."""
     def order(epoch):
         if not shuffle:
             return tf.range(num)
         return tf.argsort(tf.random.stateless_uniform([num], random.fold_in(seed, _ORDER, tf.cast(epoch, tf.int32)), None, None, tf.int64))
 
-    def cut(order):
-        return tf.data.Dataset.range(batches).map(lambda i: order[i * size:(i + 1) * size])
+    return tf.data.Dataset.range(np.iinfo(np.int32).max).map(order).prefetch(1)
 
-    indices = tf.data.Dataset.range(np.iinfo(np.int32).max).map(order).prefetch(1).flat_map(cut)
-    found = indices.map(lambda index: tf.nest.map_structure(lambda t: tf.gather(t, index), x), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+def num_batches(arrays, size, replicas=1):
+    """(batches of an epoch, rows that are in them): all, but for the fewer than `replicas` that would leave some replica without one."""
+    num = int(tf.nest.flatten(arrays)[0].shape[0])
+    used = num - num % size % replicas
+    if not used:
+        raise ValueError(f"x: {num} rows are too few for {replicas} replicas.")
+    return -(-used // size), used
+
+
+def array_batches(domain, arrays, size, shuffle, seed, replicas=1):
+    """Batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order follows from (seed, epoch).
+
+    A partner's rows have an order of their own, and its epochs end where they end. Raises ValueError where there are fewer rows than replicas.
+    """
+    x, condition, partner = domain.split(arrays)
+    batches, used = num_batches(arrays, size, replicas)
+
+    def cut(order):
+        return tf.data.Dataset.range(batches).map(lambda i: order[:used][i * size:(i + 1) * size])
+
+    indices = _orders(int(x.shape[0]), shuffle, seed).flat_map(cut)
+    partners = indices if partner is None else _orders(int(partner.shape[0]), shuffle, random.fold_in(seed, _PARTNERS)).rebatch(size)
+
+    def gather(own, other):
+        found = tf.nest.map_structure(lambda t: None if t is None else tf.gather(t, own), (x, condition))
+        return domain.join(*found, None if partner is None else tf.gather(partner, other[:tf.shape(own)[0]]))
+
+    found = tf.data.Dataset.zip(indices, partners).map(gather, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return found.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(2)
+
+
+def once(domain, arrays, size):
+    """Batches of the rows of tensors in their order, once."""
+    return array_batches(domain, arrays, size, False, random.seed(0)).take(num_batches(arrays, size)[0])
 
 
 def steps_of(batches, moves, steps):

@@ -54,7 +54,7 @@ class Playing(keras.Model):
             return super().fit(*args, **kwargs)  # Keras says that `compile` is missing
         given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
         del given["self"]
-        given = self._fed(given)
+        given = self._validated(self._fed(given))
         batches, steps, execution = given.get("x"), given.get("steps_per_epoch"), self._fit.execution
         size = int(batches.cardinality()) if isinstance(batches, tf.data.Dataset) else tf.data.UNKNOWN_CARDINALITY
         execution.per_epoch = steps if size == tf.data.INFINITE_CARDINALITY else size if size > 0 and not steps else None
@@ -80,7 +80,7 @@ class Playing(keras.Model):
 
     def test_step(self, batch):
         """The losses of all players, after all schedules."""
-        game, totals, batch = self._fit.game, self._fit.totals, unpacked(batch)
+        game, totals, batch = self._fit.game, self._fit.totals, unpacked(self.domain, batch)
         means = totals.add({index: game.look(index, batch) for index in range(len(game.players))}, [batch] * len(game.players))
         return dict(zip(totals.names, tf.unstack(means)))
 
@@ -91,22 +91,45 @@ class Playing(keras.Model):
     def metrics(self):
         return list(self._fit.terms) if hasattr(self, "_fit") else []
 
+    def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
+        """Keras's, in which arrays are checked and converted as by public methods."""
+        if not kwargs.get("_use_cached_eval_dataset") and kwargs.get("sample_weight") is None:
+            x, y = self._once(x, y, batch_size)
+        return super().evaluate(x, y, batch_size, *args, **kwargs)
+
+    def _once(self, x, y, batch_size):
+        x, y = self._checked(x, y)
+        return (feeding.once(self.domain, x, batch_size or 32), None) if y is None and feeding.is_array(x) else (x, y)
+
+    def _checked(self, x, y=None):
+        """(x, y) as Keras wants them: of arrays (a batch's parts as a tuple, None), else as they are."""
+        arrays = x if y is None else (*(x if isinstance(x, (tuple, list)) else [x]), y)
+        return (feeding.checked(self.domain, arrays), None) if feeding.is_array(arrays) else (x, y)
+
+    def _validated(self, given):
+        """What `fit` was given, with arrays to validate as batches: x, (x,), or a batch's parts."""
+        held = given.get("validation_data")
+        if held is not None and feeding.is_array(held):
+            held = held[0] if isinstance(held, (tuple, list)) and len(held) == 1 else held
+            given["validation_data"] = self._once(held, None, given.get("validation_batch_size") or given.get("batch_size"))[0]
+        return given
+
     def _fed(self, given):
         """What `fit` was given, with arrays as a pipeline, and steps of several batches counted."""
-        x, steps, game = given.get("x"), given.get("steps_per_epoch"), self._fit.game
-        weighted = given.get("sample_weight") is not None or given.get("class_weight") is not None
-        if y_given := given.get("y") is not None:
-            x = (x, given["y"])
-        if feeding.is_array(x) and not weighted and game.replicas == 1:
-            if split := given.pop("validation_split", 0.0):
-                kept = int(feeding.rows(x) * (1.0 - split))
-                held, x = feeding.part(x, kept, None), feeding.part(x, 0, kept)
-                given["validation_data"] = given.get("validation_data") or (held if y_given else (held,))
-            x = feeding.fitting_kind(x, self.domain.batch_spec())
-            size = given.get("batch_size") or 32
-            batches = feeding.array_batches(x, size, given.get("shuffle", True), random.fold_in(game.seed, int(self._fit.step.numpy())))
+        given = dict(given)
+        x, y, game = *self._checked(given.get("x"), given.get("y")), self._fit.game
+        steps = given.get("steps_per_epoch")
+        if y is None and feeding.is_array(x):
+            if share := given.pop("validation_split", 0.0):
+                x, held = feeding.held_out(self.domain, x, share)
+                if given.get("validation_data") is None:
+                    given["validation_data"] = (held,)
+            size, seed = given.get("batch_size") or 32, random.fold_in(game.seed, int(self._fit.step.numpy()))
+            batches = feeding.array_batches(self.domain, x, size, given.get("shuffle", True), seed, game.replicas)
             # One stream for all epochs, since a stream takes as long to begin as some steps of a small model.
-            return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps or max(1, -(-feeding.rows(x) // size) // game.moves))
+            steps = steps or max(1, feeding.num_batches(x, size, game.replicas)[0] // game.moves)
+            return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps)
+        given |= dict(x=x, y=y)
         if isinstance(x, tf.data.Dataset):
             given["shuffle"] = False  # Keras warns of its own default
             if game.moves > 1:
