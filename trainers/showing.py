@@ -1,6 +1,5 @@
 """Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and its picture of waveforms, lines of strokes."""
 
-import io
 from typing import NamedTuple
 
 import numpy as np

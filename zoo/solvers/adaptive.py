@@ -6,7 +6,7 @@ Differential Equations I, 1993, section II.4. A library's solver has one step fo
 
 import tensorflow as tf
 
-from zoo.solvers.runge_kutta import DORMAND_PRINCE, Solution, choose, moved, of_state, per_row, stages
+from zoo.solvers.runge_kutta import DORMAND_PRINCE, Solution, choose, moved, of_state, stages
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 10.0  # of the next step: what it is of the one that would be just right, and how far it may go from the last
 
