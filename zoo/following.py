@@ -20,7 +20,8 @@ class Followed(NamedTuple):
 
     weight: a Keras weight. replicas: `mean`, the value is the mean of the replicas' own (moments of a batch of which each replica has a part);
     `same`, they are the same on all, so nothing is exchanged (what follows from weights alone, or from sums over all replicas); `each`, every replica keeps its own
-    (a pool of past images). parts: whether the mean of the values of a batch's equal parts is a value, as it is of moments; a row drawn from the batch has no mean.
+    (a pool of past images).
+    parts: whether the mean of the values of a batch's equal parts is a value: of moments, not of a row that is drawn.
     """
 
     weight: object

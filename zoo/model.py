@@ -98,9 +98,10 @@ class Model(Playing, abc.ABC):
         """The constructor's arguments, all of them and nothing else."""
 
     def settle(self):
-        """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that; called where averaged weights were put into the model.
+        """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that.
 
-        Of most models nothing does. What a loss alone can say, such as running moments, stays as it followed.
+        Called where averaged weights were put into the model; of most models nothing does. What a loss alone can say,
+        such as running moments, stays as it followed.
         """
         parts = list(self._layers)
         while parts:
