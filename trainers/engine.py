@@ -35,8 +35,7 @@ class Engine(Game):
         with strategy.scope():
             self.model = make_model()
             players = self.model.players()
-            made = {player.name: player.optimizer() if player.optimizer else optimizers.make(config, player.name, _steps(player, config.steps), player.updates)
-                    for player in players}
+            made = {player.name: optimizers.make(config, player.name, _steps(player, config.steps), player.updates) for player in players}
             super().__init__(players, made, random.seed(seed), decays(players, config), jit, config.accumulation)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.skips = tf.Variable([0, 0], dtype=tf.int64, trainable=False)  # updates so far, and the last steps in a row that skipped one
@@ -120,7 +119,7 @@ class Engine(Game):
 
     def update(self, index, gradients, values):
         """In a replica: a move, its gradients clipped after they were summed."""
-        if self._clips(index):
+        if self.clip_norm:
             mean = self._mean(gradients)
             gradients, _ = tf.clip_by_global_norm(mean, self.clip_norm)
         super().update(index, gradients, values)
@@ -132,8 +131,7 @@ class Engine(Game):
         def move(index, number, batch, step):
             scalars, gradients, values, norm = self.strategy.run(functools.partial(self._measured, index, number), (batch, step))
             scalars, norm = (self.strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in (scalars, norm))
-            small = tf.math.is_finite(norm) if self.players[index].optimizer else norm <= self.skip_norm  # no NaN is below anything
-            fine = tf.logical_and(small, tf.reduce_all(tf.math.is_finite(scalars)))
+            fine = tf.logical_and(norm <= self.skip_norm, tf.reduce_all(tf.math.is_finite(scalars)))  # no NaN is below anything
             skipped.append(tf.cond(fine, functools.partial(self._make, index, gradients, values), lambda: tf.constant(1, tf.int64)))
             return scalars
 
@@ -151,15 +149,12 @@ class Engine(Game):
     def _make(self, index, gradients, values):
         """From outside of the replicas: makes the update; returns how many were skipped."""
         def update(gradients, values):
-            if self._clips(index):
+            if self.clip_norm:
                 gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
             Game.update(self, index, gradients, values)
 
         self.strategy.run(update, (gradients, values))
         return tf.constant(0, tf.int64)
-
-    def _clips(self, index):
-        return self.clip_norm and not self.players[index].optimizer
 
     def _mean(self, gradients):
         """The mean of the replicas' gradients, in each of them."""
@@ -183,8 +178,8 @@ class Engine(Game):
 
 
 def decays(players, config):
-    """{player: decay} of the averages of what it moves: of those that the run's own optimizer moves."""
-    return {player.name: config.ema for player in players if config.ema and not player.optimizer}
+    """{player: decay} of the averages of what it moves."""
+    return {player.name: config.ema for player in players if config.ema}
 
 
 def _steps(player, total):
