@@ -13,8 +13,8 @@ def integrate(velocity, x, times, tableau=HEUN):
     Args:
         velocity: v(t, x), see `zoo.solvers.runge_kutta`.
         x: the state at times[0].
-        times: [n + 1], or [batch, n + 1] for a grid of each row's own; ascending or descending. A row that needs fewer steps repeats a time: a step of no
-            length changes nothing, whatever the velocity is there, and does not count.
+        times: [n + 1], or [batch, n + 1] for a grid of each row's own; ascending or descending. A row that needs fewer
+            steps repeats a time: a step of no length changes nothing, whatever the velocity there, and does not count.
         tableau: the method: EULER, HEUN or RK4.
 
     Returns:
