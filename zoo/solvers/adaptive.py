@@ -32,7 +32,7 @@ def integrate(velocity, x, start, end, rtol=1e-5, atol=1e-5, max_steps=1000):
     Returns:
         Solution(x, evaluations).
     """
-    batch, dtype = of_state(x)
+    x, batch, dtype = of_state(x)
     start, end = (tf.broadcast_to(tf.convert_to_tensor(t, dtype), [batch]) for t in (start, end))
 
     def error_of(error, *states):

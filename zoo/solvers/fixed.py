@@ -20,7 +20,7 @@ def integrate(velocity, x, times, tableau=HEUN):
     Returns:
         Solution(x, evaluations).
     """
-    batch, dtype = of_state(x)
+    x, batch, dtype = of_state(x)
     times = tf.convert_to_tensor(times, dtype)
     times = tf.transpose(tf.broadcast_to(times, [batch, tf.shape(times)[-1]]))  # [n + 1, batch]
     num = tf.shape(times)[0] - 1

@@ -65,7 +65,7 @@ def _sum(weights, velocities):
 
 def per_row(value, x):
     """A number or a truth for each row, [batch], in the shape that goes with x [batch, ...]."""
-    return tf.reshape(value, tf.concat([tf.shape(value), tf.ones([tf.rank(x) - 1], tf.int32)], 0))
+    return tf.reshape(value, [-1] + [1] * (x.shape.rank - 1))
 
 
 def choose(which, x, y):
@@ -74,6 +74,7 @@ def choose(which, x, y):
 
 
 def of_state(x):
-    """(batch, dtype) of a state."""
+    """A state as tensors, its batch, as an integer where that is known, and its dtype, which is that of times."""
+    x = tf.nest.map_structure(tf.convert_to_tensor, x)
     first = tf.nest.flatten(x)[0]
-    return tf.shape(first)[0], first.dtype
+    return x, tf.shape(first)[0] if first.shape[0] is None else first.shape[0], first.dtype
