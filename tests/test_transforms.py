@@ -1,4 +1,4 @@
-"""Every transform: inverse, log-determinants against autodiff in both directions, contexts, leading dimensions, and chains of them."""
+"""Every transform: inverse, log-determinants against autodiff both ways, contexts, leading dimensions, and chains."""
 
 import keras
 import numpy as np
@@ -32,9 +32,11 @@ CASES = {
     "coupling with a context": (coupling, normal([BATCH, 3], 1)),
     "planar": (Planar, normal([BATCH, Planar.parameters(SIZE)], 2, 1.5)),
     "inverse autoregressive": (lambda: InverseAutoregressive(SIZE, (HIDDEN, 5)), normal([BATCH, HIDDEN], 3)),
-    "inverse autoregressive, reversed": (lambda: InverseAutoregressive(SIZE, (HIDDEN,), reverse=True), normal([BATCH, HIDDEN], 3)),
+    "inverse autoregressive, reversed": (lambda: InverseAutoregressive(SIZE, (HIDDEN,), reverse=True),
+                                         normal([BATCH, HIDDEN], 3)),
     "bijector": (tanh, None),
-    "chain": (lambda: Chain([coupling(), tanh(), coupling(1), Given(Planar(), normal([BATCH, 9], 4)), coupling()]), normal([BATCH, 2], 5)),
+    "chain": (lambda: Chain([coupling(), tanh(), coupling(1), Given(Planar(), normal([BATCH, 9], 4)), coupling()]),
+              normal([BATCH, 2], 5)),
 }
 
 
@@ -89,14 +91,16 @@ def test_rows_do_not_know_one_another_and_contexts_broadcast(case):
 def test_in_a_graph(case, jit):
     transform, context, _ = case
     z = normal([BATCH, SIZE], 22, 0.7)
-    compiled = tf.function(lambda z: (transform.forward(z, context), transform.inverse(0.3 * z, context)), jit_compile=jit)
-    eager = transform.forward(z, context), transform.inverse(0.3 * z, context)
-    for found, expected in zip(tf.nest.flatten(compiled(z)), tf.nest.flatten(eager)):
+
+    def both(z):
+        return transform.forward(z, context), transform.inverse(0.3 * z, context)
+
+    for found, expected in zip(*map(tf.nest.flatten, (tf.function(both, jit_compile=jit)(z), both(z)))):
         np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
 def test_every_weight_and_context_gets_a_gradient_both_ways(case):
-    """And through the inverse it is what the forward's Jacobian makes of it: of sum z(x; c) at x = f(z; c), by finite differences of c."""
+    """And a context's is what finite differences say, through the inverse's loops as well."""
     transform, context, weights = case
     z = normal([BATCH, SIZE], 23, 0.7)
     x = transform.forward(z, context)[0]
@@ -133,7 +137,8 @@ def test_an_autoregressive_step_looks_back_in_its_own_order():
     keras.utils.set_random_seed(1)
     for reverse in (False, True):
         step = InverseAutoregressive(SIZE, (40,), reverse=reverse)
-        found = np.abs(jacobian(lambda z, step=step: step.forward(z, tf.zeros([BATCH, 40]))[0], normal([BATCH, SIZE], 3))).max(0) > 0
+        found = jacobian(lambda z, step=step: step.forward(z, tf.zeros([BATCH, 40]))[0], normal([BATCH, SIZE], 3))
+        found = np.abs(found).max(0) > 0
         np.testing.assert_array_equal(found, np.tri(SIZE, dtype=bool).T if reverse else np.tri(SIZE, dtype=bool))
 
 

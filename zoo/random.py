@@ -1,13 +1,14 @@
 """Seeds: randomness is an argument.
 
-A seed is an int32 pair. Training folds the run seed, the step and the replica into one pair and draws a whole batch from it;
-sampling takes one pair per row and draws each row alone, so that a row's noise is the same whoever shares its batch.
-Nothing here keeps state: the same seed gives the same draw in every process.
+A seed is an int32 pair. Training folds the run seed, the step and the replica into one pair and draws a whole batch
+from it; sampling takes one pair per row and draws each row alone, so that a row's noise is the same whoever shares its
+batch. Nothing here keeps state: the same seed gives the same draw in every process.
 
-What is derived here comes from blocks of the counter-based generator of `zoo.philox` at the counter (block, purpose, seed). That is one permutation
-of 128 bits, so two seeds, two purposes or two blocks never give the same block. Words and uniforms are the same bits in eager mode, in a graph, in a
-SavedModel and under XLA; normals agree to about 1e-6. Draws of a whole batch in a loss are TensorFlow's own (`tf.random.stateless_normal`): their
-bits differ under XLA, so that exactness is promised there within one of the two.
+What is derived here comes from blocks of the counter-based generator of `zoo.philox` at the counter (block, purpose,
+seed). That is one permutation of 128 bits, so two seeds, two purposes or two blocks never give the same block. Words
+and uniforms are the same bits in eager mode, in a graph, in a SavedModel and under XLA; normals agree to about 1e-6.
+Draws of a whole batch in a loss are TensorFlow's own (`tf.random.stateless_normal`): their bits differ under XLA, so
+that exactness is promised there within one of the two.
 """
 
 import math
@@ -65,12 +66,12 @@ def integers(seed, shape, maxval):
 
 
 def rows(seed, num, start=0):
-    """Derives one seed per row, int32 [num, 2], from one seed: row i is `fold_in(seed, start + i)`, whatever `num` is; `start` is at least 0."""
+    """Derives one seed per row, int32 [num, 2], from one seed: row i is `fold_in(seed, start + i)`, with start >= 0."""
     return _derive(_int32(seed), _FOLD, _int32(start), _int32(num))
 
 
 def fold_in_rows(seeds, *data):
-    """Folds the same data, or an integer for each row, into every row's seed, as `fold_in` does: [batch, 2] -> [batch, 2]."""
+    """Folds the same data, or an integer for each row, into every row's seed, as `fold_in`: [batch, 2]."""
     if isinstance(seeds, Between):
         return seeds._replace(seeds0=fold_in_rows(seeds.seeds0, *data), seeds1=fold_in_rows(seeds.seeds1, *data))
     seeds = _int32(seeds)
@@ -92,7 +93,7 @@ def normal_rows(seeds, shape):
 
 
 def uniform_rows(seeds, shape, minval=0.0, maxval=1.0):
-    """Draws uniforms on [minval, maxval) as [batch, *shape], row i from `seeds[i]` alone: 2^23 values, evenly spaced."""
+    """Draws uniforms on [minval, maxval), one of 2^23 values each, as [batch, *shape], row i from `seeds[i]` alone."""
     return _uniform_rows(_int32(seeds), tuple(shape), float(minval), float(maxval))
 
 
@@ -120,7 +121,7 @@ def _fold_in_rows(seeds, items):
 
 
 def _by_rows(transform, seeds, number):
-    """transform(words, axis) of the first `number` words of each seed's draws, with each row's words along the axis: [batch, entries]."""
+    """transform(words, axis) of `number` words of each seed's draws, each row's along the axis: [batch, entries]."""
     if number > _LONG:
         return transform(philox.in_turn(seeds, _DRAW, number), 1)
     return tf.transpose(transform(philox.at_once(seeds, _DRAW, 0, number), 0))
@@ -147,9 +148,11 @@ def _uniform_rows(seeds, shape, minval, maxval):
 
 
 def _box_muller(words, axis):
-    """G. E. P. Box, M. E. Muller, A Note on the Generation of Random Normal Deviates, 1958: r cos(a) and r sin(a) with r^2 = -2 log u."""
+    """r cos(a) and r sin(a) with r^2 = -2 log u (G. E. P. Box, M. E. Muller, A Note on the Generation of Random Normal
+    Deviates, 1958)."""
     radius, angle = tf.split(tf.cast(words, tf.float32), 2, axis)  # of integers in [-2^31, 2^31)
-    radius = tf.sqrt(-2.0 * tf.math.log(tf.abs(radius + 0.5) * 2.0**-31))  # of u in [2^-32, 1], as fine as float32 is near 0
+    u = tf.abs(radius + 0.5) * 2.0**-31  # in [2^-32, 1], and near 0 as fine as float32 is there
+    radius = tf.sqrt(-2.0 * tf.math.log(u))
     angle *= math.pi * 2.0**-31
     return tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], axis)
 

@@ -13,14 +13,14 @@ def integrate(velocity, x, times, tableau=HEUN):
     Args:
         velocity: v(t, x), see `zoo.solvers.runge_kutta`.
         x: the state at times[0].
-        times: [n + 1], or [batch, n + 1] for a grid of each row's own; ascending or descending. A row that needs fewer steps repeats a time: a step of no
-            length changes nothing, whatever the velocity is there, and does not count.
+        times: [n + 1], or [batch, n + 1] for a grid of each row's own; ascending or descending. A row that needs fewer
+            steps repeats a time: a step of no length changes nothing, whatever the velocity there, and does not count.
         tableau: the method: EULER, HEUN or RK4.
 
     Returns:
         Solution(x, evaluations).
     """
-    batch, dtype = of_state(x)
+    x, batch, dtype = of_state(x)
     times = tf.convert_to_tensor(times, dtype)
     times = tf.transpose(tf.broadcast_to(times, [batch, tf.shape(times)[-1]]))  # [n + 1, batch]
     num = tf.shape(times)[0] - 1

@@ -2,11 +2,12 @@
 
 k_i = v(t + c_i h, x + h sum_j a_ij k_j),  x(t + h) = x + h sum_i b_i k_i.
 
-E. Hairer, S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I, 1993, chapter II; J. R. Dormand, P. J. Prince, A family of embedded
-Runge-Kutta formulae, 1980.
+E. Hairer, S. P. Norsett, G. Wanner, Solving Ordinary Differential Equations I, 1993, chapter II; J. R. Dormand, P. J.
+Prince, A family of embedded Runge-Kutta formulae, 1980.
 
-A velocity is a pure function v(t, x): t [batch], x a tensor [batch, ...] or a structure of such (an example and its log-density, say), and so is what
-it returns. Rows do not know one another; a condition, a mask or a fixed noise is what the function closes over.
+A velocity is a pure function v(t, x): t [batch], x a tensor [batch, ...] or a structure of such (an example and its
+log-density, say), and so is what it returns. Rows do not know one another; a condition, a mask or a fixed noise is what
+the function closes over.
 """
 
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import tensorflow as tf
 
 
 class Tableau(NamedTuple):
-    """A method's numbers: order, c [s], a (rows of a lower triangle), b [s], and for an adaptive one the weights [s] of its own error."""
+    """A method's numbers: order, c [s], a (a lower triangle's rows), b [s]; its error's weights [s] if adaptive."""
 
     order: int
     c: tuple
@@ -30,8 +31,10 @@ RK4 = Tableau(4, (0.0, 0.5, 0.5, 1.0), ((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0))
 # Its last velocity is the first one of the next step; its error is the difference to a solution of order 4.
 DORMAND_PRINCE = Tableau(
     5, (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0),
-    ((), (1 / 5,), (3 / 40, 9 / 40), (44 / 45, -56 / 15, 32 / 9), (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
-     (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656), (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84)),
+    ((), (1 / 5,), (3 / 40, 9 / 40), (44 / 45, -56 / 15, 32 / 9),
+     (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+     (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+     (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84)),
     (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84, 0.0),
     (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40))
 
@@ -62,7 +65,7 @@ def _sum(weights, velocities):
 
 def per_row(value, x):
     """A number or a truth for each row, [batch], in the shape that goes with x [batch, ...]."""
-    return tf.reshape(value, tf.concat([tf.shape(value), tf.ones([tf.rank(x) - 1], tf.int32)], 0))
+    return tf.reshape(value, [-1] + [1] * (x.shape.rank - 1))
 
 
 def choose(which, x, y):
@@ -71,6 +74,7 @@ def choose(which, x, y):
 
 
 def of_state(x):
-    """(batch, dtype) of a state."""
+    """A state as tensors, its batch, as an integer where that is known, and its dtype, which is that of times."""
+    x = tf.nest.map_structure(tf.convert_to_tensor, x)
     first = tf.nest.flatten(x)[0]
-    return tf.shape(first)[0], first.dtype
+    return x, tf.shape(first)[0] if first.shape[0] is None else first.shape[0], first.dtype

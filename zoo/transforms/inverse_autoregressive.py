@@ -12,11 +12,13 @@ from zoo.transforms.transform import Transform
 
 
 class InverseAutoregressive(keras.layers.Layer, Transform):
-    """x = s z + (1 - s) m, where s = sigmoid(gate + 2), and m_d and gate_d are functions of z_<d and of the context (equations 13 and 14).
+    """x = s z + (1 - s) m, where s = sigmoid(gate + 2), and m_d and gate_d are functions of z_<d and of the context
+    (equations 13 and 14).
 
     Args:
         size: D, the entries of an event, its only dimension.
-        hidden: widths of the masked network's hidden layers; the context has hidden[0] numbers, which are added to the first.
+        hidden: widths of the masked network's hidden layers; the context has hidden[0] numbers, which are added to the
+            first.
         reverse: whether the order of the entries is turned around.
     """
 
@@ -24,7 +26,8 @@ class InverseAutoregressive(keras.layers.Layer, Transform):
         super().__init__(**kwargs)
         self.size, self.hidden, self.turned = size, tuple(hidden), reverse
         positions = np.arange(size)
-        self.sides = [positions + 1, *(np.arange(n) * max(size - 1, 1) // n + 1 for n in self.hidden), np.tile(positions, 2)]
+        hidden_sides = [np.arange(n) * max(size - 1, 1) // n + 1 for n in self.hidden]
+        self.sides = [positions + 1, *hidden_sides, np.tile(positions, 2)]
         self.stack = [MaskedDense(len(targets)) for targets in self.sides[1:]]
 
     def build(self, input_shape=None):
@@ -37,7 +40,8 @@ class InverseAutoregressive(keras.layers.Layer, Transform):
     def _m_and_gate(self, z, context):
         shape = tf.shape(z)
         h = tf.reshape(self._turn(z), [-1, self.size])
-        given = tf.reshape(tf.broadcast_to(context, tf.concat([shape[:-1], context.shape[-1:]], 0)), [-1, context.shape[-1]])
+        given = tf.broadcast_to(context, tf.concat([shape[:-1], context.shape[-1:]], 0))
+        given = tf.reshape(given, [-1, context.shape[-1]])
         for layer, source, target in zip(self.stack, self.sides, self.sides[1:]):
             first, h = layer is self.stack[0], layer(h, source, target)
             h = tf.cast(h, tf.float32)
@@ -51,7 +55,7 @@ class InverseAutoregressive(keras.layers.Layer, Transform):
         return s * z + (1.0 - s) * m, tf.reduce_sum(tf.math.log_sigmoid(gate + 2.0), -1)
 
     def inverse(self, x, context=None):
-        """Computes z = (x - (1 - s) m) / s, an entry after the other, since m and s are known once the entries before are, and -sum log s."""
+        """Computes z = (x - (1 - s) m) / s and -sum log s, an entry after the other: m, s need those before."""
         place = self._turn(tf.range(self.size))
 
         def solve(d, z, log_det):

@@ -1,6 +1,7 @@
 """Planar flows: a vector is pushed along one direction, by how far it lies along another.
 
-D. J. Rezende, S. Mohamed, Variational Inference with Normalizing Flows, 2015, arXiv:1505.05770, section 4.1 and appendix A.1.
+D. J. Rezende, S. Mohamed, Variational Inference with Normalizing Flows, 2015, arXiv:1505.05770, section 4.1 and
+appendix A.1.
 """
 
 import tensorflow as tf
@@ -11,7 +12,7 @@ _HALVINGS = 40  # of a bracket, beyond the digits of float32
 
 
 class Planar(Transform):
-    """f(z) = z + u tanh(w^T z + b), invertible since w^T u >= -1; log|det df/dz| = log(1 + (1 - tanh^2(w^T z + b)) w^T u).
+    """f(z) = z + u tanh(w^T z + b), log|det df/dz| = log(1 + (1 - tanh^2(w^T z + b)) w^T u), with w^T u >= -1.
 
     The context is what it is made of, [..., 2 D + 1] for events of D entries: u, w and b.
     """
@@ -30,7 +31,8 @@ class Planar(Transform):
     def inverse(self, x, context=None):
         """Computes z = x - u tanh(a + b), where a = w^T z solves a + w^T u tanh(a + b) = w^T x, and -log|det df/dz|.
 
-        The left side grows with a, so that it is solved by halving a bracket; a last step of Newton's makes it differentiable.
+        The left side grows with a, so that it is solved by halving a bracket; a last step of Newton's makes it
+        differentiable.
         """
         u, w, b = _parts(context, x.shape[-1])
         y, slope = tf.reduce_sum(w * x, -1, keepdims=True), tf.reduce_sum(w * u, -1, keepdims=True)

@@ -1,7 +1,8 @@
 """What an invertible map is, and how maps are put together. As in TensorFlow Probability forward is noise to data.
 
-A transform is a pure function of an event, of its own weights and of a context: a condition, features of an example, or parameters that a network
-reads off one. It adds what it does to the density: with x = f(z), log p(x) = log p(z) - log|det df/dz|.
+A transform is a pure function of an event, of its own weights and of a context: a condition, features of an example, or
+parameters that a network reads off one. It adds what it does to the density: with x = f(z), log p(x) = log p(z) -
+log|det df/dz|.
 """
 
 import abc
@@ -12,9 +13,10 @@ import tensorflow as tf
 class Transform(abc.ABC):
     """x = f(z; context), invertible in z.
 
-    z is [..., *event]; x has as many entries, in a shape that may be another (a squeezed image, or the parts that a multi-scale flow factored out,
-    put together as one vector). The context is None or [..., n], where its dimensions before the last broadcast to those of z before the event.
-    Rows do not know one another, so that a log-determinant is each row's own: [...], in float32 or wider.
+    z is [..., *event]; x has as many entries, in a shape that may be another (a squeezed image, or the parts that a
+    multi-scale flow factored out, put together as one vector). The context is None or [..., n], where its dimensions
+    before the last broadcast to those of z before the event. Rows do not know one another, so that a log-determinant is
+    each row's own: [...], in float32 or wider.
     """
 
     @abc.abstractmethod
@@ -27,7 +29,7 @@ class Transform(abc.ABC):
 
 
 class Chain(Transform):
-    """f = f_K o ... o f_2 o f_1, the transforms in the order in which noise passes them; all are given the same context."""
+    """f = f_K o ... o f_2 o f_1, in the order in which noise passes them; all are given the same context."""
 
     def __init__(self, transforms):
         self.transforms = list(transforms)
@@ -67,7 +69,8 @@ class Given(Transform):
 class Bijector(Transform):
     """A bijector of TensorFlow Probability that has no weights, such as a logit, with events of so many dimensions.
 
-    NOTE: it is given copies, since it remembers what it was given and answers from that, through which no gradient flows.
+    NOTE: it is given copies, since it remembers what it was given and answers from that, through which no gradient
+    flows.
     """
 
     def __init__(self, bijector, event_ndims=1):
@@ -76,12 +79,14 @@ class Bijector(Transform):
     def forward(self, z, context=None):
         """Computes x = f(z) and log|det df/dz| by the bijector's own."""
         z = tf.identity(z)
-        return self.bijector.forward(z), self._each(self.bijector.forward_log_det_jacobian(z, event_ndims=self.event_ndims), z)
+        log_det = self.bijector.forward_log_det_jacobian(z, event_ndims=self.event_ndims)
+        return self.bijector.forward(z), self._each(log_det, z)
 
     def inverse(self, x, context=None):
         """Computes z = f^-1(x) and log|det df^-1/dx| by the bijector's own."""
         x = tf.identity(x)
-        return self.bijector.inverse(x), self._each(self.bijector.inverse_log_det_jacobian(x, event_ndims=self.event_ndims), x)
+        log_det = self.bijector.inverse_log_det_jacobian(x, event_ndims=self.event_ndims)
+        return self.bijector.inverse(x), self._each(log_det, x)
 
     def _each(self, log_det, x):
         """Each row's, where a bijector says one number for all."""
