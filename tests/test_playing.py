@@ -250,6 +250,22 @@ def test_fit_takes_arrays_of_every_declaration(case):
     assert all(np.all(np.isfinite(values)) for values in history.values()) and any(name.startswith("val_") for name in history)
 
 
+@pytest.mark.parametrize("listening", [False, True])
+@pytest.mark.parametrize("stride", [None, 3])
+def test_steps_an_execution_end_with_the_epoch(stride, listening):
+    """Eighteen rows in batches of four: five steps an epoch, the last one on two rows, however many are taken in a call."""
+    model, plain, called = games.Duel(), games.Duel(), []
+    model.compile(keras.optimizers.SGD(0.1), seed=SEED, steps_per_execution=stride)
+    plain.compile(keras.optimizers.SGD(0.1), seed=SEED, run_eagerly=True)
+    look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: called.append(batch))
+    x = games.points(18).numpy()
+    model.fit(x, batch_size=4, epochs=3, verbose=0, callbacks=[look] if listening else [])
+    plain.fit(x, batch_size=4, epochs=3, verbose=0)
+    assert int(model.centred.seen.numpy()) == 15
+    close(model.get_weights(), plain.get_weights())
+    assert called == ([] if not listening else [2, 5] * 3 if stride else [0, 1, 2, 3, 4] * 3)
+
+
 @pytest.mark.parametrize("steps", [2, 4])
 def test_a_schedule_spans_a_players_own_moves(steps):
     settings = test_engine.config(learning_rate=0.1, steps=4)

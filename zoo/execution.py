@@ -39,12 +39,13 @@ def unpacked(domain, data):
 class Execution:
     """Calls of a model's step.
 
-    ahead: whether steps may run ahead. left: steps until the epoch ends, None where that is not known.
+    ahead: whether steps may run ahead. left: steps until the epoch ends, None where that is not known. full: rows of
+    every batch but an epoch's last, where the batches themselves do not know: a graph of known shapes is quicker.
     """
 
     def __init__(self, model, game, step, totals):
         self._model, self._game, self._step, self._totals = model, game, step, totals
-        self.ahead, self.per_epoch, self.left = False, None, None
+        self.ahead, self.per_epoch, self.left, self.full = False, None, None, None
         self._told, self._pace = collections.deque(), None
         self._several = self._steps if model.run_eagerly else tf.function(self._steps, reduce_retracing=True)
         self._single = self._one if model.run_eagerly else tf.function(self._one, reduce_retracing=True)
@@ -60,7 +61,7 @@ class Execution:
         if self._told:
             return self._told.popleft()
         stride, done = self._model.steps_per_execution, 0
-        while done < stride:
+        while done < stride and self.left != 0:
             try:
                 rows = self._take(iterator, self._most(stride - done))
             except tf.errors.OutOfRangeError:
@@ -95,11 +96,13 @@ class Execution:
             if not self.ahead:
                 return 1
             wanted = 1 if self._pace is None else min(_STEPS_AHEAD, max(1, int(_SECONDS_AHEAD / self._pace))) if self._pace else 2
-        return max(1, min(wanted, self.left, self._game.steps_left(int(self._step.numpy())) or wanted))
+        most = self.left - 1 if self.full else self.left  # the smaller batch has a graph of its own
+        return max(1, min(wanted, most, self._game.steps_left(int(self._step.numpy())) or wanted))
 
     def _take(self, iterator, num):
         step, began = int(self._step.numpy()), time.monotonic()
-        rows = self._several(iterator, tf.constant(num), self._game.stage(step)).numpy()
+        full = self.full if self.full and self.left > 1 else None
+        rows = self._several(iterator, tf.constant(num), self._game.stage(step), full).numpy()
         self._pace = (time.monotonic() - began) / num if self._pace is not None or num > 1 else 0.0  # the first call traces the graph
         self._finish(step + num)
         self.left = None if self.left is None else self.left - num
@@ -112,11 +115,15 @@ class Execution:
     def _named(self, row):
         return {name: float(value) for name, value in zip(self._totals.names, row)}
 
-    def _steps(self, iterator, num, stage):
+    def _steps(self, iterator, num, stage, full):
         """The means since the epoch's start after each of `num` steps, [num, n]."""
+        def batch():
+            found = next(iterator)
+            return tf.nest.map_structure(lambda t: tf.ensure_shape(t, [full, *t.shape[1:]]), found) if full else found
+
         rows = tf.TensorArray(tf.float32, num)
         for index in tf.range(num):
-            rows = rows.write(index, self._one([next(iterator) for _ in range(self._game.moves)], stage))
+            rows = rows.write(index, self._one([batch() for _ in range(self._game.moves)], stage))
         return rows.stack()
 
     def _one(self, batches, stage):

@@ -61,7 +61,8 @@ def array_batches(domain, arrays, size, shuffle, seed, replicas=1):
     batches, used = num_batches(arrays, size, replicas)
 
     def cut(order):
-        return tf.data.Dataset.range(batches).map(lambda i: order[:used][i * size:(i + 1) * size])
+        shape = [None if used % size else size]  # known where it can be: a graph of known shapes is quicker
+        return tf.data.Dataset.range(batches).map(lambda i: tf.ensure_shape(order[:used][i * size:(i + 1) * size], shape))
 
     indices = _orders(int(x.shape[0]), shuffle, seed).flat_map(cut)
     partners = indices if partner is None else _orders(int(partner.shape[0]), shuffle, random.fold_in(seed, _PARTNERS)).rebatch(size)

@@ -127,9 +127,12 @@ class Playing(keras.Model):
             size, seed = given.get("batch_size") or 32, random.fold_in(game.seed, int(self._fit.step.numpy()))
             batches = feeding.array_batches(self.domain, x, size, given.get("shuffle", True), seed, game.replicas)
             # One stream for all epochs, since a stream takes as long to begin as some steps of a small model.
-            steps = steps or max(1, feeding.num_batches(x, size, game.replicas)[0] // game.moves)
+            num, used = feeding.num_batches(x, size, game.replicas)
+            known = used % size and used > size and steps is None and game.moves == game.replicas == 1
+            self._fit.execution.full = size if known else None
+            steps = steps or max(1, num // game.moves)
             return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps)
-        given |= dict(x=x, y=y)
+        self._fit.execution.full, given = None, given | dict(x=x, y=y)
         if isinstance(x, tf.data.Dataset):
             given["shuffle"] = False  # Keras warns of its own default
             if game.moves > 1:
