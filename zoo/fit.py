@@ -56,7 +56,7 @@ class Playing(keras.Model):
 
         Arrays are gathered in the graph, in an order that follows from (seed, step at which `fit` began, epoch). Where
         a player moves more than once a step, each move takes the next batch: an epoch has `steps_per_epoch` steps, or
-            as many as the data have batches for (at least one), and the next goes on where it ended.
+        as many as the data have batches for (at least one), and the next goes on where it ended.
 
         Raises:
             ValueError: where such a game is given data other than arrays or a `tf.data.Dataset`, or a set of unknown
