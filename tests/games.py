@@ -28,7 +28,8 @@ class Duel(Model):
     """`guess` moves w towards the batch's points from where noise and the pool put it; `answer` moves v towards w.
 
     Args:
-        updates: moves of `guess` in a step. stop: of `answer`, or None. pool: whether `guess` follows a pool of two past points that each replica has for itself.
+        updates: moves of `guess` in a step. stop: of `answer`, or None. pool: whether `guess` follows a pool of two
+            past points that each replica has for itself.
     """
 
     def __init__(self, updates=1, stop=None, pool=False, **kwargs):
@@ -52,7 +53,8 @@ class Duel(Model):
         return self.centred(batch) * self.w + self.v
 
     def players(self):
-        follows = [self.centred.mean, Followed(self.centred.seen, "same")] + ([Followed(self.past, "each")] if self.pool else [])
+        pool = [Followed(self.past, "each")] if self.pool else []
+        follows = [self.centred.mean, Followed(self.centred.seen, "same"), *pool]
         return (Player("guess", [self.w], self.guess, updates=self.updates, scheduled=True, follows=follows),
                 Player("answer", [self.v], self.answer, stop=self.stop))
 
@@ -64,7 +66,8 @@ class Duel(Model):
             noise = random.fold_in(seed, 1)
             target = batch + 0.1 * tf.random.stateless_normal(tf.shape(batch), noise)
             target += 0.3 * tf.reduce_mean(self.past, 0) if self.pool else 0.0
-            terms = {"distance": tf.reduce_sum((self.w - target) ** 2, -1), "spread": 0.1 * tf.reduce_sum((self.w * centred) ** 2, -1)}
+            terms = {"distance": tf.reduce_sum((self.w - target) ** 2, -1),
+                     "spread": 0.1 * tf.reduce_sum((self.w * centred) ** 2, -1)}
         return terms, collected.values(self.players()[0].follows)
 
     def answer(self, batch, seed):

@@ -35,13 +35,13 @@ MUTATIONS = {
     "an average with its decay from the first move on": Mutation(
         "zoo/averaging.py", "tf.minimum(most, (1.0 + moves) / (10.0 + moves))", "most", "tests/test_engine.py::test_moving_average_of_the_weights"),
     "a schedule of steps for a player with more moves": Mutation(
-        "trainers/optimizers.py", "schedule, steps * updates, updates)", "schedule, steps, updates)", "tests/test_playing.py"),
+        "trainers/optimizers.py", "schedule, steps * updates, updates)", "schedule, steps, updates)", "tests/test_playing.py::test_a_schedule_spans_a_players_own_moves"),
     "moves that all get the step's first batch": Mutation(
-        "zoo/playing.py", "batches[number], tf.cast(step", "batches[0], tf.cast(step", "tests/test_playing.py"),
+        "zoo/playing.py", "batches[number], tf.cast(step", "batches[0], tf.cast(step", "tests/test_playing.py::test_by_hand_by_the_engine_and_by_fit"),
     "a multiplier of the gradient": Mutation(
-        "zoo/playing.py", "value + factor * (own - value)", "own", "tests/test_playing.py"),
+        "zoo/playing.py", "value + factor * (own - value)", "own", "tests/test_playing.py::test_a_multiplier_is_of_the_way_that_an_update_takes"),
     "the parts of a batch summed": Mutation(
-        "zoo/playing.py", "means = [total / tf.cast(parts, total.dtype) for total in sums]", "means = sums", "tests/test_playing.py"),
+        "zoo/playing.py", "means = [total / tf.cast(parts, total.dtype) for total in sums]", "means = sums", "tests/test_playing.py::test_a_batch_in_parts_is_the_batch"),
     "the same noise on every replica": Mutation(
         "zoo/playing.py", "replica = 0 if self.players[index].shared else tf.distribute.get_replica_context().replica_id_in_sync_group", "replica = 0",
         "tests/test_engine.py::test_replicas_draw_different_noise"),

@@ -61,7 +61,8 @@ def test_no_gradient_flows_through_what_follows():
     assert value == 4.0 and tape.gradient(value, weight) is None
 
 
-@pytest.mark.parametrize("follows, words", [(lambda v: [Followed(v, "some")], "must be one of"), (lambda v: [keras.Variable(1, dtype="int32")], "no mean")])
+@pytest.mark.parametrize("follows, words", [(lambda v: [Followed(v, "some")], "must be one of"),
+                                            (lambda v: [keras.Variable(1, dtype="int32")], "no mean")])
 def test_what_cannot_follow(follows, words):
     with pytest.raises(ValueError, match=words):
         following.followed(follows(keras.Variable(1.0)))
@@ -75,7 +76,9 @@ def test_as_many_values_as_weights():
 
 @pytest.mark.parametrize("replicas, jit", [(1, False), (2, False), (1, True), (2, True)])
 def test_the_engine_gives_them_their_values_after_each_move(replicas, jit):
-    """Of two replicas the followed mean is the mean of theirs, here that of the whole batch; what is the same on all is not exchanged."""
+    """Of two replicas the followed mean is the mean of theirs, here that of the whole batch; what is the same on all
+    is not exchanged.
+    """
     one = engine(replicas, jit=jit)
     x, y = games.points(8), games.points(8, seed=4)
     one.advance(batches(x, y), 2)
@@ -115,7 +118,8 @@ def test_fit_gives_them_their_values():
     model.compile(keras.optimizers.SGD(0.1))
     x, y = games.points(8), games.points(8, seed=4)
     model.fit(tf.data.Dataset.from_tensor_slices(tf.stack([x, y])), verbose=0)
-    np.testing.assert_allclose(model.centred.mean.numpy(), 0.25 * x.numpy().mean(0) + 0.5 * y.numpy().mean(0), rtol=1e-5)
+    expected = 0.25 * x.numpy().mean(0) + 0.5 * y.numpy().mean(0)
+    np.testing.assert_allclose(model.centred.mean.numpy(), expected, rtol=1e-5)
     assert int(model.centred.seen.numpy()) == 2
     model.evaluate(tf.data.Dataset.from_tensor_slices(tf.stack([x])), verbose=0)
     assert int(model.centred.seen.numpy()) == 2

@@ -1,4 +1,6 @@
-"""One step, by hand, by the engine and by Keras's fit: moves, batches, noise, schedules, averages, multipliers, and batches in parts."""
+"""One step, by hand, by the engine and by Keras's fit: moves, batches, noise, schedules, averages, multipliers, and
+batches in parts.
+"""
 
 import keras
 import numpy as np
@@ -126,7 +128,9 @@ def test_fit_on_two_replicas_is_the_engine_on_two(updates):
 
 
 def test_fit_of_arrays_on_two_replicas():
-    """Thirteen rows in batches of four: the one row that is left over, which has no second for the other replica, waits for another epoch's order."""
+    """Thirteen rows in batches of four: the one row that is left over, which has no second for the other replica,
+    waits for another epoch's order.
+    """
     with test_engine.strategy(2).scope():
         model = games.Duel()
         model.compile(keras.optimizers.SGD(0.1), seed=SEED)
@@ -145,7 +149,8 @@ def test_an_epoch_has_as_many_steps_as_it_has_batches_for_and_the_next_goes_on()
     close(by_hand(games.Duel(5), tf.concat([points, points[:8]], 0)), model.get_weights())
 
 
-@pytest.mark.parametrize("data, words", [(lambda: batches(stream(5)).filter(lambda x: True), "steps_per_epoch"), (lambda: iter([stream(1)[0]]), "needed, found")])
+@pytest.mark.parametrize("data, words", [(lambda: batches(stream(5)).filter(lambda x: True), "steps_per_epoch"),
+                                         (lambda: iter([stream(1)[0]]), "needed, found")])
 def test_batches_that_steps_of_several_cannot_be_cut_from(data, words):
     with pytest.raises(ValueError, match=words):
         compiled(updates=5).fit(data(), verbose=0)
@@ -157,13 +162,16 @@ def test_a_batch_alone_is_parted_among_the_moves():
     logs = model.train_on_batch(tf.reshape(points, [20, 2]).numpy(), return_dict=True)
     twin.fit(batches(points), verbose=0)
     equal(model.get_weights(), twin.get_weights())
-    assert np.isfinite(logs["guess_loss"]) and np.isfinite(model.test_on_batch(points[0].numpy(), return_dict=True)["answer_loss"])
+    assert np.isfinite(logs["guess_loss"])
+    assert np.isfinite(model.test_on_batch(points[0].numpy(), return_dict=True)["answer_loss"])
     with pytest.raises(ValueError, match="the batch of 12 examples has no 5 equal parts; 10 examples do"):
         model.train_on_batch(np.zeros([12, 2], np.float32))
 
 
 def test_steps_that_run_ahead_are_the_same_steps():
-    """Whoever listens to batches sees the weights of each; nobody does, and they are the same in the end, with the same things told of each step."""
+    """Whoever listens to batches sees the weights of each; nobody does, and they are the same in the end, with the
+    same things told of each step.
+    """
     points, told, weights = stream(40), {True: [], False: []}, []
     models = {}
     for listening in (True, False):
@@ -212,7 +220,8 @@ def test_the_last_part_of_arrays_is_held_out():
     twin = compiled()
     twin.fit(x[:15], verbose=0)
     equal(model.get_weights(), twin.get_weights())
-    assert history["val_guess_loss"][0] == pytest.approx(twin.evaluate(x[15:], verbose=0, return_dict=True)["guess_loss"])
+    told = twin.evaluate(x[15:], verbose=0, return_dict=True)
+    assert history["val_guess_loss"][0] == pytest.approx(told["guess_loss"])
 
 
 def test_fit_takes_images_as_they_are_loaded_and_refuses_what_the_model_does_not_declare():
@@ -220,7 +229,8 @@ def test_fit_takes_images_as_they_are_loaded_and_refuses_what_the_model_does_not
     x = np.random.default_rng(0).integers(0, 3, (20, 4, 4)).astype(np.uint8)
     model.compile()
     history = model.fit(x, validation_data=x[:5], verbose=0).history
-    assert np.isfinite(history["val_loss"][0]) and np.isfinite(model.evaluate(x, verbose=0)[0]) and np.isfinite(model.train_on_batch(x)[0])
+    assert np.isfinite(history["val_loss"][0]) and np.isfinite(model.evaluate(x, verbose=0)[0])
+    assert np.isfinite(model.train_on_batch(x)[0])
     for wrong, words in ((x[:, 1:], "found"), (x + 200, "found"), ((x, x), "a batch of")):
         with pytest.raises(ValueError, match=words):
             model.fit(wrong, verbose=0)
@@ -228,7 +238,9 @@ def test_fit_takes_images_as_they_are_loaded_and_refuses_what_the_model_does_not
 
 @pytest.mark.parametrize("case", list(standins.CASES))
 def test_fit_takes_arrays_of_every_declaration(case):
-    """Conditions go with their example, alone and by name; partners have an order of their own, and need not be as many."""
+    """Conditions go with their example, alone and by name; partners have an order of their own, and need not be as
+    many.
+    """
     cls, arguments = standins.CASES[case]
     model = cls(**arguments)
     domain = model.domain
@@ -239,15 +251,35 @@ def test_fit_takes_arrays_of_every_declaration(case):
     for batch in batches:
         own, given, other = domain.split(batch)
         for row in range(len(own)):
-            index = next(i for i in range(12) if i not in met[len(met) // 12 * 12:] and np.array_equal(x[i], own[row])
-                         and all(np.array_equal(a[i], b[row]) for a, b in zip(tf.nest.flatten(condition), tf.nest.flatten(given)) if a is not None))
-            met.append(index)
+            conditions = zip(tf.nest.flatten(condition), tf.nest.flatten(given))
+            pairs = [(x, own), *((a, b) for a, b in conditions if a is not None)]
+            left = [i for i in range(12) if i not in met[len(met) // 12 * 12:]]
+            met.append(next(i for i in left if all(np.array_equal(a[i], b[row]) for a, b in pairs)))
             partners += [other[row].numpy().tobytes()] if partner is not None else []
     assert sorted(met[:12]) == sorted(met[12:]) == list(range(12)) and met[:12] != met[12:]
     assert partner is None or len(set(partners)) == len({row.tobytes() for row in partner[:7]})
     model.compile()
     history = model.fit(arrays, batch_size=5, validation_split=0.3, verbose=0).history
-    assert all(np.all(np.isfinite(values)) for values in history.values()) and any(name.startswith("val_") for name in history)
+    assert all(np.all(np.isfinite(values)) for values in history.values())
+    assert any(name.startswith("val_") for name in history)
+
+
+@pytest.mark.parametrize("listening", [False, True])
+@pytest.mark.parametrize("stride", [None, 3])
+def test_steps_an_execution_end_with_the_epoch(stride, listening):
+    """Eighteen rows in batches of four: five steps an epoch, the last one on two rows, however many are taken in a
+    call.
+    """
+    model, plain, called = games.Duel(), games.Duel(), []
+    model.compile(keras.optimizers.SGD(0.1), seed=SEED, steps_per_execution=stride)
+    plain.compile(keras.optimizers.SGD(0.1), seed=SEED, run_eagerly=True)
+    look = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: called.append(batch))
+    x = games.points(18).numpy()
+    model.fit(x, batch_size=4, epochs=3, verbose=0, callbacks=[look] if listening else [])
+    plain.fit(x, batch_size=4, epochs=3, verbose=0)
+    assert int(model.centred.seen.numpy()) == 15
+    close(model.get_weights(), plain.get_weights())
+    assert called == ([] if not listening else [2, 5] * 3 if stride else [0, 1, 2, 3, 4] * 3)
 
 
 @pytest.mark.parametrize("steps", [2, 4])
@@ -262,7 +294,8 @@ def test_a_schedule_spans_a_players_own_moves(steps):
 
 def test_what_a_schedule_says_in_steps_is_of_the_run():
     def rate(schedule, move):
-        return float(optimizers.make_schedule(1.0, dict(warmup_steps=0, end=0.0, decay=1.0) | schedule, 100, updates=5)(move))
+        entries = dict(warmup_steps=0, end=0.0, decay=1.0) | schedule
+        return float(optimizers.make_schedule(1.0, entries, 100, updates=5)(move))
 
     assert rate(dict(name="constant", warmup_steps=10), 24) == pytest.approx(0.5)
     assert rate(dict(name="exponential", decay=0.9), 50) == pytest.approx(0.9**10, rel=1e-5)
@@ -340,7 +373,8 @@ def test_a_batch_in_parts_is_the_batch(make, replicas, skip):
 def test_parts_of_a_model_of_the_zoo(jit):
     ends = []
     for accumulation in (1, 2):
-        one = test_engine.engine("real_nvp", settings=test_engine.config(accumulation=accumulation), jit=jit)  # no noise in its loss
+        settings = test_engine.config(accumulation=accumulation)
+        one = test_engine.engine("real_nvp", settings=settings, jit=jit)  # no noise in its loss
         one.advance(test_engine.batches(one.model), 2)
         ends.append(one.model.get_weights())
     for a, b in zip(*ends):
@@ -365,7 +399,8 @@ def test_what_follows_must_have_a_mean_for_parts():
 def test_a_resumed_run_has_all_that_moves(tmp_path, replicas):
     """Averages, what follows, and what each replica has for itself, bit for bit."""
     def make():
-        return engine(replicas=replicas, settings=test_engine.config(learning_rate=0.1, ema=0.9), optimizer="adam", pool=True, updates=2)
+        settings = test_engine.config(learning_rate=0.1, ema=0.9)
+        return engine(replicas=replicas, settings=settings, optimizer="adam", pool=True, updates=2)
 
     def states(one):
         own = [part.numpy() for part in one.strategy.experimental_local_results(one.model.past.value)]
@@ -385,7 +420,8 @@ def test_adam_by_name_and_by_keras_is_the_quick_one():
     given = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 10), beta_1=0.5)
     made = adam.quicker(given)
     assert type(made) is adam.Adam and made.beta_1 == 0.5 and float(made.learning_rate) == pytest.approx(0.1)
-    assert type(adam.quicker(keras.optimizers.Adam(amsgrad=True))) is keras.optimizers.Adam and type(adam.quicker(keras.optimizers.SGD())) is keras.optimizers.SGD
+    for other in (keras.optimizers.Adam(amsgrad=True), keras.optimizers.SGD()):
+        assert type(adam.quicker(other)) is type(other)
     model = cases.make("vae")
     model.compile()
     assert type(model._fit.game.optimizers["model"]) is adam.Adam

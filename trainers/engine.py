@@ -1,8 +1,9 @@
 """One compiled training step for every model, on one replica or many: the step of `zoo.playing`, under a strategy.
 
-Gradients are summed over the replicas, then clipped, then applied: an optimizer's own clipping would act before the sum, and training
-would depend on the number of replicas. An update whose summed gradients are too long, or not finite, is skipped by all replicas alike
-(R. Child, Very Deep VAEs, 2021, arXiv:2011.10650, section 4.2): weights, slots, averages and what follows stay as they were.
+Gradients are summed over the replicas, then clipped, then applied: an optimizer's own clipping would act before the
+sum, and training would depend on the number of replicas. An update whose summed gradients are too long, or not finite,
+is skipped by all replicas alike (R. Child, Very Deep VAEs, 2021, arXiv:2011.10650, section 4.2): weights, slots,
+averages and what follows stay as they were.
 
 A step is compiled for those who move in it, and a call never crosses from one stage into the next.
 """
@@ -35,19 +36,22 @@ class Engine(Game):
         with strategy.scope():
             self.model = make_model()
             players = self.model.players()
-            made = {player.name: optimizers.make(config, player.name, _steps(player, config.steps), player.updates) for player in players}
+            made = {player.name: _optimizer(player, config) for player in players}
             super().__init__(players, made, random.seed(seed), decays(players, config), jit, config.accumulation)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self.skips = tf.Variable([0, 0], dtype=tf.int64, trainable=False)  # updates so far, and the last steps in a row that skipped one
+        # Updates that were skipped so far, and the last steps in a row that skipped one.
+        self.skips = tf.Variable([0, 0], dtype=tf.int64, trainable=False)
         self._own = [item for follows in self.follows for item in follows if item.replicas == "each"]
         # What each replica has for itself, [replicas, ...]: a checkpoint would keep the first replica's alone.
-        self._gathered = [tf.Variable(tf.stack([tf.convert_to_tensor(item.weight)] * self.replicas), trainable=False) for item in self._own]
+        self._gathered = [tf.Variable(tf.stack([tf.convert_to_tensor(item.weight)] * self.replicas), trainable=False)
+                          for item in self._own]
         self._scatter, self._gather = tf.function(self._scattered), tf.function(self._gathering)
         self._advance = tf.function(self._steps)
 
     def state(self):
         """What a checkpoint holds: {name: variables}."""
-        state = {"weights": [w.value for w in self.model.weights], "step": [self.step], "skips": [self.skips], "averages": self.averages.variables, "own": self._gathered}
+        state = {"weights": [w.value for w in self.model.weights], "step": [self.step], "skips": [self.skips],
+                 "averages": self.averages.variables, "own": self._gathered}
         return {name: part for name, part in state.items() if part} | {
             f"optimizer_{name}": [v.value for v in optimizer.variables] for name, optimizer in self.optimizers.items()}
 
@@ -55,8 +59,9 @@ class Engine(Game):
         """Takes `num` steps in one call.
 
         Returns:
-            ({name: mean over the steps}, None), or (None, (step, name of the term)) of the first loss that was not finite. Where updates may be skipped, such a
-            loss stops nothing and is left out of the means, which are empty if all are.
+            ({name: mean over the steps}, None), or (None, (step, name of the term)) of the first loss that was not
+            finite. Where updates may be skipped, such a loss stops nothing and is left out of the means, which are
+            empty if all are.
         """
         step = int(self.step)
         stage = self.stage(step)
@@ -84,22 +89,30 @@ class Engine(Game):
 
     def finite(self):
         """Whether every weight is: a finite loss does not tell that the update after it was."""
-        return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.weights if w.value.dtype.is_floating)
+        real = [w.value for w in self.model.weights if w.value.dtype.is_floating]
+        return all(bool(tf.reduce_all(tf.math.is_finite(value))) for value in real)
 
     def weights(self):
-        """The weights as arrays, those with a moving average by that average: what is evaluated, sampled and exported."""
+        """The weights as arrays, those with a moving average by that average: what is evaluated, sampled and
+        exported.
+        """
         averages = self.averages.of(self.model.weights)
         return [averages.get(id(w), w).numpy() for w in self.model.weights]
 
     def _spec(self, iterator):
         """Of a replica's batch."""
-        return tf.nest.map_structure(lambda s: tf.TensorSpec((s.shape[0] // self.per_worker, *s.shape[1:]), s.dtype), iterator.element_spec)
+        def part(spec):
+            return tf.TensorSpec((spec.shape[0] // self.per_worker, *spec.shape[1:]), spec.dtype)
+
+        return tf.nest.map_structure(part, iterator.element_spec)
 
     def _steps(self, iterator, num, stage):
         size = len(self.names(stage, self._spec(iterator)))
-        total, bad, bad_step, counted = tf.zeros([size]), tf.zeros([size]), tf.constant(-1, tf.int64), tf.constant(0, tf.int64)
+        total, bad = tf.zeros([size]), tf.zeros([size])
+        bad_step, counted = tf.constant(-1, tf.int64), tf.constant(0, tf.int64)
         for _ in tf.range(num):
-            batches = [strategies.per_replica(self.strategy, next(iterator), self.per_worker) for _ in range(self.moves)]
+            batches = [next(iterator) for _ in range(self.moves)]
+            batches = [strategies.per_replica(self.strategy, batch, self.per_worker) for batch in batches]
             if self.skip_norm:
                 scalars = self._skipping_step(batches, stage)
             else:
@@ -125,14 +138,20 @@ class Engine(Game):
         super().update(index, gradients, values)
 
     def _skipping_step(self, batches, stage):
-        """A step from outside of the replicas: after a player's gradients one decision, for all of them, on its update."""
+        """A step from outside of the replicas: after a player's gradients one decision, for all of them, on its
+        update.
+        """
         skipped = []
 
         def move(index, number, batch, step):
-            scalars, gradients, values, norm = self.strategy.run(functools.partial(self._measured, index, number), (batch, step))
-            scalars, norm = (self.strategy.reduce(tf.distribute.ReduceOp.MEAN, value, axis=None) for value in (scalars, norm))
-            fine = tf.logical_and(norm <= self.skip_norm, tf.reduce_all(tf.math.is_finite(scalars)))  # no NaN is below anything
-            skipped.append(tf.cond(fine, functools.partial(self._make, index, gradients, values), lambda: tf.constant(1, tf.int64)))
+            measured = functools.partial(self._measured, index, number)
+            scalars, gradients, values, norm = self.strategy.run(measured, (batch, step))
+            mean = functools.partial(self.strategy.reduce, tf.distribute.ReduceOp.MEAN, axis=None)
+            scalars, norm = mean(scalars), mean(norm)
+            # No NaN is below anything.
+            fine = tf.logical_and(norm <= self.skip_norm, tf.reduce_all(tf.math.is_finite(scalars)))
+            make = functools.partial(self._make, index, gradients, values)
+            skipped.append(tf.cond(fine, make, lambda: tf.constant(1, tf.int64)))
             return scalars
 
         scalars = self.play(batches, self.step.read_value(), stage, move)
@@ -141,7 +160,9 @@ class Engine(Game):
         return tf.concat(list(scalars.values()), 0)
 
     def _measured(self, index, number, batch, step):
-        """In a replica: the scalars of a move, its gradients' mean over the replicas, what follows, and the norm of that mean."""
+        """In a replica: the scalars of a move, its gradients' mean over the replicas, what follows, and the norm of
+        that mean.
+        """
         scalars, gradients, values = self.measure(index, number, batch, step)
         gradients = self._mean(gradients)
         return scalars, gradients, values, tf.linalg.global_norm(gradients)
@@ -172,7 +193,11 @@ class Engine(Game):
 
     def _gathering(self):
         """From outside of the replicas: keeps what each replica has for itself."""
-        parts = self.strategy.run(lambda: [tf.distribute.get_replica_context().all_gather(tf.convert_to_tensor(item.weight)[None], 0) for item in self._own])
+        def gather():
+            context = tf.distribute.get_replica_context()
+            return [context.all_gather(tf.convert_to_tensor(item.weight)[None], 0) for item in self._own]
+
+        parts = self.strategy.run(gather)
         for gathered, part in zip(self._gathered, parts):
             gathered.assign(self.strategy.experimental_local_results(part)[0])
 
@@ -182,6 +207,7 @@ def decays(players, config):
     return {player.name: config.ema for player in players if config.ema}
 
 
-def _steps(player, total):
-    """How many steps a player has: what its learning rate's schedule is made for."""
-    return max(1, (total if player.stop is None else min(player.stop, total)) - player.start)
+def _optimizer(player, config):
+    """The run's optimizer, with a schedule that is made for the moves that the player has."""
+    stop = config.steps if player.stop is None else min(player.stop, config.steps)
+    return optimizers.make(config, player.name, max(1, stop - player.start), player.updates)

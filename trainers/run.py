@@ -48,11 +48,16 @@ def put(model, weights):
 
 
 def load(path, log=print):
-    """Loads a run's newest whole checkpoint, the moving averages in the place of the weights. Raises BadInput where there is none."""
+    """Loads a run's newest whole checkpoint, the moving averages in the place of the weights.
+
+    Raises:
+        BadInput: where there is none, or it is of another model or a later version.
+    """
     workdir = Workdir(path)
     description = workdir.read_config()
     if description.get("format", 1) not in range(1, FORMAT + 1):
-        raise BadInput(f"{workdir.config}: is of format {description['format']!r}, of a later version; this one reads formats up to {FORMAT}.")
+        raise BadInput(f"{workdir.config}: is of format {description['format']!r}, of a later version; this one reads "
+                       f"formats up to {FORMAT}.")
     try:
         config = configs.from_dict(description["config"])
         name, shape = description["model"], tuple(description["shape"])
@@ -68,9 +73,11 @@ def load(path, log=print):
         _restore(selection.state().get("selected", []), state.get("selected", []))
         weights = _averaged(model, config, state, description.get("format", 1))
     except (KeyError, ValueError) as error:
-        raise BadInput(f"{workdir.checkpoints}: the checkpoint of step {step} is not one of this model: {error}.") from None
+        raise BadInput(f"{workdir.checkpoints}: the checkpoint of step {step} is not one of this model: "
+                       f"{error}.") from None
     put(model, selection.weights(weights))
-    return Run(workdir, description, config, model, step, float(state["seconds"][0]), showing.stored(workdir, description), selection.step or None)
+    seconds, medium = float(state["seconds"][0]), showing.stored(workdir, description)
+    return Run(workdir, description, config, model, step, seconds, medium, selection.step or None)
 
 
 def _restore(variables, arrays):
@@ -78,7 +85,8 @@ def _restore(variables, arrays):
     ours, theirs = [tuple(v.shape) for v in variables], [array.shape for array in arrays]
     if ours != theirs:
         where = next((index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
-        raise ValueError(f"{len(theirs)} arrays for {len(ours)} weights, of which number {where} is the first that differs")
+        raise ValueError(f"{len(theirs)} arrays for {len(ours)} weights, of which number {where} is the first that "
+                         "differs")
     for variable, array in zip(variables, arrays):
         variable.assign(array)
 

@@ -1,4 +1,6 @@
-"""What Keras's `fit` is given, as batches for a game: arrays become a pipeline that gathers shuffled rows in the graph, and a stream of batches is cut into steps."""
+"""What Keras's `fit` is given, as batches for a game: arrays become a pipeline that gathers shuffled rows in the
+graph, and a stream of batches is cut into steps.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +17,9 @@ def is_array(x):
 
 
 def checked(domain, batch):
-    """A batch, or whole arrays, of what the domain declares, as public methods take it (images as uint8, without a channel). Raises ValueError for anything else."""
+    """A batch, or whole arrays, of what the domain declares, as public methods take it (images as uint8, without a
+    channel). Raises ValueError for anything else.
+    """
     x, condition, partner = domain.split(batch)
     x = checks.example(domain, x)
     if partner is not None:
@@ -27,10 +31,14 @@ def held_out(domain, batch, share):
     """(the first rows, the last `share` of them) of arrays; of a partner's own rows likewise."""
     x, condition, partner = domain.split(batch)
 
-    def part(arrays, last):
-        return tf.nest.map_structure(lambda t: t[int(len(t) * (1.0 - share)):] if last else t[:int(len(t) * (1.0 - share))], arrays)
+    def part(last):
+        def cut(t):
+            kept = 0 if t is None else int(len(t) * (1.0 - share))
+            return None if t is None else t[kept:] if last else t[:kept]
 
-    return tuple(domain.join(*(None if arrays is None else part(arrays, last) for arrays in (x, condition, partner))) for last in (False, True))
+        return domain.join(*tf.nest.map_structure(cut, (x, condition, partner)))
+
+    return part(False), part(True)
 
 
 def _orders(num, shuffle, seed):
@@ -38,13 +46,16 @@ def _orders(num, shuffle, seed):
     def order(epoch):
         if not shuffle:
             return tf.range(num)
-        return tf.argsort(tf.random.stateless_uniform([num], random.fold_in(seed, _ORDER, tf.cast(epoch, tf.int32)), None, None, tf.int64))
+        folded = random.fold_in(seed, _ORDER, tf.cast(epoch, tf.int32))
+        return tf.argsort(tf.random.stateless_uniform([num], folded, None, None, tf.int64))
 
     return tf.data.Dataset.range(np.iinfo(np.int32).max).map(order).prefetch(1)
 
 
 def num_batches(arrays, size, replicas=1):
-    """(batches of an epoch, rows that are in them): all, but for the fewer than `replicas` that would leave some replica without one."""
+    """(batches of an epoch, rows that are in them): all, but for the fewer than `replicas` that would leave some
+    replica without one.
+    """
     num = int(tf.nest.flatten(arrays)[0].shape[0])
     used = num - num % size % replicas
     if not used:
@@ -53,18 +64,24 @@ def num_batches(arrays, size, replicas=1):
 
 
 def array_batches(domain, arrays, size, shuffle, seed, replicas=1):
-    """Batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order follows from (seed, epoch).
+    """Batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order
+    follows from (seed, epoch).
 
-    A partner's rows have an order of their own, and its epochs end where they end. Raises ValueError where there are fewer rows than replicas.
+    A partner's rows have an order of their own, and its epochs end where they end. Raises ValueError where there are
+    fewer rows than replicas.
     """
     x, condition, partner = domain.split(arrays)
     batches, used = num_batches(arrays, size, replicas)
 
     def cut(order):
-        return tf.data.Dataset.range(batches).map(lambda i: order[:used][i * size:(i + 1) * size])
+        shape = [None if used % size else size]  # known where it can be: a graph of known shapes is quicker
+        rows = order[:used]
+        return tf.data.Dataset.range(batches).map(lambda i: tf.ensure_shape(rows[i * size:(i + 1) * size], shape))
 
     indices = _orders(int(x.shape[0]), shuffle, seed).flat_map(cut)
-    partners = indices if partner is None else _orders(int(partner.shape[0]), shuffle, random.fold_in(seed, _PARTNERS)).rebatch(size)
+    partners = indices
+    if partner is not None:
+        partners = _orders(int(partner.shape[0]), shuffle, random.fold_in(seed, _PARTNERS)).rebatch(size)
 
     def gather(own, other):
         found = tf.nest.map_structure(lambda t: None if t is None else tf.gather(t, own), (x, condition))
@@ -83,7 +100,8 @@ def steps_of(batches, moves, steps):
     """(endless batches, steps of an epoch) where a step takes several batches of a `tf.data.Dataset`.
 
     Args:
-        batches: the set. moves: batches of a step. steps: of an epoch, where that was said; None: as many as the set has batches for, at least one.
+        batches: the set. moves: batches of a step. steps: of an epoch, where that was said; None: as many as the set
+            has batches for, at least one.
 
     Raises:
         ValueError: where neither is known.
@@ -91,6 +109,7 @@ def steps_of(batches, moves, steps):
     num = int(batches.cardinality())
     if steps is None:
         if num < 0:
-            raise ValueError(f"steps_per_epoch: a step of this model takes {moves} batches, and the set does not know how many it has; say how many steps an epoch has.")
+            raise ValueError(f"steps_per_epoch: a step of this model takes {moves} batches, and the set does not know "
+                             "how many it has; say how many steps an epoch has.")
         steps = max(1, num // moves)
     return batches if num == tf.data.INFINITE_CARDINALITY else batches.repeat(), steps

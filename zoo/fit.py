@@ -1,4 +1,6 @@
-"""Keras's `compile`, `fit` and `evaluate` for a game of players: the step of `zoo.playing` with what Keras tells and asks."""
+"""Keras's `compile`, `fit` and `evaluate` for a game of players: the step of `zoo.playing` with what Keras tells and
+asks.
+"""
 
 import inspect
 import types
@@ -18,37 +20,47 @@ class Playing(keras.Model):
         """Prepares `fit`.
 
         Args:
-            optimizer: one (each player gets its own copy) or {player: optimizer}, or a name. With `use_ema` the weights that it moves have moving averages, of decay
-                `ema_momentum`, less in the first moves (`zoo.averaging`). Its schedule counts moves: `updates` a step.
+            optimizer: one (each player gets its own copy) or {player: optimizer}, or a name. With `use_ema` the
+                weights that it moves have moving averages, of decay `ema_momentum`, less in the first moves
+                (`zoo.averaging`). Its schedule counts moves: `updates` a step.
             seed: an integer for all noise and the order of arrays.
             jit_compile: whether losses and gradients are compiled by XLA.
-            steps_per_execution: as Keras's; None: where there is one replica and no callback that listens to batches, as many as take a quarter of a second, and
-                each is still counted and told by itself.
+            steps_per_execution: as Keras's; None: where there is one replica and no callback that listens to batches,
+                as many as take a quarter of a second, and each is still counted and told by itself.
 
         Raises:
-            ValueError: where players and optimizers don't match, or an optimizer wants to overwrite weights by averages while it trains.
+            ValueError: where players and optimizers don't match, or an optimizer wants to overwrite weights by
+                averages while it trains.
         """
         with self.distribute_strategy.scope():
             players = self.players()
             optimizers, decays = _averaged(_each(optimizer, players))
-            # Keras knows one optimizer, of all weights: with several players it is told of none, and `fit` does for each what Keras would.
-            super().compile(optimizer=optimizers[players[0].name] if len(players) == 1 else None, jit_compile=jit_compile,
-                            steps_per_execution=steps_per_execution or 1, **kwargs)
+            # Keras knows one optimizer, of all weights: with several players it is told of none, and `fit` does for
+            # each what Keras would.
+            only = optimizers[players[0].name] if len(players) == 1 else None
+            stride = steps_per_execution or 1
+            super().compile(optimizer=only, jit_compile=jit_compile, steps_per_execution=stride, **kwargs)
             game = Game(players, optimizers, random.seed(seed), decays, jit=self.jit_compile is True)
-            step = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
+            same = tf.VariableAggregation.ONLY_FIRST_REPLICA
+            step = tf.Variable(0, dtype=tf.int64, trainable=False, aggregation=same)
             # Keras wants every metric to exist before it traces the step.
             totals = Totals(game.names(range(len(players)), self.domain.batch_spec()))
-        self._fit = types.SimpleNamespace(game=game, step=step, terms=[Term(totals, index) for index in range(len(totals.names))], totals=totals,
-                                          chosen=steps_per_execution is None, execution=Execution(self, game, step, totals))
+        terms = [Term(totals, index) for index in range(len(totals.names))]
+        execution = Execution(self, game, step, totals)
+        self._fit = types.SimpleNamespace(game=game, step=step, terms=terms, totals=totals, execution=execution,
+                                          chosen=steps_per_execution is None)
 
     def fit(self, *args, **kwargs):
-        """Keras's `fit`; at its end weights take the values of their moving averages, if their optimizer has them (`use_ema`).
+        """Keras's `fit`; at its end weights take the values of their moving averages, if their optimizer has them
+        (`use_ema`).
 
-        Arrays are gathered in the graph, in an order that follows from (seed, step at which `fit` began, epoch). Where a player moves more than once a step, each move takes the next batch: an
-        epoch has `steps_per_epoch` steps, or as many as the data have batches for (at least one), and the next goes on where it ended.
+        Arrays are gathered in the graph, in an order that follows from (seed, step at which `fit` began, epoch). Where
+        a player moves more than once a step, each move takes the next batch: an epoch has `steps_per_epoch` steps, or
+        as many as the data have batches for (at least one), and the next goes on where it ended.
 
         Raises:
-            ValueError: where such a game is given data other than arrays or a `tf.data.Dataset`, or a set of unknown size without `steps_per_epoch`.
+            ValueError: where such a game is given data other than arrays or a `tf.data.Dataset`, or a set of unknown
+                size without `steps_per_epoch`.
         """
         if not hasattr(self, "_fit"):
             return super().fit(*args, **kwargs)  # Keras says that `compile` is missing
@@ -57,7 +69,8 @@ class Playing(keras.Model):
         given = self._validated(self._fed(given))
         batches, steps, execution = given.get("x"), given.get("steps_per_epoch"), self._fit.execution
         size = int(batches.cardinality()) if isinstance(batches, tf.data.Dataset) else tf.data.UNKNOWN_CARDINALITY
-        execution.per_epoch = steps if size == tf.data.INFINITE_CARDINALITY else size if size > 0 and not steps else None
+        endless = size == tf.data.INFINITE_CARDINALITY
+        execution.per_epoch = steps if endless else size if size > 0 and not steps else None
         execution.ahead = self._fit.chosen and not listens(given.get("callbacks"))
         history = super().fit(**given | dict(callbacks=_with(given.get("callbacks"), _Epochs(execution))))
         with self.distribute_strategy.scope():
@@ -67,7 +80,8 @@ class Playing(keras.Model):
         return history
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """Keras's: one step on one batch. Where a player moves more than once a step, the batch is parted equally: move n of each player takes part n.
+        """Keras's: one step on one batch. Where a player moves more than once a step, the batch is parted equally:
+        move n of each player takes part n.
 
         Raises:
             ValueError: where the batch can't be parted.
@@ -75,13 +89,16 @@ class Playing(keras.Model):
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
     def train_step(self, batch):
-        """One step, of a batch that is parted as `train_on_batch` does; returns the means since the last `reset_metrics`."""
+        """One step, of a batch that is parted as `train_on_batch` does; returns the means since the last
+        `reset_metrics`.
+        """
         return self._fit.execution.on_batch(batch)
 
     def test_step(self, batch):
         """The losses of all players, after all schedules."""
         game, totals, batch = self._fit.game, self._fit.totals, unpacked(self.domain, batch)
-        means = totals.add({index: game.look(index, batch) for index in range(len(game.players))}, [batch] * len(game.players))
+        players = range(len(game.players))
+        means = totals.add({index: game.look(index, batch) for index in players}, [batch for _ in players])
         return dict(zip(totals.names, tf.unstack(means)))
 
     def make_train_function(self, force=False):
@@ -111,7 +128,8 @@ class Playing(keras.Model):
         held = given.get("validation_data")
         if held is not None and feeding.is_array(held):
             held = held[0] if isinstance(held, (tuple, list)) and len(held) == 1 else held
-            given["validation_data"] = self._once(held, None, given.get("validation_batch_size") or given.get("batch_size"))[0]
+            size = given.get("validation_batch_size") or given.get("batch_size")
+            given["validation_data"] = self._once(held, None, size)[0]
         return given
 
     def _fed(self, given):
@@ -127,15 +145,19 @@ class Playing(keras.Model):
             size, seed = given.get("batch_size") or 32, random.fold_in(game.seed, int(self._fit.step.numpy()))
             batches = feeding.array_batches(self.domain, x, size, given.get("shuffle", True), seed, game.replicas)
             # One stream for all epochs, since a stream takes as long to begin as some steps of a small model.
-            steps = steps or max(1, feeding.num_batches(x, size, game.replicas)[0] // game.moves)
+            num, used = feeding.num_batches(x, size, game.replicas)
+            known = used % size and used > size and steps is None and game.moves == game.replicas == 1
+            self._fit.execution.full = size if known else None
+            steps = steps or max(1, num // game.moves)
             return given | dict(x=batches, y=None, shuffle=False, steps_per_epoch=steps)
-        given |= dict(x=x, y=y)
+        self._fit.execution.full, given = None, given | dict(x=x, y=y)
         if isinstance(x, tf.data.Dataset):
             given["shuffle"] = False  # Keras warns of its own default
             if game.moves > 1:
                 given["x"], given["steps_per_epoch"] = feeding.steps_of(x, game.moves, steps)
         elif game.moves > 1:
-            raise ValueError(f"x: a step of this model takes {game.moves} batches; arrays or a tf.data.Dataset are needed, found {type(given.get('x')).__name__}.")
+            raise ValueError(f"x: a step of this model takes {game.moves} batches; arrays or a tf.data.Dataset are "
+                             f"needed, found {type(x).__name__}.")
         return given
 
 
@@ -158,22 +180,28 @@ def _with(callbacks, own):
 
 
 def _each(optimizer, players):
-    """{player: optimizer} from one, a name or such a dictionary. Raises ValueError where players are missing, or too many."""
+    """{player: optimizer} from one, a name or such a dictionary. Raises ValueError where players are missing, or too
+    many.
+    """
     if not isinstance(optimizer, dict):
         one = keras.optimizers.get(optimizer)
         return {player.name: adam.quicker(one) for player in players}
     if {player.name for player in players} ^ set(optimizer):
-        raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, found {sorted(optimizer)}.")
+        raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, "
+                         f"found {sorted(optimizer)}.")
     return dict(optimizer)
 
 
 def _averaged(optimizers):
-    """(the optimizers without moving averages, {player: decay} of those that asked for them): the weights have them, not the optimizers."""
+    """(the optimizers without moving averages, {player: decay} of those that asked for them): the weights have them,
+    not the optimizers.
+    """
     found, decays = {}, {}
     for name, optimizer in optimizers.items():
         if optimizer.use_ema:
             if optimizer.ema_overwrite_frequency:
-                raise ValueError(f"ema_overwrite_frequency={optimizer.ema_overwrite_frequency}: averages are put into the weights at the end of `fit`; leave it out.")
+                raise ValueError(f"ema_overwrite_frequency={optimizer.ema_overwrite_frequency}: averages are put "
+                                 "into the weights at the end of `fit`; leave it out.")
             decays[name] = optimizer.ema_momentum
             optimizer = type(optimizer).from_config(optimizer.get_config() | dict(use_ema=False))
         found[name] = optimizer

@@ -1,8 +1,10 @@
 """State that follows a loss: weights that move with training but not by a gradient.
 
-Running moments, a codebook, the vector of a spectral norm, a mean path length: a player *follows* such weights. Its loss returns `(terms, values)`, and after
-the player's move the weights take the values. The loss itself assigns nothing, so whoever computes it for another reason changes nothing, and an update that is
-skipped leaves this state as it was. A layer deep in a network says what its weights shall be by `follow`, and the loss that runs the network hears it by `collect`.
+Running moments, a codebook, the vector of a spectral norm, a mean path length: a player *follows* such weights. Its
+loss returns `(terms, values)`, and after the player's move the weights take the values. The loss itself assigns
+nothing, so whoever computes it for another reason changes nothing, and an update that is skipped leaves this state as
+it was. A layer deep in a network says what its weights shall be by `follow`, and the loss that runs the network hears
+it by `collect`.
 """
 
 import contextlib
@@ -18,10 +20,11 @@ _heard = threading.local()  # the replicas of a mirrored strategy are traced in 
 class Followed(NamedTuple):
     """A weight that takes a value after a move, and how the replicas agree on that value.
 
-    weight: a Keras weight. replicas: `mean`, the value is the mean of the replicas' own (moments of a batch of which each replica has a part);
-    `same`, they are the same on all, so nothing is exchanged (what follows from weights alone, or from sums over all replicas); `each`, every replica keeps its own
-    (a pool of past images).
-    parts: whether the mean of the values of a batch's equal parts is a value: of moments, not of a row that is drawn.
+    weight: a Keras weight. replicas: `mean`, the value is the mean of the replicas' own (moments of a batch of which
+    each replica has a part); `same`, they are the same on all, so nothing is exchanged (what follows from weights
+    alone, or from sums over all replicas); `each`, every replica keeps its own (a pool of past images). parts: whether
+    the mean of the values of a batch's equal parts is a value, as it is of moments; a row drawn from the batch has no
+    mean.
     """
 
     weight: object
@@ -40,7 +43,8 @@ def followed(follows):
         if replicas not in REPLICAS:
             raise ValueError(f"replicas of a followed weight must be one of {', '.join(REPLICAS)}, found {replicas!r}.")
         if replicas == "mean" and not tf.as_dtype(weight.dtype).is_floating:
-            raise ValueError(f"{weight.path} holds {weight.dtype}, which has no mean over replicas; 'same' or 'each' is allowed.")
+            raise ValueError(f"{weight.path} holds {weight.dtype}, which has no mean over replicas; 'same' or 'each' "
+                             "is allowed.")
     return found
 
 
@@ -54,7 +58,9 @@ class Collected:
         self._noted.setdefault(id(weight), []).append(value)
 
     def values(self, follows):
-        """The values of weights, or `Followed` ones, in their order: the mean of those that were noted; a weight of which none was keeps its own."""
+        """The values of weights, or `Followed` ones, in their order: the mean of those that were noted; a weight of
+        which none was keeps its own.
+        """
         return [self._value(item.weight if isinstance(item, Followed) else item) for item in follows]
 
     def _value(self, weight):
@@ -64,7 +70,9 @@ class Collected:
 
 @contextlib.contextmanager
 def collect():
-    """Hears what layers `follow` within: `with collect() as collected: ...`. Of one within another, the inner hears alone."""
+    """Hears what layers `follow` within: `with collect() as collected: ...`. Of one within another, the inner hears
+    alone.
+    """
     stack = _heard.__dict__.setdefault("stack", [])
     stack.append(Collected())
     try:
@@ -74,7 +82,8 @@ def collect():
 
 
 def follow(weight, value):
-    """Notes the value that a weight shall take after the move; of several of one move (a layer that runs on two batches), their mean. Without effect outside of a `collect`.
+    """Notes the value that a weight shall take after the move; of several of one move (a layer that runs on two
+    batches), their mean. Without effect outside of a `collect`.
 
     NOTE: not from within a `tf.cond` or a `tf.while_loop`, whose tensors nobody outside can read.
     """

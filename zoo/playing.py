@@ -1,7 +1,9 @@
-"""What a step is: each player moves in turn, each of its moves on a batch and noise of its own. Keras's `fit` and `trainers.engine` play by this, and by nothing else.
+"""What a step is: each player moves in turn, each of its moves on a batch and noise of its own. Keras's `fit` and
+`trainers.engine` play by this, and by nothing else.
 
-A move: the loss's terms and their gradients, the optimizer's update, the values of what follows, and the averages of what was moved. Noise is a function of
-(seed, step, player, move, replica), never a state. Players may begin late and stop early: training in stages; those whose turn it is not cost nothing.
+A move: the loss's terms and their gradients, the optimizer's update, the values of what follows, and the averages of
+what was moved. Noise is a function of (seed, step, player, move, replica), never a state. Players may begin late and
+stop early: training in stages; those whose turn it is not cost nothing.
 """
 
 import tensorflow as tf
@@ -11,7 +13,8 @@ from zoo.averaging import Averages
 
 
 def measure(player, batch, seed, step=None):
-    """Returns ({term: [batch]}, gradients, values) of the mean, over the batch, of the player's summed terms at a step (None: after all schedules).
+    """Returns ({term: [batch]}, gradients, values) of the mean, over the batch, of the player's summed terms at a step
+    (None: after all schedules).
 
     values: what the weights that the player follows shall be after the move.
     """
@@ -28,11 +31,16 @@ def losses_and_gradients(player, batch, seed, step=None):
 
 
 def accumulate(player, batch, seed, step, parts):
-    """`measure` of a batch in equal parts, one after the other: gradients and values are the means of the parts', and memory is a part's.
+    """`measure` of a batch in equal parts, one after the other: gradients and values are the means of the parts', and
+    memory is a part's.
 
-    Each part has noise of its own. For a loss that is a mean over rows this is `measure` of the batch, but for rounding and for noise that is drawn for a batch at once.
+    Each part has noise of its own. For a loss that is a mean over rows this is `measure` of the batch, but for
+    rounding and for noise that is drawn for a batch at once.
     """
-    split = tf.nest.map_structure(lambda t: tf.reshape(t, [parts, -1 if t.shape[0] is None else t.shape[0] // parts, *t.shape[1:]]), batch)
+    def cut(t):
+        return tf.reshape(t, [parts, -1 if t.shape[0] is None else t.shape[0] // parts, *t.shape[1:]])
+
+    split = tf.nest.map_structure(cut, batch)
 
     def part(number):
         rows = tf.nest.map_structure(lambda t: t[number], split)
@@ -40,16 +48,20 @@ def accumulate(player, batch, seed, step, parts):
         return terms, [tf.convert_to_tensor(gradient) for gradient in gradients], list(values)
 
     terms, gradients, values = part(0)
-    written = {name: tf.TensorArray(value.dtype, parts, element_shape=value.shape).write(0, value) for name, value in terms.items()}
+    written = {name: tf.TensorArray(value.dtype, parts, element_shape=value.shape).write(0, value)
+               for name, value in terms.items()}
 
     def add(number, written, sums):
         terms, gradients, values = part(number)
-        return number + 1, {name: written[name].write(number, value) for name, value in terms.items()}, [a + b for a, b in zip(sums, gradients + values)]
+        written = {name: written[name].write(number, value) for name, value in terms.items()}
+        return number + 1, written, [a + b for a, b in zip(sums, gradients + values)]
 
-    _, written, sums = tf.while_loop(lambda number, *_: number < parts, add, (tf.constant(1), written, gradients + values), parallel_iterations=1,
+    first = tf.constant(1), written, gradients + values
+    _, written, sums = tf.while_loop(lambda number, *_: number < parts, add, first, parallel_iterations=1,
                                      maximum_iterations=parts - 1)
     means = [total / tf.cast(parts, total.dtype) for total in sums]
-    return {name: array.concat() for name, array in written.items()}, means[:len(gradients)], tuple(means[len(gradients):])
+    terms = {name: array.concat() for name, array in written.items()}
+    return terms, means[:len(gradients)], tuple(means[len(gradients):])
 
 
 def check_accumulation(players):
@@ -57,7 +69,8 @@ def check_accumulation(players):
     for player in players:
         for weight, replicas, parts in following.followed(player.follows):
             if replicas == "each" or not parts or not tf.as_dtype(weight.dtype).is_floating:
-                raise ValueError(f"player {player.name!r} follows {weight.path}, whose values have no mean over the parts of a batch; 1 is allowed.")
+                raise ValueError(f"player {player.name!r} follows {weight.path}, whose values have no mean over the "
+                                 "parts of a batch; 1 is allowed.")
 
 
 def term_means(players, player, terms):
@@ -89,7 +102,8 @@ class Game:
         self.moves = max(player.updates for player in players)  # batches of a step
         for player in players:
             optimizers[player.name].build(list(player.weights))
-        self.averages = Averages([player.weights for player in players], [dict(decays).get(player.name, 0.0) for player in players])
+        every = [dict(decays).get(player.name, 0.0) for player in players]
+        self.averages = Averages([player.weights for player in players], every)
         self.follows = [following.followed(player.follows) for player in players]
         if accumulation > 1:
             check_accumulation(players)
@@ -102,22 +116,26 @@ class Game:
 
     def steps_left(self, step):
         """Steps until a player begins or stops, None where none will."""
-        changes = [at - step for player in self.players for at in (player.start, player.stop) if at is not None and at > step]
-        return min(changes, default=None)
+        changes = [at for player in self.players for at in (player.start, player.stop) if at is not None and at > step]
+        return min(changes) - step if changes else None
 
     def names(self, stage, spec):
-        """The names of the scalars of a stage; `spec`: of a batch. The losses are traced once, in a graph that is thrown away."""
+        """The names of the scalars of a stage; `spec`: of a batch. The losses are traced once, in a graph that is
+        thrown away.
+        """
         return [name for index in stage for name in self._names_of(index, spec)]
 
     def _names_of(self, index, spec):
         player = self.players[index]
         if index not in self._names:
-            terms, _ = tf.function(player.outcome).get_concrete_function(spec, tf.TensorSpec([2], tf.int32)).structured_outputs
+            traced = tf.function(player.outcome).get_concrete_function(spec, tf.TensorSpec([2], tf.int32))
+            terms, _ = traced.structured_outputs
             self._names[index] = list(term_means(self.players, player, {name: tf.zeros([1]) for name in terms}))
         return self._names[index]
 
     def play(self, batches, step, stage, move=None):
-        """A step of a stage: its players' moves in turn, each on the batch of its number. Returns {number of a player: the scalars of its last move, [n]}.
+        """A step of a stage: its players' moves in turn, each on the batch of its number. Returns {number of a player:
+        the scalars of its last move, [n]}.
 
         `move`: what a move is, as `self.move`, which it is where there is none.
         """
@@ -129,8 +147,11 @@ class Game:
 
     def look(self, index, batch):
         """The scalars of a player who does not move, after all schedules, [n]: the same noise at every call."""
-        player = self.players[index]
-        return tf.stack(list(term_means(self.players, player, player.outcome(batch, random.fold_in(self.seed, index, -1))[0]).values()))
+        terms, _ = self.players[index].outcome(batch, random.fold_in(self.seed, index, -1))
+        return self._scalars(index, terms)
+
+    def _scalars(self, index, terms):
+        return tf.stack(list(term_means(self.players, self.players[index], terms).values()))
 
     def move(self, index, number, batch, step):
         """In a replica: move `number` of a player at a step, int32. Returns its scalars, [n]."""
@@ -141,8 +162,9 @@ class Game:
     def measure(self, index, number, batch, step):
         """In a replica: (scalars [n], gradients, values of what follows) of a move; nothing is changed."""
         replica = 0 if self.players[index].shared else tf.distribute.get_replica_context().replica_id_in_sync_group
-        terms, gradients, values = self._measure[index](batch, random.fold_in(self.seed, step, index, number, replica), step)
-        return tf.stack(list(term_means(self.players, self.players[index], terms).values())), gradients, values
+        seed = random.fold_in(self.seed, step, index, number, replica)
+        terms, gradients, values = self._measure[index](batch, seed, step)
+        return self._scalars(index, terms), gradients, values
 
     def update(self, index, gradients, values):
         """In a replica: makes a move of which each replica has its own gradients and values."""
@@ -156,7 +178,9 @@ class Game:
         self.averages.update(index)
 
     def finish(self, step):
-        """From outside of the replicas, after the step before `step`: a player that stops, and says so, leaves its weights at their averages."""
+        """From outside of the replicas, after the step before `step`: a player that stops, and says so, leaves its
+        weights at their averages.
+        """
         for player in self.players:
             if player.stop == step and player.ends_averaged:
                 self.averages.put(player.weights)
@@ -165,16 +189,24 @@ class Game:
 def _measure(player, jit, accumulation):
     """The function (batch, seed, step) -> (terms, gradients, values) of a player's loss."""
     def compute(batch, seed, step):
-        return measure(player, batch, seed, step) if accumulation == 1 else accumulate(player, batch, seed, step, accumulation)
+        if accumulation == 1:
+            return measure(player, batch, seed, step)
+        return accumulate(player, batch, seed, step, accumulation)
 
     return tf.function(compute, jit_compile=True) if jit else compute
 
 
 def _shorten(slowed):
-    """Takes (weight, factor, value before) the factor of the way that an update moved it: of any optimizer's step, its weight decay included."""
+    """Takes (weight, factor, value before) the factor of the way that an update moved it: of any optimizer's step, its
+    weight decay included.
+    """
     if slowed:
+        def shorten(own, value, factor):
+            return own.assign(value + factor * (own - value))
+
         def update(strategy, before):
             for (weight, factor, _), value in zip(slowed, before):
-                strategy.extended.update(weight.value, lambda own, value: own.assign(value + factor * (own - value)), args=(value,), group=False)
+                strategy.extended.update(weight.value, shorten, args=(value, factor), group=False)
 
-        tf.__internal__.distribute.interim.maybe_merge_call(update, tf.distribute.get_strategy(), [value for _, _, value in slowed])
+        merge = tf.__internal__.distribute.interim.maybe_merge_call
+        merge(update, tf.distribute.get_strategy(), [value for _, _, value in slowed])
