@@ -88,7 +88,7 @@ class DiagonalBiLSTM(PixelRNN):
 
     def above(self, kept, memory):
         """[K_ss * h above of the left LSTM, h above of the right one]; the right one now crosses the row just drawn, all layers in one loop."""
-        width, gates, from_above = self.shape[1], [], []
+        gates, from_above = [], []
         for layer, its, before in zip(self.stack, kept, memory):
             h, right_gates = layer.split(its)
             left, right = layer.rows_above(h, before)
