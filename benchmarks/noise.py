@@ -1,9 +1,11 @@
-"""Noise of rows: all rows at once (`zoo.random`) against a loop over them that draws each by TensorFlow's stateless generator.
+"""Noise of rows: all rows at once (`zoo.random`) against a loop over them that draws each by TensorFlow's stateless
+generator.
 
     python -m benchmarks.noise [--rounds=21]
 
-Both are compiled and take turns in one process; what counts is the median of each and the median of their ratios. The same for both in a SavedModel,
-for the rows' seeds (of one seed, and of a seed for each row), and for 1,000 samples of a RealNVP of points.
+Both are compiled and take turns in one process; what counts is the median of each and the median of their ratios. The
+same for both in a SavedModel, for the rows' seeds (of one seed, and of a seed for each row), and for 1,000 samples of a
+RealNVP of points.
 """
 
 import argparse
@@ -18,7 +20,8 @@ import tensorflow as tf
 import zoo
 from zoo import random
 
-_SIZES = ((1, 10), (16, 10), (256, 10), (1000, 10), (16, 256), (64, 64), (1000, 128), (1000, 256), (256, 784), (64, 3072), (16, 12288), (16, 50176))
+_SIZES = ((1, 10), (16, 10), (256, 10), (1000, 10), (16, 256), (64, 64), (1000, 128), (1000, 256), (256, 784),
+          (64, 3072), (16, 12288), (16, 50176))
 _SEED, _SEEDS = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, 2], tf.int32)
 
 
@@ -26,7 +29,12 @@ _SEED, _SEEDS = tf.TensorSpec([2], tf.int32), tf.TensorSpec([None, 2], tf.int32)
 def loop(draw, size):
     """The compiled loop over rows of `draw(shape, seed)`."""
     spec = tf.TensorSpec([size], tf.float32)
-    return tf.function(lambda seeds: tf.map_fn(lambda seed: draw([size], seed), seeds, fn_output_signature=spec), input_signature=[_SEEDS])
+
+    @tf.function(input_signature=[_SEEDS])
+    def draw_rows(seeds):
+        return tf.map_fn(lambda seed: draw([size], seed), seeds, fn_output_signature=spec)
+
+    return draw_rows
 
 
 @tf.function(reduce_retracing=True)
@@ -39,7 +47,7 @@ def exported(function):
     """The function of seeds, written as a SavedModel and read back."""
     with tempfile.TemporaryDirectory() as folder:
         module = tf.Module()
-        module.draw = tf.function(function, input_signature=[_SEEDS])
+        module.draw = tf.function(lambda seeds: function(seeds), input_signature=[_SEEDS])
         tf.saved_model.save(module, folder, signatures={"draw": module.draw.get_concrete_function()})
         served = tf.saved_model.load(folder).signatures["draw"]
         served(tf.zeros([1, 2], tf.int32))
@@ -61,34 +69,62 @@ def turns(one, other, rounds):
 def report(name, one, other, rounds):
     before, after = turns(one, other, rounds)
     ratio = statistics.median(b / a for a, b in zip(before, after))
-    print(f"{name:42s} loop {statistics.median(before):7.2f} ms   at once {statistics.median(after):7.2f} ms   ratio {ratio:5.2f}", flush=True)
+    loops, at_once = statistics.median(before), statistics.median(after)
+    print(f"{name:42s} loop {loops:7.2f} ms   at once {at_once:7.2f} ms   ratio {ratio:5.2f}", flush=True)
+
+
+_KINDS = (("normals", tf.random.stateless_normal, random.normal_rows),
+          ("uniforms", tf.random.stateless_uniform, random.uniform_rows))
 
 
 def measure_draws(rounds):
     for batch, size in _SIZES:
         seeds = random.rows(random.seed(batch), batch)
-        for kind, draw, at_once in (("normals", tf.random.stateless_normal, random.normal_rows), ("uniforms", tf.random.stateless_uniform, random.uniform_rows)):
-            pair = loop(draw, size), lambda s, draw=at_once: draw(s, [size])
-            report(f"{batch} x {size} {kind}", *(functools.partial(f, seeds) for f in pair), rounds)
-            report(f"{batch} x {size} {kind}, SavedModel", *(functools.partial(exported(f), seeds) for f in pair), rounds)
+        for kind, stateless, by_rows in _KINDS:
+            pair = loop(stateless, size), functools.partial(by_rows, shape=[size])
+            report(f"{batch} x {size} {kind}", *(functools.partial(draw, seeds) for draw in pair), rounds)
+            served = [functools.partial(exported(draw), seeds) for draw in pair]
+            report(f"{batch} x {size} {kind}, SavedModel", *served, rounds)
 
 
 def measure_seeds(rounds):
     one, num = random.seed(0), 1000
     many = random.rows(one, num)
-    index = tf.function(lambda: tf.map_fn(lambda i: tf.random.fold_in(one, i), tf.range(num), fn_output_signature=_SEED))
-    report("1000 seeds of one", index, lambda: random.rows(one, num), rounds)
-    report("1000 seeds, each folded", lambda: loop_seeds(many, tf.constant(3)), lambda: random.fold_in_rows(many, 3), rounds)
     normals = loop(tf.random.stateless_normal, 10)
-    report("1000 x 10 normals with their seeds", lambda: normals(index()), lambda: random.normal_rows(random.rows(one, num), [10]), rounds)
+
+    @tf.function
+    def loop_index():
+        return tf.map_fn(functools.partial(tf.random.fold_in, one), tf.range(num), fn_output_signature=_SEED)
+
+    @tf.function
+    def both_in_a_loop():
+        return normals(loop_index())
+
+    @tf.function
+    def both_at_once():
+        return random.normal_rows(random.rows(one, num), [10])
+
+    report(f"{num} seeds of one", loop_index, functools.partial(random.rows, one, num), rounds)
+    folds = functools.partial(loop_seeds, many, tf.constant(3)), functools.partial(random.fold_in_rows, many, 3)
+    report(f"{num} seeds, each folded", *folds, rounds)
+    report(f"{num} x 10 normals with their seeds", both_in_a_loop, both_at_once, rounds)
 
 
 def measure_samples(rounds):
     keras.utils.set_random_seed(0)
-    model, seeds = zoo.create("real_nvp"), random.rows(random.seed(0), 1000)
-    draw = loop(tf.random.stateless_normal, model.size)
-    before, after = tf.function(lambda: model.decode(draw(seeds))), tf.function(lambda: model.sample(seeds))
-    report("1000 samples of real_nvp", before, after, rounds)
+    model, num = zoo.create("real_nvp"), 1000
+    index = random.rows(random.seed(0), num)
+    normals = loop(tf.random.stateless_normal, model.size)
+
+    @tf.function
+    def in_a_loop():
+        return model.decode(normals(index))
+
+    @tf.function
+    def at_once():
+        return model.sample(index)
+
+    report(f"{num} samples of real_nvp", in_a_loop, at_once, rounds)
 
 
 def main():

@@ -9,8 +9,8 @@ import tensorflow_probability as tfp
 from tests import cases
 from zoo import random
 from zoo.capabilities import Autoencoding, Completing, ExactLikelihood
-from zoo.export import export
 from zoo.domain import one_class
+from zoo.export import export
 from zoo.model import Domain, GenerativeModel, Player
 
 
@@ -51,6 +51,10 @@ class Labelled(GenerativeModel, ExactLikelihood, Autoencoding, Completing):
 
     def _complete(self, x, mask, seeds, condition=None):
         return tf.where(mask, x, self._sample(seeds, condition))
+
+    def _missing_log_prob(self, x, mask, seeds, condition=None):
+        entries = tfp.distributions.Normal(self.where(condition), tf.ones([2, 3])).log_prob(x)
+        return tf.reduce_sum(tf.where(mask, 0.0, entries), [1, 2])
 
 
 MAKERS = {name: functools.partial(cases.make, name) for name in cases.CASES} | {"labelled": Labelled}

@@ -1,4 +1,4 @@
-"""A small GAN with both normalisations, for the tests of state that follows: spectral in both networks, by batch in the generator."""
+"""A small GAN for tests of what follows: spectral normalisation in both networks, by batch in the generator."""
 
 import keras
 import tensorflow as tf
@@ -14,14 +14,18 @@ SIZE = 3  # of a latent
 
 @keras.saving.register_keras_serializable("zoo")
 class NormalizedGAN(GenerativeModel):
-    """The hinge game on images of 4x4. The discriminator is called on real and fake in one loss, and once more in the generator's."""
+    """The hinge game on images of 4x4. The discriminator is called twice in its own loss, once in the generator's."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.discriminator = keras.Sequential([SpectralNormalization(keras.layers.Conv2D(4, 3, 2, "same", activation="leaky_relu")), keras.layers.Flatten(),
-                                               SpectralNormalization(keras.layers.Dense(1))])
-        self.generator = keras.Sequential([keras.layers.Dense(12, use_bias=False), keras.layers.Reshape((2, 2, 3)), BatchNormalization(0.9),
-                                           keras.layers.Activation("relu"), SpectralNormalization(keras.layers.Conv2DTranspose(1, 3, 2, "same", activation="tanh"))])
+        self.discriminator = keras.Sequential([
+            SpectralNormalization(keras.layers.Conv2D(4, 3, 2, "same", activation="leaky_relu")),
+            keras.layers.Flatten(),
+            SpectralNormalization(keras.layers.Dense(1))])
+        self.generator = keras.Sequential([
+            keras.layers.Dense(12, use_bias=False), keras.layers.Reshape((2, 2, 3)), BatchNormalization(0.9),
+            keras.layers.Activation("relu"),
+            SpectralNormalization(keras.layers.Conv2DTranspose(1, 3, 2, "same", activation="tanh"))])
         self.build()
 
     def get_config(self):
@@ -37,12 +41,16 @@ class NormalizedGAN(GenerativeModel):
 
     def follows(self, network):
         """The vectors of a network, and its running moments."""
-        moments = [weight for layer in network.layers if isinstance(layer, BatchNormalization) for weight in layer.moments()]
-        return [Followed(weight, "same") for layer in self.normalized(network) for weight in layer.vectors()] + moments
+        by_batch = [layer for layer in network.layers if isinstance(layer, BatchNormalization)]
+        vectors = [weight for layer in self.normalized(network) for weight in layer.vectors()]
+        moments = [weight for layer in by_batch for weight in layer.moments()]
+        return [Followed(weight, "same") for weight in vectors] + moments
 
     def players(self):
-        return (Player("discriminator", self.discriminator.trainable_weights, self.discriminator_objective, follows=self.follows(self.discriminator)),
-                Player("generator", self.generator.trainable_weights, self.generator_objective, follows=self.follows(self.generator)))
+        return (Player("discriminator", self.discriminator.trainable_weights, self.discriminator_objective,
+                       follows=self.follows(self.discriminator)),
+                Player("generator", self.generator.trainable_weights, self.generator_objective,
+                       follows=self.follows(self.generator)))
 
     def fakes(self, x, seed):
         return self.generator(tf.random.stateless_normal([tf.shape(x)[0], SIZE], seed), training=True)
@@ -50,7 +58,8 @@ class NormalizedGAN(GenerativeModel):
     def discriminator_objective(self, x, seed):
         with collect() as collected:
             real, fake = self.discriminator(x)[:, 0], self.discriminator(tf.stop_gradient(self.fakes(x, seed)))[:, 0]
-        return {"real": tf.nn.relu(1.0 - real), "fake": tf.nn.relu(1.0 + fake)}, collected.values(self.follows(self.discriminator))
+        terms = {"real": tf.nn.relu(1.0 - real), "fake": tf.nn.relu(1.0 + fake)}
+        return terms, collected.values(self.follows(self.discriminator))
 
     def generator_objective(self, x, seed):
         with collect() as collected:
@@ -60,5 +69,5 @@ class NormalizedGAN(GenerativeModel):
     def call(self, x):
         return self.discriminator(x), self.discriminator(self.generator(tf.zeros([tf.shape(x)[0], SIZE])))
 
-    def sample(self, seeds, condition=None):
+    def _sample(self, seeds, condition=None):
         return self.generator(random.normal_rows(seeds, [SIZE]))

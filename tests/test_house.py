@@ -17,9 +17,10 @@ BELOW = {"philox": set(), "random": {"philox"}, "following": set(), "averaging":
          "feeding": {"random", "checks"}, "checks": {"random"}, "capabilities": {"random", "checks"}, "playing": {"random", "following", "averaging"},
          "fit": {"random", "adam", "feeding", "execution", "playing"}, "model": {"random", "following", "fit", "domain", "capabilities"},
          "distributions": {"random", "control"}, "layers": {"random", "following"}, "networks": {"random", "layers"}}
+BELOW |= {shared: {"random", "distributions", "layers"} for shared in ("transforms", "solvers")}
 CONTRACT = {"random", "domain", "control", "capabilities", "model"}
 BELOW |= {"metrics": CONTRACT, "operations": CONTRACT}
-BELOW |= {family: CONTRACT | {"following", "checks", "distributions", "layers", "networks", "metrics"} for family in FAMILIES}
+BELOW |= {family: CONTRACT | {"following", "checks", "distributions", "layers", "networks", "metrics", "transforms", "solvers"} for family in FAMILIES}
 FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
 # State that replicas would share or a server would start over from, code that no SavedModel holds, and Keras 2.
 REFUSED = re.compile(r"""(^|\.)(SeedGenerator|\w*Dropout\w*|GaussianNoise|Lambda|py_function|numpy_function|py_func|make_py_function)$
@@ -61,10 +62,12 @@ def test_imports_run_one_way(path):
 
 
 @pytest.mark.parametrize("here, source", [
-    ("latent", "import zoo"), ("latent", "from zoo import MODELS"), ("latent", "from zoo.flow import coupling"), ("flow", "import zoo.latent.vae"),
+    ("latent", "import zoo"), ("latent", "from zoo import MODELS"), ("latent", "from zoo.flow import real_nvp"), ("flow", "import zoo.latent.vae"),
     ("latent", "from zoo import export"), ("latent", "from . import vae"), ("gan", "from .losses import minimax"), ("gan", "import matplotlib.pyplot as plt"),
     ("metrics", "from zoo.gan.gan import GAN"), ("playing", "from zoo.model import Player"), ("model", "from zoo.latent import vae"), ("domain", "from zoo.model import Player"), ("operations", "from zoo import latent"), ("model", "import zoo"),
-    ("layers", "from zoo import networks"), ("networks", "from zoo.model import Domain"), ("export", "from trainers import train")])
+    ("layers", "from zoo import networks"), ("networks", "from zoo.model import Domain"), ("export", "from trainers import train"),
+     ("transforms", "from zoo.flow import real_nvp"), ("transforms", "from zoo.networks import dense"), ("solvers", "from zoo.model import Domain"),
+     ("solvers", "from zoo.transforms import coupling"), ("layers", "from zoo.transforms import transform"), ("networks", "from zoo.solvers import fixed")])
 def test_wrong_imports_are_found(here, source):
     assert len(list(wrong_imports(here, ast.parse(f"def f():\n    {source}")))) == 1
 

@@ -1,4 +1,4 @@
-"""The ladder VAE: the merge against the product of densities, KL terms against draws, bounds that rise to the likelihood, running moments that follow."""
+"""The ladder VAE: the merge of densities, KL terms against draws, bounds that rise to the likelihood, what follows."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,8 @@ def test_warmup_weighs_every_layer():
 def test_training_normalises_by_the_batch_and_all_else_by_moments_that_follow():
     model, x = make(), IMAGES[3:11]
     player, = model.players()
-    assert {id(w) for w in player.weights} == {id(w) for w in model.trainable_weights} and {id(w) for w in player.follows} == {id(w) for w in model.non_trainable_weights}
+    assert {id(w) for w in player.weights} == {id(w) for w in model.trainable_weights}
+    assert {id(w) for w in player.follows} == {id(w) for w in model.non_trainable_weights}
     assert len(player.follows) == 2 * 2 * 3  # two moments of two layers in each of three trunks
     eps = tf.random.stateless_normal([8, 3], [1, 2])
     own = model.terms(x, eps, step=tf.constant(0))
@@ -109,7 +110,8 @@ def test_a_step_on_replicas_is_the_mean_of_their_gradients_and_moments(replicas)
     one, twin = engine("ladder_vae", replicas, settings), engine("ladder_vae", 1, settings).model
     x, player = next(batches(one.model)), twin.players()[0]
     one.advance(batches(one.model), 1)
-    parts = [measure(player, part, random.fold_in(random.seed(11), 0, 0, 0, replica), tf.constant(0)) for replica, part in enumerate(tf.split(x, replicas))]
+    seeds = [random.fold_in(random.seed(11), 0, 0, 0, replica) for replica in range(replicas)]
+    parts = [measure(player, part, seed, tf.constant(0)) for part, seed in zip(tf.split(x, replicas), seeds)]
     for weight, *gradients in zip(player.weights, *(gradients for _, gradients, _ in parts), strict=True):
         weight.assign_sub(0.1 * tf.add_n(gradients) / replicas)
     for weight, *values in zip(player.follows, *(values for *_, values in parts), strict=True):
@@ -129,7 +131,8 @@ def test_resumed_bit_for_bit(replicas, tmp_path):
     path = tf.train.Checkpoint(**first.state()).write(str(tmp_path / "ckpt"))
     tf.train.Checkpoint(**second.state()).read(path).assert_consumed()
     second.advance(iterator, 2)
-    for ours, theirs in zip((*whole.model.get_weights(), *whole.weights()), (*second.model.get_weights(), *second.weights()), strict=True):
+    ends = [(*one.model.get_weights(), *one.weights()) for one in (whole, second)]
+    for ours, theirs in zip(*ends, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -144,8 +147,9 @@ def test_a_skipped_update_leaves_the_moments(replicas):
         np.testing.assert_array_equal(ours, theirs)
 
 
-SELECTING = ["--model=ladder_vae", "--dataset=digits", "--config.model.levels=2", "--config.model.latent_sizes=(3, 2)", "--config.model.hidden=(8, 6)", "--noexport",
-             "--batch_size=16", "--sample_every=0", "--config.data.binarization=threshold", "--config.data.validation=32", "--config.schedule.name=constant",
+SELECTING = ["--model=ladder_vae", "--dataset=digits", "--config.model.levels=2", "--config.model.latent_sizes=(3, 2)",
+             "--config.model.hidden=(8, 6)", "--noexport", "--batch_size=16", "--sample_every=0",
+             "--config.data.binarization=threshold", "--config.data.validation=32", "--config.schedule.name=constant",
              "--config.selection.every=4"]
 
 

@@ -1,4 +1,4 @@
-"""Normalisations within a game that an engine plays: what follows whom, replicas, skipped updates, resumption, averages, and the exported graph."""
+"""Normalisations in a game: what follows, replicas, skipped updates, resumption, averages, export."""
 
 import keras
 import numpy as np
@@ -31,17 +31,25 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+def matrix(layer, kernel):
+    """A kernel of a spectrally normalised layer as numpy's [the rest, outputs]."""
+    transposed = isinstance(layer.layer, keras.layers.Conv2DTranspose)
+    return np.reshape(np.swapaxes(kernel, -1, -2) if transposed else kernel, [-1, len(layer.u.numpy())])
+
+
 def iterated(layer):
     """u after one power iteration by numpy."""
-    kernel = layer.layer.kernel.numpy()
-    W = (np.swapaxes(kernel, -1, -2) if isinstance(layer.layer, keras.layers.Conv2DTranspose) else kernel).reshape(-1, len(layer.u.numpy()))
+    W = matrix(layer, layer.layer.kernel.numpy())
     after = W.T @ (W @ layer.u.numpy())
     return after / np.linalg.norm(after)
 
 
 @pytest.mark.parametrize("replicas", cases.slow_but([1, 2], 2))
 def test_a_step_moves_each_vector_once_and_the_moments_of_whose_move_it_is(replicas):
-    """Against the losses by hand, of each replica's part with its own noise: the discriminator's move runs the generator too, and changes nothing of it."""
+    """Against the losses by hand, of each replica's part with its own noise.
+
+    The discriminator's move runs the generator too, and changes nothing of it.
+    """
     one, twin = engine(replicas), engine(1).model
     x = next(batches(one.model))
     vectors = {}
@@ -49,12 +57,13 @@ def test_a_step_moves_each_vector_once_and_the_moments_of_whose_move_it_is(repli
         vectors[player.name] = [iterated(layer) for layer in twin.normalized(network)]
     one.advance(iter(tf.data.Dataset.from_tensors(x)), 1)
     for index, (player, network) in enumerate(zip(twin.players(), (twin.discriminator, twin.generator))):
-        parts = [measure(player, part, random.fold_in(random.seed(11), 0, index, 0, replica)) for replica, part in enumerate(tf.split(x, replicas))]
+        seeds = [random.fold_in(random.seed(11), 0, index, 0, replica) for replica in range(replicas)]
+        parts = [measure(player, part, seed) for part, seed in zip(tf.split(x, replicas), seeds)]
         for weight, *gradients in zip(player.weights, *(gradients for _, gradients, _ in parts), strict=True):
             weight.assign_sub(0.05 * tf.add_n(gradients) / replicas)
-        for (weight, agreed, _), *values in zip(followed(player.follows), *(values for *_, values in parts), strict=True):
-            assert same(values[:1], values[-1:]) or agreed == "mean"
-            weight.assign(tf.add_n(values) / replicas)
+        for item, *values in zip(followed(player.follows), *(values for *_, values in parts), strict=True):
+            assert same(values[:1], values[-1:]) or item.replicas == "mean"
+            item.weight.assign(tf.add_n(values) / replicas)
     for name, network in (("discriminator", one.model.discriminator), ("generator", one.model.generator)):
         for layer, expected in zip(one.model.normalized(network), vectors[name], strict=True):
             np.testing.assert_allclose(layer.u.numpy(), expected, atol=1e-5)
@@ -76,7 +85,8 @@ def test_a_skipped_update_leaves_vectors_and_moments(replicas):
     players = one.model.players()
     moved = {id(w) for w in (*players[1].weights, *(item.weight for item in followed(players[1].follows)))}
     changed = [w for w, a, b in zip(one.model.weights, before, state(one), strict=True) if not np.array_equal(a, b)]
-    assert one.totals()["skipped"] == 1 and changed and all(id(w) in moved for w in changed)  # of x the generator's loss reads the batch's size alone
+    # Of x the generator's loss reads the batch's size alone.
+    assert one.totals()["skipped"] == 1 and changed and all(id(w) in moved for w in changed)
     one.advance(iterator, 1)
     assert one.finite() and not same(before[:2], state(one)[:2])
 
@@ -100,9 +110,7 @@ def test_averaged_weights_are_settled_where_they_are_put_into_a_model():
     run.put(plain, one.weights())
     for network in (plain.discriminator, plain.generator):
         for layer in plain.normalized(network):
-            kernel = layer.kernel().numpy()
-            W = (np.swapaxes(kernel, -1, -2) if isinstance(layer.layer, keras.layers.Conv2DTranspose) else kernel).reshape(-1, len(layer.u.numpy()))
-            np.testing.assert_allclose(np.linalg.norm(W, 2), 1.0, rtol=1e-3)
+            np.testing.assert_allclose(np.linalg.norm(matrix(layer, layer.kernel().numpy()), 2), 1.0, rtol=1e-3)
     moments = plain.generator.layers[2].moments()
     for ours, theirs in zip(moments, one.model.generator.layers[2].moments(), strict=True):
         np.testing.assert_array_equal(ours, theirs.numpy())  # they stay what training saw
@@ -120,7 +128,8 @@ def test_an_exported_graph_holds_the_divided_kernel(tmp_path):
     stored = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
     values = [stored.get_tensor(name) for name in stored.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
     assert any(np.allclose(value, normalized.kernel()) for value in values if value.shape == (3, 3, 1, 3))
-    assert not any(np.array_equal(value, normalized.layer.kernel) for value in values) and not any(np.array_equal(value, normalized.u) for value in values)
+    for weight in (normalized.layer.kernel, normalized.u):
+        assert not any(np.array_equal(value, weight) for value in values)
     # And the model itself divides on as before.
     np.testing.assert_array_equal(model.sample(random.rows(random.seed(1), 3)), expected)
     normalized.layer.kernel.assign_add(tf.ones_like(normalized.layer.kernel))

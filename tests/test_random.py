@@ -1,4 +1,4 @@
-"""Noise by rows: the generator's published words, the same draws however they are computed, and the laws that they follow."""
+"""Noise by rows: the generator's published words, the same draws however they are computed, and their laws."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ FULL = 2**32 - 1
 PUBLISHED = [
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
     ((FULL, FULL, FULL, FULL), (FULL, FULL), (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0), (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1))]
+    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
+     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1))]
 SHORT, LONG = 10, random._LONG + 3
 
 
@@ -44,8 +45,11 @@ def test_blocks_are_the_published_ones(counter, key, block):
     assert reference(counter, key) == block
     c = words(counter)
     for jit in (False, True):
-        compiled = tf.function(lambda: (philox.stream(c[2:], c[1], c[0], 4, key), tf.stack(philox.rounds(tf.unstack(c), key))), jit_compile=jit)
-        for found in compiled():
+        @tf.function(jit_compile=jit)
+        def both():
+            return philox.stream(c[2:], c[1], c[0], 4, key), tf.stack(philox.rounds(tf.unstack(c), key))
+
+        for found in both():
             assert tuple(unsigned(found)) == block
 
 
@@ -70,9 +74,11 @@ def test_a_fold_is_one_function_of_seed_and_integer():
         np.testing.assert_array_equal(random.fold_in_rows(seed[None], item)[0], folded)
         for row in range(4):
             np.testing.assert_array_equal(random.fold_in_rows(some, item)[row], random.fold_in(some[row], item))
-    np.testing.assert_array_equal(random.fold_in(seed, 3, 4), random.fold_in(random.fold_in(seed, 3), tf.constant(4, tf.int64)))
+    wide = tf.constant(4, tf.int64)
+    np.testing.assert_array_equal(random.fold_in(seed, 3, 4), random.fold_in(random.fold_in(seed, 3), wide))
     np.testing.assert_array_equal(random.fold_in_rows(some, 3, 4), random.fold_in_rows(random.fold_in_rows(some, 3), 4))
-    np.testing.assert_array_equal(random.fold_in_rows(some, [5, 6, 7, 8]), [random.fold_in(s, 5 + i) for i, s in enumerate(some)])
+    each = [random.fold_in(s, 5 + i) for i, s in enumerate(some)]
+    np.testing.assert_array_equal(random.fold_in_rows(some, [5, 6, 7, 8]), each)
 
 
 def test_seeds_of_rows_are_folds_and_seeds_of_a_split_are_not():
@@ -81,13 +87,15 @@ def test_seeds_of_rows_are_folds_and_seeds_of_a_split_are_not():
     np.testing.assert_array_equal(rows, [random.fold_in(seed, i) for i in range(6)])
     np.testing.assert_array_equal(random.rows(seed, 2, start=3), rows[3:5])
     parts = random.split(seed, 6)
-    assert len(parts) == 6 and len({tuple(s) for s in np.concatenate([rows, parts, random.words_rows(seed[None], 12).numpy().reshape(6, 2)])}) == 18
+    words = random.words_rows(seed[None], 12).numpy().reshape(6, 2)
+    assert len(parts) == 6 and len({tuple(s) for s in np.concatenate([rows, parts, words])}) == 18
     np.testing.assert_array_equal(random.split(seed), parts[:2])
 
 
 def draws(number):
     """{name: function of seeds}: of the draws whose bits are promised, and of the normals."""
-    exact = {"fold": lambda s: random.fold_in_rows(s, 7), "words": lambda s: random.words_rows(s, number), "uniforms": lambda s: random.uniform_rows(s, [number])}
+    exact = {"fold": lambda s: random.fold_in_rows(s, 7), "words": lambda s: random.words_rows(s, number),
+             "uniforms": lambda s: random.uniform_rows(s, [number])}
     return exact, lambda s: random.normal_rows(s, [number])
 
 
@@ -133,7 +141,8 @@ def test_which_way_a_row_is_drawn_does_not_change_it(monkeypatch):
     some = seeds(3)
     at_once = [random.words_rows(some, 500), random.uniform_rows(some, [500]), random.normal_rows(some, [4, 125])]
     monkeypatch.setattr(random, "_LONG", 100)
-    in_turn = [random.words_rows(some, 500), random.uniform_rows(some, [500]), random.normal_rows(some, [4, 125])]
+    in_turn = [function.python_function(some, *arguments) for function, *arguments in (  # not what was traced before
+        (random._words_rows, 500), (random._uniform_rows, (500,), 0.0, 1.0), (random._normal_rows, (4, 125)))]
     np.testing.assert_array_equal(at_once[0], in_turn[0])
     np.testing.assert_array_equal(at_once[1], in_turn[1])
     np.testing.assert_allclose(at_once[2], in_turn[2], rtol=0, atol=2e-6)
@@ -144,7 +153,7 @@ def test_no_word_gives_an_infinite_normal_or_a_uniform_of_one():
     every = tf.stack(tf.meshgrid(extremes, extremes)).numpy().reshape(2, -1)
     normals = random._box_muller(tf.constant(every), axis=0).numpy()
     assert np.isfinite(normals).all() and np.abs(normals).max() < 6.7
-    assert random._fractions(extremes).numpy().max() < 1.0
+    assert random._fractions(extremes, axis=0).numpy().max() < 1.0
     for low, high in ((0.9999, 1.0), (-1.0, 1.0), (1e-7, 1.0), (5.0, 5.001)):
         drawn = random.uniform_rows(seeds(500), [1000], low, high).numpy()
         assert drawn.min() >= np.float32(low) and drawn.max() < np.float32(high)
@@ -153,10 +162,15 @@ def test_no_word_gives_an_infinite_normal_or_a_uniform_of_one():
 def test_shapes():
     some = seeds(3)
     assert random.normal_rows(some, []).shape == random.uniform_rows(some, ()).shape == (3,)
-    assert random.normal_rows(some, [2, 5]).shape == random.uniform_rows(some, tf.TensorShape([2, 5])).shape == (3, 2, 5)
+    assert random.normal_rows(some, [2, 5]).shape == (3, 2, 5)
+    assert random.uniform_rows(some, tf.TensorShape([2, 5])).shape == (3, 2, 5)
     assert random.normal_rows(some[:0], [2, 5]).shape == (0, 2, 5) and random.uniform_rows(some, [0]).shape == (3, 0)
     assert random.normal_rows(some[:0], [LONG]).shape == (0, LONG)
-    graph = tf.function(lambda s: random.normal_rows(random.fold_in_rows(s, 1), [2, 5]), input_signature=[tf.TensorSpec([None, 2], tf.int32)])
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int32)])
+    def graph(s):
+        return random.normal_rows(random.fold_in_rows(s, 1), [2, 5])
+
     assert graph.get_concrete_function().structured_outputs.shape.as_list() == [None, 2, 5]
 
 

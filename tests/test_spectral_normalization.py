@@ -1,4 +1,4 @@
-"""Spectral normalisation: sigma against singular values, gradients against W / sigma with u and v held, one power iteration a move, and what is exported."""
+"""Spectral normalisation: sigma against singular values, gradients with u and v held, a power iteration a move."""
 
 import keras
 import numpy as np
@@ -8,7 +8,8 @@ import tensorflow as tf
 from zoo.following import collect
 from zoo.layers.spectral_normalization import SpectralNormalization
 
-LAYERS = {"dense": (lambda: keras.layers.Dense(5, activation="tanh"), (3, 7)), "convolution": (lambda: keras.layers.Conv2D(5, 3, 2, "same"), (2, 4, 6, 3)),
+LAYERS = {"dense": (lambda: keras.layers.Dense(5, activation="tanh"), (3, 7)),
+          "convolution": (lambda: keras.layers.Conv2D(5, 3, 2, "same"), (2, 4, 6, 3)),
           "transposed": (lambda: keras.layers.Conv2DTranspose(5, 3, 2, "same"), (2, 4, 6, 3))}
 
 
@@ -102,7 +103,8 @@ def test_the_gradient_goes_through_sigma_and_not_through_its_vectors(kind):
 def test_settling_is_as_good_as_many_moves():
     layer, _ = make("convolution")
     layer.settle()
-    np.testing.assert_allclose(layer.sigma(), np.linalg.svd(matrix("convolution", layer.layer.kernel), compute_uv=False)[0], rtol=1e-4)
+    largest = np.linalg.svd(matrix("convolution", layer.layer.kernel), compute_uv=False)[0]
+    np.testing.assert_allclose(layer.sigma(), largest, rtol=1e-4)
     settled = layer.u.numpy()
     layer.settle()
     np.testing.assert_allclose(layer.u, settled, atol=1e-2)
@@ -120,7 +122,7 @@ def test_a_kernel_of_zeros_stays_what_it_is_and_keeps_its_vector():
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_folded_layer_divides_no_more(kind):
-    """What is traced between `fold` and `unfold` reads the divided kernel as a weight of its own, and neither the kernel nor the vector."""
+    """What is traced between `fold` and `unfold` reads the divided kernel as a weight, not kernel or vector."""
     layer, x = make(kind)
     expected = layer(x)
     layer.fold()
@@ -135,9 +137,11 @@ def test_a_folded_layer_divides_no_more(kind):
 
 
 def test_in_a_sequential_model_that_is_saved_and_loaded(tmp_path):
-    model = keras.Sequential([keras.Input([4, 6, 3]), SpectralNormalization(keras.layers.Conv2D(5, 3, 2, "same", activation="relu")), keras.layers.Flatten(),
+    convolution = keras.layers.Conv2D(5, 3, 2, "same", activation="relu")
+    model = keras.Sequential([keras.Input([4, 6, 3]), SpectralNormalization(convolution), keras.layers.Flatten(),
                               SpectralNormalization(keras.layers.Dense(2))])
-    assert len(model.trainable_weights) == 4 and [w.path.split("/")[-1] for w in model.non_trainable_weights] == ["u", "u"]
+    assert len(model.trainable_weights) == 4
+    assert [w.path.split("/")[-1] for w in model.non_trainable_weights] == ["u", "u"]
     x = tf.random.stateless_normal([2, 4, 6, 3], [1, 2])
     model.save(tmp_path / "model.keras")
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(x), model(x))
@@ -153,7 +157,8 @@ def test_mixed_precision_divides_in_float32():
     np.testing.assert_allclose(layer.sigma(), iteration("dense", layer)[2], rtol=1e-5)
 
 
-@pytest.mark.parametrize("inner", [lambda: keras.layers.Flatten(), lambda: keras.layers.Embedding(3, 2), lambda: keras.layers.DepthwiseConv2D(3)])
+@pytest.mark.parametrize("inner", [keras.layers.Flatten, lambda: keras.layers.Embedding(3, 2),
+                                   lambda: keras.layers.DepthwiseConv2D(3)])
 def test_bad_layers(inner):
     with pytest.raises(TypeError, match="layer must be one of Dense, Conv1D"):
         SpectralNormalization(inner())

@@ -22,7 +22,8 @@ def vectors(num, seed=0):
 
 def update(quantizer, z, seed=1, step=None):
     """What a move does to a codebook."""
-    for item, value in zip(quantizer.averages(), quantizer.moved(z, quantizer.codes(z), random.seed(seed), step), strict=True):
+    values = quantizer.moved(z, quantizer.codes(z), random.seed(seed), step)
+    for item, value in zip(quantizer.averages(), values, strict=True):
         item.weight.assign(value)
 
 

@@ -70,7 +70,7 @@ def test_the_bound_is_one_term_of_the_sum_over_all_grids(name):
     likelihood = model.observation.distribution(model.parameters(model._entries(codes)))
     x, label = split_batch(cases.batch(model, 6))
     label = None if label is None else tf.ones_like(label)
-    bounds = model.elbo(x, None, label).numpy()
+    bounds = model._elbo(x, None, label).numpy()
     found = model.codes(x)
     for row in range(6):
         joint = likelihood.log_prob(x[row:row + 1]).numpy() + log_prior
@@ -104,7 +104,7 @@ def test_a_sample_is_the_priors_sample_decoded(name):
 def test_decode_and_codes_agree(name):
     model = perturbed(*TINY[name])
     x, _ = split_batch(cases.batch(model, 5))
-    np.testing.assert_allclose(model.decode(model.encode(x)), model.decode_codes(model.codes(x)), atol=1e-6)
+    np.testing.assert_allclose(model._decode(model._encode(x)), model.decode_codes(model.codes(x)), atol=1e-6)
 
 
 def test_the_loss_is_the_papers():
@@ -124,7 +124,8 @@ def test_the_loss_is_the_papers():
     with tf.GradientTape() as tape:
         moved = tf.reduce_sum(model.latents(x)[0][0] * (straight + 0.5 / 6 * tf.stop_gradient(z - entries)))
     expected = tape.gradient(moved, weights)
-    ours = dict(zip((id(w) for w in model.players()[0].weights), losses_and_gradients(model.players()[0], x, random.seed(0))[1]))
+    player = model.players()[0]
+    ours = dict(zip((id(w) for w in player.weights), losses_and_gradients(player, x, random.seed(0))[1]))
     for weight, value in zip(weights, expected):
         np.testing.assert_allclose(ours[id(weight)], value, atol=1e-5)
 
@@ -134,7 +135,8 @@ def test_no_player_moves_what_is_anothers():
     players = model.players()
     own = [{id(w) for w in player.weights} for player in players]
     followed = [{id(item.weight) for item in player.follows} for player in players]
-    assert [p.name for p in players] == ["autoencoder", "prior"] and set.union(*own) == {id(w) for w in model.trainable_weights}
+    assert [p.name for p in players] == ["autoencoder", "prior"]
+    assert set.union(*own) == {id(w) for w in model.trainable_weights}
     assert followed == [{id(w) for w in model.non_trainable_weights}, set()] and len(followed[0]) == 4
     for player, its in zip(players, own):
         every = player._replace(weights=model.trainable_weights)
@@ -167,8 +169,10 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     begun = [w.numpy() for w in codebook]
     start = [w.numpy() for w in prior]
     first = advance(one, iterator, [2])
-    assert {name.split("_")[0] for name in first} == {"autoencoder"} and all(np.any(before != weight.numpy()) for before, weight in zip(begun, codebook))
-    assert {f"autoencoder_{level}{what}" for level in one.model.level_names for what in ("perplexity", "codes_used")} <= set(first)
+    assert {name.split("_")[0] for name in first} == {"autoencoder"}
+    assert all(np.any(before != weight.numpy()) for before, weight in zip(begun, codebook))
+    measured = [f"{level}{what}" for level in one.model.level_names for what in ("perplexity", "codes_used")]
+    assert {f"autoencoder_{name}" for name in measured} <= set(first)
     for before, weight in zip(start, prior):
         np.testing.assert_array_equal(before, weight)
     frozen = [w.numpy() for w in codebook + autoencoder]
@@ -179,7 +183,8 @@ def test_the_second_stage_moves_the_prior_and_nothing_else(name):
     assert all(np.any(before != weight.numpy()) for before, weight in zip(start, prior))
     evaluated = {id(w): value for w, value in zip(one.model.weights, one.weights())}
     player = one.model.players()[0]
-    for weight in (*player.weights, *(item.weight for item in player.follows)):  # what the prior learned from is what is evaluated: the averages became the weights
+    # What the prior learned from is what is evaluated: the averages became the weights.
+    for weight in (*player.weights, *(item.weight for item in player.follows)):
         np.testing.assert_array_equal(evaluated[id(weight)], weight)
 
 

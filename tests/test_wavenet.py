@@ -163,7 +163,7 @@ def test_a_dilation_beyond_the_sound_and_a_missing_condition_are_refused():
         CausalConv1D(2, 4)(tf.zeros([4, 1, 2]))
     with pytest.raises(ValueError, match="dilation must be at least 1"):
         CausalConv1D(2, 0)
-    with pytest.raises(ValueError, match="a class label per row is needed"):
+    with pytest.raises(ValueError, match="a class label, 0 to 2, per row is needed"):
         make("classes").log_prob(tf.zeros([1, 12]))
     with pytest.raises(ValueError, match="this model takes none"):
         make().sample(random.rows(random.seed(0), 1), tf.zeros([1], tf.int32))

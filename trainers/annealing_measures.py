@@ -4,7 +4,6 @@ Of examples that the model has drawn itself there is an upper bound too: the gap
 the chains were long enough (bidirectional Monte Carlo).
 """
 
-import math
 
 import numpy as np
 

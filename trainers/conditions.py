@@ -1,12 +1,13 @@
-"""On what zoo-sample draws: the condition that --condition asks for, else all classes in turn, else those of test examples.
+"""On what zoo-sample draws: what --condition asks for, else all classes in turn, else conditions of test examples.
 
-One class is asked for by its name or number, several by a list that comes again and again; other conditions are arrays of a
-file, .npy, or .npz with an array for each part by its name: one for all rows, or one for each.
+One class is asked for by its name or number, several by a list that comes again and again; other conditions are arrays
+of a file, .npy, or .npz with an array for each part by its name: one for all rows, or one for each.
 """
 
 import difflib
 import math
 import pathlib
+import zipfile
 
 from trainers.errors import BadInput
 
@@ -27,7 +28,7 @@ def of_samples(run, num, options):
 
 
 def asked(run, num, options):
-    """The condition that --condition asks for, of `num` rows. Raises BadInput, with what is needed, for anything else."""
+    """The condition that --condition asks for, of `num` rows. Raises BadInput for anything else."""
     from zoo import checks
     from zoo.domain import describe
 
@@ -36,7 +37,8 @@ def asked(run, num, options):
         raise BadInput(f"--condition={said}: model {run.description['model']!r} takes no condition; leave it out.")
     file = len(options.condition) == 1 and pathlib.Path(said).suffix in _FILES
     if not file and not domain.num_classes:
-        parts = [f"{name!r}, {describe(part)}" if name else describe(part) for name, part in domain.conditions().items()]
+        parts = domain.conditions()
+        parts = [f"{name!r}, {describe(part)}" if name else describe(part) for name, part in parts.items()]
         ending = ".npz file with an array for each" if isinstance(domain.condition, dict) else ".npy file"
         raise BadInput(f"--condition={said}: the model is conditional on {' and '.join(parts)}; give a {ending}.")
     given = _of_file(said, domain, num) if file else _classes(run, num, options)
@@ -47,7 +49,7 @@ def asked(run, num, options):
 
 
 def columns(options, num):
-    """Columns of the picture of samples: those of several classes stand in columns, those of one in a square; None: as usual."""
+    """Columns of a picture of samples: several classes stand in one each, one class in a square; None: as usual."""
     if not options.condition or pathlib.Path(options.condition[0]).suffix in _FILES:
         return None
     return len(options.condition) if len(options.condition) > 1 else math.ceil(math.sqrt(num))
@@ -87,12 +89,13 @@ def _of_file(path, domain, num):
     import numpy as np
 
     try:
-        with np.load(pathlib.Path(path).expanduser(), allow_pickle=False) if path.endswith(".npz") else _Array(path) as file:
-            found = {key: file[key] for key in file}
-    except (OSError, ValueError, EOFError) as error:
+        file = np.load(pathlib.Path(path).expanduser(), allow_pickle=False)
+        found = {key: file[key] for key in file.files} if hasattr(file, "files") else {"": file}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise BadInput(f"--condition={path}: can't be read: {getattr(error, 'strerror', None) or error}.") from None
-    if isinstance(domain.condition, dict) != path.endswith(".npz"):
-        raise BadInput(f"--condition={path}: a {'.npz' if isinstance(domain.condition, dict) else '.npy'} file is needed.")
+    named = isinstance(domain.condition, dict)
+    if named != ("" not in found):
+        raise BadInput(f"--condition={path}: a {'.npz' if named else '.npy'} file is needed.")
 
     def rows(part, value):
         if value.ndim == len(part.example_shape):
@@ -101,19 +104,4 @@ def _of_file(path, domain, num):
 
     parts = domain.conditions()
     found = {key: rows(parts[key], value) if key in parts else value for key, value in found.items()}
-    return found if isinstance(domain.condition, dict) else found[""]
-
-
-class _Array:
-    """A .npy file as a .npz one of one array without a name."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __enter__(self):
-        import numpy as np
-
-        return {"": np.load(pathlib.Path(self.path).expanduser(), allow_pickle=False)}
-
-    def __exit__(self, *_):
-        pass
+    return found if named else found[""]

@@ -132,7 +132,7 @@ class Engine(Game):
 
     def update(self, index, gradients, values):
         """In a replica: a move, its gradients clipped after they were summed."""
-        if self._clips(index):
+        if self.clip_norm:
             mean = self._mean(gradients)
             gradients, _ = tf.clip_by_global_norm(mean, self.clip_norm)
         super().update(index, gradients, values)
@@ -149,8 +149,7 @@ class Engine(Game):
             mean = functools.partial(self.strategy.reduce, tf.distribute.ReduceOp.MEAN, axis=None)
             scalars, norm = mean(scalars), mean(norm)
             # No NaN is below anything.
-            small = tf.math.is_finite(norm) if self.players[index].optimizer else norm <= self.skip_norm
-            fine = tf.logical_and(small, tf.reduce_all(tf.math.is_finite(scalars)))
+            fine = tf.logical_and(norm <= self.skip_norm, tf.reduce_all(tf.math.is_finite(scalars)))
             make = functools.partial(self._make, index, gradients, values)
             skipped.append(tf.cond(fine, make, lambda: tf.constant(1, tf.int64)))
             return scalars
@@ -171,15 +170,12 @@ class Engine(Game):
     def _make(self, index, gradients, values):
         """From outside of the replicas: makes the update; returns how many were skipped."""
         def update(gradients, values):
-            if self._clips(index):
+            if self.clip_norm:
                 gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
             Game.update(self, index, gradients, values)
 
         self.strategy.run(update, (gradients, values))
         return tf.constant(0, tf.int64)
-
-    def _clips(self, index):
-        return self.clip_norm and not self.players[index].optimizer
 
     def _mean(self, gradients):
         """The mean of the replicas' gradients, in each of them."""
@@ -207,13 +203,11 @@ class Engine(Game):
 
 
 def decays(players, config):
-    """{player: decay} of the averages of what it moves: of those that the run's own optimizer moves."""
-    return {player.name: config.ema for player in players if config.ema and not player.optimizer}
+    """{player: decay} of the averages of what it moves."""
+    return {player.name: config.ema for player in players if config.ema}
 
 
 def _optimizer(player, config):
-    """A player's own optimizer, or the run's with a schedule that is made for the steps that the player has."""
-    if player.optimizer:
-        return player.optimizer()
+    """The run's optimizer for a player, with a schedule that is made for the steps that the player has."""
     stop = config.steps if player.stop is None else min(player.stop, config.steps)
     return optimizers.make(config, player.name, max(1, stop - player.start), player.updates)

@@ -1,6 +1,5 @@
 """Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and its picture of waveforms, lines of strokes."""
 
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +75,10 @@ def beneath(stacks, domain, ending, medium=Medium(), columns=None):
 
 
 def translated(x, made, domain, ending, medium=Medium(), columns=None):
-    """The bytes of the file that shows examples with their translations into the partner's domain beneath; those alone where the two are not images of one size."""
+    """The bytes of the file that shows examples with their translations into the partner's domain beneath.
+
+    Where the two are not images of one size, the translations alone.
+    """
     other = domain.partner or domain
     if not (plots.is_image(domain) and plots.is_image(other)) or domain.shape[:2] != other.shape[:2]:
         return file(made, other, ending, medium, columns)

@@ -159,7 +159,7 @@ def _plain(value):
 
 @contextlib.contextmanager
 def _folded(model):
-    """Within, what is traced reads once and for all computed weights of the layers that have a `fold`, such as spectrally normalised kernels."""
+    """Within, what is traced reads as weights what layers with a `fold` compute, as spectrally normalised kernels."""
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "fold")]
     try:
         for layer in layers:

@@ -185,7 +185,7 @@ def _each(optimizer, players):
     """
     if not isinstance(optimizer, dict):
         one = keras.optimizers.get(optimizer)
-        return {player.name: player.optimizer() if player.optimizer else adam.quicker(one) for player in players}
+        return {player.name: adam.quicker(one) for player in players}
     if {player.name for player in players} ^ set(optimizer):
         raise ValueError(f"optimizer: one for each player of {[p.name for p in players]} is needed, "
                          f"found {sorted(optimizer)}.")

@@ -29,8 +29,7 @@ class Player(NamedTuple):
     start, stop: it moves from step `start` on and before step `stop` (None: to the end). ends_averaged: whether its weights take the values of their averages,
     where there are some, when it stops: who learns from it later learns from what will be evaluated.
     multipliers: pairs (some of `weights`, factor of the learning rate): an update moves them by that factor of its way, of any optimizer, weight decay included.
-    optimizer: () -> the Keras optimizer that its loss is made for, without clipping or averages; None: the run's own. shared: whether its noise is the same on
-    all replicas. measures: () -> {name: scalar}, what else is logged of it.
+    shared: whether its noise is the same on all replicas. measures: () -> {name: scalar}, what else is logged of it.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Player(NamedTuple):
     scheduled: bool = False
     start: int = 0
     stop: int | None = None
-    optimizer: Callable | None = None
     shared: bool = False
     measures: Callable | None = None
     follows: Sequence = ()
@@ -98,9 +96,10 @@ class Model(Playing, abc.ABC):
         """The constructor's arguments, all of them and nothing else."""
 
     def settle(self):
-        """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that; called where averaged weights were put into the model.
+        """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that.
 
-        Of most models nothing does. What a loss alone can say, such as running moments, stays as it followed.
+        Called where averaged weights were put into the model; of most models nothing does. What a loss alone can say,
+        such as running moments, stays as it followed.
         """
         parts = list(self._layers)
         while parts:

@@ -1,10 +1,12 @@
 """Philox-4x32-10: four random words from a counter of four words, by ten rounds of multiplications and exclusive ors.
 
-J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, Parallel random numbers: as easy as 1, 2, 3, SC 2011. A counter here is (block, purpose, seed, seed)
-and the key is fixed, so a block is a permutation of where it stands: nothing is kept between draws, and no two places share a block.
+J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, Parallel random numbers: as easy as 1, 2, 3, SC 2011. A counter here
+is (block, purpose, seed, seed) and the key is fixed, so a block is a permutation of where it stands: nothing is kept
+between draws, and no two places share a block.
 
-`stream` reads consecutive blocks of one seed from TensorFlow's kernel. Those of many seeds are computed `at_once` by operations of the graph, or read
-`in_turn` from the kernel. All give the same bits, in a graph, in a SavedModel and under XLA.
+`stream` reads consecutive blocks of one seed from TensorFlow's kernel. Those of many seeds are computed `at_once` by
+operations of the graph, or read `in_turn` from the kernel. All give the same bits, in a graph, in a SavedModel and
+under XLA.
 """
 
 import numpy as np
@@ -38,14 +40,16 @@ def _counters(start, purpose, seeds):
 
 
 def _kernel(counter, number, key=KEY):
-    # NOTE: the key by way of an array, since a list of large and small integers becomes float64 on its way into a graph.
+    # NOTE: the key by way of an array: a list of large and small integers becomes float64 on its way into a graph.
     key = np.array([key[0] | key[1] << 32], np.uint64)
-    return tf.raw_ops.StatelessRandomUniformFullIntV2(shape=tf.reshape(number, [1]), key=key, counter=counter, alg=_ALGORITHM, dtype=tf.int32)
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=tf.reshape(number, [1]), key=key, counter=counter, alg=_ALGORITHM, dtype=tf.int32)
 
 
 def rounds(counter, key=KEY):
-    """The four words of the blocks at these counters: four int32 tensors of the shape that the counter's four int32 tensors broadcast to."""
-    counter, multipliers = [tf.bitcast(word, tf.uint32) for word in counter], [tf.constant(m, tf.uint64) for m in _MULTIPLIERS]
+    """The blocks at these counters: four int32 tensors, of the shape that the counter's four broadcast to."""
+    counter = [tf.bitcast(word, tf.uint32) for word in counter]
+    multipliers = [tf.constant(multiplier, tf.uint64) for multiplier in _MULTIPLIERS]
     for number in range(_ROUNDS):
         round_key = [tf.constant((word + number * weyl) % 2**32, tf.uint32) for word, weyl in zip(key, _WEYL)]
         counter = _round(counter, round_key, multipliers)
@@ -60,31 +64,36 @@ def _round(counter, key, multipliers):
 
 
 def _product(word, multiplier):
-    """(low, high) 32 bits of word * multiplier: the two halves of each 64 bits are split, which is several times as fast as shifts."""
+    """(low, high) 32 bits of word * multiplier: halves of 64 bits are split, several times as fast as shifts."""
     return tf.unstack(tf.bitcast(tf.cast(word, tf.uint64) * multiplier, tf.uint32), 2, axis=-1)
 
 
 def at_once(seeds, purpose, start, number):
-    """`stream` of each seed as int32 [number, batch], by operations of the graph over all of them: the batch comes last, where copies are of many entries.
+    """`stream` of each seed as int32 [number, batch], by operations of the graph over all of them: the batch comes
+    last, where copies are of many entries.
 
     Args:
         seeds: int32 [batch, 2].
-        purpose, number: as of `stream`.
-        start: int32 [1], or [batch] if number is at most 4.
+        purpose: integer.
+        start: an integer for all rows, or int32 [batch].
+        number: of words, a Python integer.
     """
-    first = start + tf.range((number + 3) // 4)[:, None]
-    words = tf.transpose(_blocks(first, tf.reshape(purpose, [1, 1]), seeds), [1, 0, 2])  # [blocks, 4, batch]
-    return tf.reshape(words, [-1, tf.shape(seeds)[0]])[:number]
+    if seeds.shape[0] == 1:  # as is known where a single row is asked for eagerly; it costs little more than the call
+        return stream(seeds[0], purpose, start, number)[:, None]
+    first = start + tf.range(-(-number // 4))[:, None]
+    words = tf.transpose(_blocks(first, [[purpose]], seeds), [1, 0, 2])  # [blocks, 4, batch]
+    return tf.reshape(words, [-(-number // 4) * 4, tf.shape(seeds)[0]])[:number]
 
 
 def in_turn(seeds, purpose, number):
-    """`stream` from block 0 of each seed as int32 [batch, number], by a loop over rows: for long rows faster than temporaries of the whole batch."""
+    """`stream` from block 0 of each seed as int32 [batch, number], by a loop over rows: faster for long ones."""
     counters = _counters(tf.zeros_like(seeds[:, 0]), purpose, seeds)
-    return tf.map_fn(lambda counter: _kernel(counter, number), counters, fn_output_signature=tf.TensorSpec([number], tf.int32))
+    spec = tf.TensorSpec([number], tf.int32)
+    return tf.map_fn(lambda counter: _kernel(counter, number), counters, fn_output_signature=spec)
 
 
 # Compiled once for all shapes: traced anew in each graph, the rounds would cost a tenth of a second there.
 @tf.function(input_signature=[_MATRIX, _MATRIX, _SEEDS])
 def _blocks(first, purpose, seeds):
-    """The words of the blocks (first, purpose) of each seed, [4, n, batch]; the batch comes last, where copies and broadcasts are of many entries."""
+    """The words of the blocks (first, purpose) of each seed, [4, n, batch]: copies are of many entries."""
     return tf.stack(rounds([first, purpose, seeds[None, :, 0], seeds[None, :, 1]]))

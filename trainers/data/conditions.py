@@ -1,7 +1,8 @@
-"""Conditions: which field of a data set each part of a model's condition is, and what it takes to make the one of the other.
+"""Conditions: which field of a data set each part of a model's condition is, and how the one becomes the other.
 
-A condition of named parts is made of the fields of these names. One without a name is made of what fits: a class of the label; features of the features,
-or of the label's indicator vector; what is known of the example of the example itself; anything else of the one further field of its kind and shape.
+A condition of named parts is made of the fields of these names. One without a name is made of what fits: a class of the
+label; features of the features, or of the label's indicator vector; what is known of the example of the example itself;
+anything else of the one further field of its kind and shape.
 """
 
 import dataclasses
@@ -15,19 +16,23 @@ from trainers.errors import BadInput
 from zoo.domain import describe
 
 # Of a part of a condition -> of the field that it can be; real numbers that have a range are images.
-_KINDS = {"class": ("class",), "labels": ("labels",), "binary": ("image",), "levels": ("image",), "tokens": ("text",), "waveform": ("audio",), "strokes": ("strokes",)}
+_KINDS = {"class": ("class",), "labels": ("labels",), "binary": ("image",), "levels": ("image",), "tokens": ("text",),
+          "waveform": ("audio",), "strokes": ("strokes",)}
 
 
 @dataclasses.dataclass(frozen=True)  # a leaf to tf.nest, as a tuple is not
 class Reading:
-    """field: the name of what is read; finish: the function from a batch of it as stored (of `x`: as the model reads it) to the condition."""
+    """field: the name of what is read. finish: from a batch of it as stored (`x`: as the model reads it)."""
 
     field: str
     finish: Callable
 
 
 def readings(dataset, domain):
-    """The `Reading` of each part of a domain's condition, in a structure like it; None where there is no condition. Raises BadInput where nothing fits."""
+    """The `Reading` of each part of a domain's condition, in a structure like it; None without a condition.
+
+    Raises BadInput where nothing fits.
+    """
     if not domain.conditional:
         return None
     if isinstance(domain.condition, dict):
@@ -44,7 +49,8 @@ def _named(dataset, domain, name, part):
     if part.kind == "known":
         return _known(part)
     if name not in dataset.fields:
-        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)}; the model is conditional on {name!r}, {describe(part)}: choose a data set with a field of that name.")
+        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)}; the model is conditional on "
+                       f"{name!r}, {describe(part)}: choose a data set with a field of that name.")
     return _reading(dataset, domain, name, part)
 
 
@@ -56,10 +62,11 @@ def _fitting(dataset, domain, part):
         return _class(dataset, domain, part)
     if part.kind == "real" and not part.range:
         return _features(dataset, part)
-    fields = [name for name, field in dataset.fields.items() if name != "x" and _fits(field, part)]
+    fields = _further(dataset, part)
     if len(fields) != 1:
         fits = f"{' and '.join(map(repr, fields))} fit" if fields else "nothing fits"
-        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)}; the model is conditional on {describe(part)}, which {fits}: choose a data set that has one.")
+        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)}; the model is conditional on "
+                       f"{describe(part)}, which {fits}: choose a data set that has one.")
     return _reading(dataset, domain, fields[0], part)
 
 
@@ -70,37 +77,45 @@ def _known(part):
 def _class(dataset, domain, part):
     if part.levels != dataset.classes:
         has = f"{dataset.classes} classes" if dataset.classes else "no labels"
-        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {part.levels}; "
-                       + (f"set --config.model.classes={dataset.classes}." if dataset.classes else "leave --config.model.classes out."))
+        advice = f"set --config.model.classes={dataset.classes}" if dataset.classes else "leave --config.model.classes out"
+        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {part.levels}; {advice}.")
     return _reading(dataset, domain, "label", part)
 
 
 def _features(dataset, part):
     features = dataset.features or (dataset.classes and (dataset.classes,))
-    others = [name for name, field in dataset.fields.items() if name not in ("x", "features") and field.kind == "features" and _fits(field, part)]
-    if tuple(part.shape) != features and len(others) != 1:
-        raise BadInput(f"--dataset={dataset.name} has {f'features of shape {features}' if features else 'neither features nor labels'}, the model is conditional "
-                       f"on features of shape {tuple(part.shape)}; "
-                       + (f"set --config.model.features={features}." if features else "leave --config.model.features out."))
     if tuple(part.shape) == features and not dataset.features:
         return Reading("label", lambda label: tf.one_hot(label, part.shape[0]))
-    return Reading("features" if tuple(part.shape) == features else others[0], lambda value: tf.cast(value, tf.float32))
+    found = ["features"] if tuple(part.shape) == features else _further(dataset, part)
+    if len(found) != 1:
+        has = f"features of shape {features}" if features else "neither features nor labels"
+        advice = f"set --config.model.features={features}" if features else "leave --config.model.features out"
+        raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on features of shape "
+                       f"{tuple(part.shape)}; {advice}.")
+    return Reading(found[0], lambda value: tf.cast(value, tf.float32))
 
 
 def _reading(dataset, domain, name, part):
-    """The reading of a part from a field, checked. Raises BadInput, with what the field is, where it is something else."""
+    """The reading of a part from a field, checked. Raises BadInput where the field is something else."""
     field = dataset.fields[name]
     if not _fits(field, part):
-        raise BadInput(f"--dataset={dataset.name} has {_is(name, field)}; the model's condition is {describe(part)}: choose a data set whose {name!r} is, or another model.")
+        raise BadInput(f"--dataset={dataset.name} has {_is(name, field)}; the model's condition is {describe(part)}: "
+                       f"choose a data set whose {name!r} is, or another model.")
     counted = part.kind in ("class", "labels", "tokens")
     if (counted and part.levels != field.levels) or (part.kind == "levels" and part.levels > field.levels):
-        raise BadInput(f"--dataset={dataset.name} has {_is(name, field)}; the model's condition has {part.levels} in place of {field.levels}: make the model for as many.")
+        raise BadInput(f"--dataset={dataset.name} has {_is(name, field)}; the model's condition has {part.levels} in "
+                       f"place of {field.levels}: make the model for as many.")
     if part.kind == "class":
         return Reading(name, functools.partial(_class_of, bool(domain.group)))
     if part.kind == "labels" or field.kind == "features":
         return Reading(name, lambda value: tf.cast(value, part.dtype))
     mode = ("stored" if field.levels == 2 else "threshold") if part.kind == "binary" else None
     return Reading(name, lambda value: encoding_of(field, part, mode).finish(value, None))
+
+
+def _further(dataset, part):
+    """The names of the fields besides x that a part can be."""
+    return [name for name, field in dataset.fields.items() if name != "x" and _fits(field, part)]
 
 
 def _class_of(grouped, label):
@@ -115,9 +130,10 @@ def _fits(field, part):
 
 
 def _is(name, field):
-    what = {"class": f"{field.levels} classes", "labels": f"label maps of {field.levels} classes of shape {tuple(field.shape)}", "image": "images",
-            "features": "real numbers", "text": "text", "audio": "sound"}.get(field.kind, field.kind)
-    return f"{name!r} ({what})" if field.kind in ("class", "labels") else f"{name!r} ({what} of shape {tuple(field.shape)})"
+    shaped = f"of shape {tuple(field.shape)}"
+    what = {"class": f"{field.levels} classes", "labels": f"label maps of {field.levels} classes {shaped}",
+            "image": f"images {shaped}", "features": f"real numbers {shaped}", "audio": f"sound {shaped}"}
+    return f"{name!r} ({what.get(field.kind, f'{field.kind} {shaped}')})"
 
 
 def _has(dataset):

@@ -15,8 +15,8 @@ from zoo import nearest
 class Field(NamedTuple):
     """What one entry of an example is, as it is stored.
 
-    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32, T),
-        `audio` (int16, T), `strokes` (float32, (T, 5)), `class` (int32, ()), `labels` (the class of every pixel, uint8,
+    kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32,
+        T), `audio` (int16, T), `strokes` (float32, (T, 5)), `class` (int32, ()), `labels` (the class of every pixel, uint8,
         height, width) or `features` (float32).
     shape: of it. levels: number of values that an entry can take: a text's vocabulary, the classes of a label; None for
         real points, features and sound. names: of the classes, where they are known.
@@ -51,7 +51,7 @@ class Source(Protocol):
         """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made from (key, epoch)."""
 
     def decode(self, record, names):
-        """{name: the field as stored} of one record, in the graph, for those of the data set's fields that are named."""
+        """{name: the field as stored} of one record, in the graph, for those of the fields that are named."""
 
 
 class Text(NamedTuple):
@@ -72,7 +72,8 @@ class DataSet:
     """A data set that is ready to be read.
 
     name, version: as a record of a result names them.
-    fields: {name: `Field`} of an example: `x`, what models are of, and what goes with it: `label`, `features`, or others by their names.
+    fields: {name: `Field`} of an example: `x`, what models are of, and what goes with it: `label`, `features`, or others
+        by their names.
     sizes: {split: number of examples}, of a text's windows those that do not overlap.
     source: None for what is kept in memory, all of it in `cache` or `text`.
     cache: {split: {name: a field of all its examples as stored, arrays or tensors}}, as far as it was read.
@@ -152,9 +153,9 @@ class DataSet:
         return self.source is None or self.nbytes(split, names) <= num_bytes
 
     def tensors(self, split, names=None):
-        """{name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory; decoded in parallel the first time.
+        """{name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory.
 
-        names: of the fields; None: all of them.
+        They are decoded in parallel the first time. names: of the fields; None: all of them.
         """
         names = tuple(self.fields) if names is None else tuple(names)
         kept = self.cache.setdefault(split, {})
@@ -169,7 +170,7 @@ class DataSet:
         return {name: np.asarray(tensor) for name, tensor in self.tensors(split, names).items()}
 
     def picks(self, names):
-        """What training picks from: (how many examples, the function from their numbers, int64 [...], to {name: field as stored})."""
+        """What training picks from: (how many examples, the function from numbers, int64 [...], to {name: field as stored})."""
         if not (self.text and self.text.windows):
             kept = self.tensors("train", names)
             return self.require("train"), lambda index: {name: tf.gather(kept[name], index) for name in names}
@@ -185,9 +186,11 @@ class DataSet:
     def _read(self, split, names):
         num, done, parts = self.require(split), 0, []
         signature = {name: self.fields[name].spec for name in names}
-        batches = self.source.records(split).batch(256).map(
-            lambda records: tf.map_fn(lambda record: self.source.decode(record, names), records, fn_output_signature=signature),
-            num_parallel_calls=tf.data.AUTOTUNE)
+
+        def decoded(records):
+            return tf.map_fn(lambda record: self.source.decode(record, names), records, fn_output_signature=signature)
+
+        batches = self.source.records(split).batch(256).map(decoded, num_parallel_calls=tf.data.AUTOTUNE)
         with tf.device("CPU:0"):
             try:
                 for part in batches:
@@ -209,7 +212,8 @@ class DataSet:
         largest = np.asarray(values).max(initial=0)
         if field.levels and largest >= field.levels:
             what = "a pixel" if field.kind in ("image", "labels") else f"a {name}"
-            raise BadInput(f"--dataset={self.name}: split {split!r} has {what} of {largest}, allowed are 0 to {field.levels - 1}.")
+            raise BadInput(f"--dataset={self.name}: split {split!r} has {what} of {largest}, "
+                           f"allowed are 0 to {field.levels - 1}.")
 
 
 def unused(name, options, used, has):

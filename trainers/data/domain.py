@@ -1,4 +1,4 @@
-"""Whether a model can be given a data set, and what a record says of how it was: binarization, fields, partners and groups."""
+"""Whether a model can be given a data set, and what a record says of how it was: binarization, partners and groups."""
 
 from trainers.data import conditions, groups
 from trainers.data.encoding import encoding_of
@@ -96,7 +96,8 @@ def _beside(dataset, domain):
     said = {}
     if domain.conditional:
         found = conditions.readings(dataset, domain)
-        said["condition"] = {name: reading.field for name, reading in found.items()} if isinstance(found, dict) else found.field
+        named = isinstance(found, dict)
+        said["condition"] = {name: reading.field for name, reading in found.items()} if named else found.field
     if domain.group:
         fewer = groups.fewer(dataset.decoded("train", ["label"])["label"], domain.group)
         said["group"] = dict(size=domain.group, labels_with_fewer=fewer)
@@ -112,19 +113,22 @@ def encoding(dataset, domain, data_config):
 
 def config_of_partner(domain, data_config):
     """The entries of --config.data by which the partner's examples are read: how images are binarized, where its own are."""
-    return {key: data_config[key] for key in ("binarization",) if key in data_config and domain.partner.kind == "binary"}
+    binary = domain.partner.kind == "binary" and "binarization" in data_config
+    return {"binarization": data_config["binarization"]} if binary else {}
 
 
 def _check_group(dataset, domain):
     if domain.group and not dataset.classes:
-        raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of one label; choose a data set that has.")
+        raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of one "
+                       "label; choose a data set that has.")
 
 
 def _check_partner(dataset, domain, data_config):
     """Raises BadInput if the model needs a second data set and there is none, or another one, or it has no use for one."""
     if domain.partner is None:
         if data_config.get("partner"):
-            raise BadInput(f"--config.data.partner={data_config['partner']}: the model reads one set of examples; leave it out.")
+            raise BadInput(f"--config.data.partner={data_config['partner']}: the model reads one set of examples; "
+                           "leave it out.")
         return
     if dataset.partner is None:
         raise BadInput(f"--dataset={dataset.name} has one set of examples, the model reads two that are unpaired; "

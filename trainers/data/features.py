@@ -7,7 +7,7 @@ from trainers.data.dataset import Field
 
 
 def image_key(features):
-    """The name of the feature that models are of, `image` or the first image that is no label map; None where there is none."""
+    """The name of the feature that models are of: `image`, or the first image that is no label map; or None."""
     images = [key for key, feature in features.items() if _is_image(feature)]
     return "image" if "image" in images else next(iter(images), None)
 
@@ -25,7 +25,7 @@ def class_field(features, label):
 
 
 def further_fields(features, taken, size):
-    """{name: `Field`} of what else an image of `size` (height, width) has: label maps, images, classes and rows of real numbers of a fixed shape."""
+    """{name: `Field`} of what else an image of `size` has: label maps, images, classes, real numbers."""
     found = {}
     for key, feature in features.items():
         if key in (*taken, "x", "label"):

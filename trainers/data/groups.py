@@ -1,8 +1,9 @@
 """Groups: tuples of k examples of one label.
 
-An epoch puts each label's examples in a random order and cuts it into tuples, so that every example is in one tuple at least, and in two only where the
-last tuple of a label is filled up from its first ones. The examples of a tuple are different; of a label that has fewer than k they come again within it.
-Evaluation takes each label's examples in stored order, a tuple of each label in turn.
+An epoch puts each label's examples in a random order and cuts it into tuples, so that every example is in one tuple at
+least, and in two only where the last tuple of a label is filled up from its first ones. The examples of a tuple are
+different; of a label that has fewer than k they come again within it. Evaluation takes each label's examples in stored
+order, a tuple of each label in turn.
 """
 
 import numpy as np
@@ -10,10 +11,11 @@ import tensorflow as tf
 
 
 def table(labels, k):
-    """Where the tuples of an epoch lie among examples sorted by their labels: int64 [tuples, k]; the labels' first tuples, then their second ones, ..."""
+    """Where an epoch's tuples lie among examples sorted by label: int64 [tuples, k], each label's first one first."""
     counts = np.unique(np.asarray(labels), return_counts=True)[1]
     starts = np.append(0, np.cumsum(counts)[:-1])
-    rows = [(number, start + (number * k + np.arange(k)) % count) for start, count in zip(starts, counts) for number in range(-(-count // k))]
+    rows = [(number, start + (number * k + np.arange(k)) % count) for start, count in zip(starts, counts)
+            for number in range(-(-count // k))]
     return np.stack([places for _, places in sorted(rows, key=lambda row: row[0])]).astype(np.int64)
 
 
@@ -23,8 +25,9 @@ def fewer(labels, k):
 
 
 def visits(labels, k, position, key, permutation):
-    """Which tuples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of an epoch's each, int64 [tuples, k].
+    """Which tuples are visited from `position` of the endless stream on.
 
+    A `tf.data.Dataset` of the rest of an epoch's tuples each, int64 [tuples, k].
     `permutation(size, key, epoch, block)`: of 0..size-1, a function of its arguments.
     """
     places, num = table(labels, k), len(labels)
@@ -34,7 +37,8 @@ def visits(labels, k, position, key, permutation):
 
     def rest(epoch):
         order = permutation(num, key, epoch, 0)
-        by_label = tf.gather(order, tf.argsort(tf.gather(labels, order), stable=True))  # the labels in turn, each one's examples in a random order
+        # The labels in turn, each one's examples in a random order.
+        by_label = tf.gather(order, tf.argsort(tf.gather(labels, order), stable=True))
         tuples = tf.gather(tf.gather(by_label, places), permutation(size, key, epoch, 1))
         return tuples[tf.where(epoch == position // size, np.int64(position % size), 0):]
 

@@ -71,7 +71,7 @@ def visits(size, position, key):
 
 
 class _Reader:
-    """What a model reads of a data set: the fields, and the function from a batch of them as stored to x and its condition."""
+    """What a model reads of a data set: which fields, and how a batch of them as stored becomes x and its condition."""
 
     def __init__(self, dataset, domain, data_config, cache_bytes):
         self.dataset, self.domain = dataset, domain
@@ -84,8 +84,9 @@ class _Reader:
         """Whether what is read of a split is kept in memory. Raises BadInput where it must be and is too large."""
         kept = self.dataset.fits(split, self.cache_bytes, self.names)
         if self.domain.group and not kept:
-            raise BadInput(f"--dataset={self.dataset.name}: split {split!r} takes {self.dataset.nbytes(split, self.names) >> 20} MiB, and groups of one label are formed "
-                           f"of at most {self.cache_bytes >> 20} in memory; take smaller images or fewer of them.")
+            size, most = self.dataset.nbytes(split, self.names) >> 20, self.cache_bytes >> 20
+            raise BadInput(f"--dataset={self.dataset.name}: split {split!r} takes {size} MiB, and groups of one label are formed of "
+                           f"at most {most} in memory; take smaller images or fewer of them.")
         return kept
 
     def finish(self, record, rows, noise_of):
@@ -96,7 +97,8 @@ class _Reader:
         x = self._encoding.finish(record["x"], bits)
         if self._readings is None:
             return x
-        return x, tf.nest.map_structure(lambda reading: reading.finish((record | {"x": x})[reading.field]), self._readings)
+        record["x"] = x  # what is known of an example is as the model reads it
+        return x, tf.nest.map_structure(lambda reading: reading.finish(record[reading.field]), self._readings)
 
     def decode(self, record):
         return self.dataset.source.decode(record, self.names)
@@ -111,7 +113,7 @@ class _Share(NamedTuple):
 
 
 def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None, cache_bytes=CACHE_BYTES):
-    """This worker's batches number start, start + 1, ... of the run `seed`, a `tf.data.Dataset` of what `domain.batch_spec(batch_size)` says.
+    """This worker's batches number start, start + 1, ... of the run `seed`, each as `domain.batch_spec` says.
 
     Args:
         dataset, domain: what is stored, and what the model reads.
@@ -139,7 +141,10 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
 
 
 def _training(reader, share, numbers, seed, purpose):
-    """The batches of one data set: `numbers`: the first one's, and how many (None: no end); `purpose`: what tells its order and noise from another's."""
+    """The batches of one data set.
+
+    numbers: the first one's, and how many (None: no end). purpose: what tells its order and noise from another's.
+    """
     batch_size, first, rows = share
     order, noise_key = key(seed, f"{purpose}order"), key(seed, f"{purpose}noise")
     start, steps = numbers
@@ -155,8 +160,9 @@ def _training(reader, share, numbers, seed, purpose):
             indices = groups.visits(labels, reader.domain.group, start * batch_size, order, permutation)
         else:
             indices = visits(num, start * batch_size, order)
-        return tf.data.Dataset.zip(numbers, indices.rebatch(batch_size)).map(
-            lambda number, index: finish(number, pick(index[first:first + rows])), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        mine = tf.data.Dataset.zip(numbers, indices.rebatch(batch_size))
+        return mine.map(lambda number, index: finish(number, pick(index[first:first + rows])),
+                        num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     records = reader.dataset.source.stream("train", start * batch_size, order)
     mine = records.enumerate().filter(lambda i, _: (i % batch_size >= first) & (i % batch_size < first + rows))
     examples = mine.map(lambda _, record: reader.decode(record), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -171,7 +177,8 @@ def _joined(domain, batches, partners):
 def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, limit=None, cache_bytes=CACHE_BYTES):
     """Once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its index).
 
-    Groups are those of `trainers.data.groups`. A partner's examples stand beside in stored order, from the first again where they are fewer.
+    Groups are those of `trainers.data.groups`. A partner's examples stand beside in stored order, from the first again
+    where they are fewer.
 
     Args: as of `training_batches`; `limit`: how many examples at most, None for all.
     """
@@ -180,15 +187,17 @@ def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, li
         raise BadInput(f"batch size {batch_size} and limit {limit}: at least 1 is needed.")
     size = num_examples(dataset, split, domain)
     size = size if limit is None else min(size, limit)
-    batches = _evaluation(_Reader(dataset, domain, data_config, cache_bytes), split, size, batch_size, key(seed, f"evaluation {split}"))
+    reader = _Reader(dataset, domain, data_config, cache_bytes)
+    batches = _evaluation(reader, split, size, batch_size, key(seed, f"evaluation {split}"))
     if domain.partner:
         reader = _Reader(dataset.partner, domain.partner, config_of_partner(domain, data_config), cache_bytes)
-        batches = _joined(domain, batches, _evaluation(reader, split, size, batch_size, key(seed, f"partner evaluation {split}")))
+        partners = _evaluation(reader, split, size, batch_size, key(seed, f"partner evaluation {split}"))
+        batches = _joined(domain, batches, partners)
     return batches.with_options(_options()).prefetch(2)
 
 
 def num_examples(dataset, split, domain):
-    """How many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput if there is no such split."""
+    """How many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput without such a split."""
     num = dataset.require(split)
     return len(groups.table(dataset.decoded(split, ["label"])["label"], domain.group)) if domain.group else num
 
@@ -212,7 +221,8 @@ def _evaluation(reader, split, size, batch_size, noise_key):
 
         batches = tf.data.Dataset.range(0, size, batch_size).map(batch)
     else:
-        batches = dataset.source.records(split).repeat().take(size).map(reader.decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+        records = dataset.source.records(split).repeat().take(size)
+        batches = records.map(reader.decode, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
     return batches.enumerate().map(finish)
 
 

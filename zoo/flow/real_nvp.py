@@ -16,8 +16,9 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.capabilities import Autoencoding, ExactLikelihood
-from zoo.flow.coupling import AffineCoupling, checkerboard
 from zoo.model import Domain, GenerativeModel, Player
+from zoo.transforms.coupling import AffineCoupling, checkerboard
+from zoo.transforms.transform import Bijector, Chain
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -73,20 +74,17 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
             return tfb.Identity()
         return tfb.Chain([tfb.Scale(1.0 / (1.0 - 2.0 * self.alpha)), tfb.Shift(-self.alpha), tfb.Sigmoid()])
 
+    def transform(self):
+        """f: the couplings and then the pixels', from z [B, D] to x [B, D]."""
+        return Chain([*self.flow, Bijector(self.pixels())])
+
     def forward(self, z):
         """Computes x = f(z), [B, *shape], unclipped."""
-        for coupling in self.flow:
-            z = coupling.forward(z)
-        return tf.reshape(self.pixels().forward(z), [-1, *self.shape])
+        return tf.reshape(self.transform().forward(z)[0], [-1, *self.shape])
 
     def inverse(self, x):
         """Computes z = f^-1(x), [B, D], and log|det dz/dx|, [B]."""
-        x = tf.reshape(x, [-1, self.size])
-        z, log_det = self.pixels().inverse(x), self.pixels().inverse_log_det_jacobian(x, event_ndims=1)
-        for coupling in reversed(self.flow):
-            z, term = coupling.inverse(z)
-            log_det += term
-        return z, tf.broadcast_to(log_det, tf.shape(z)[:1])
+        return self.transform().inverse(tf.reshape(x, [-1, self.size]))
 
     def terms(self, x):
         """{prior: -log p(z), log_det: -log|det dz/dx|}, each [B]."""

@@ -61,11 +61,13 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return dataclasses.replace(self.observation.domain(self.shape), condition=condition_of(self.classes))
 
     def players(self):
-        """The autoencoder, whose vectors the codebooks follow (`shared`: what revives an entry is drawn alike on all replicas), and then the prior."""
-        autoencoder, prior = ([w for layer in layers for w in layer.trainable_weights] for layers in (self.autoencoder_layers, self.prior_layers))
-        stop, codebooks = self.autoencoder_steps, [item for quantizer in self.quantizers for item in quantizer.averages()]
-        return (Player("autoencoder", autoencoder, self.autoencoder_objective, scheduled=True, stop=stop, ends_averaged=True, shared=True,
-                       measures=self.code_measures, follows=codebooks),
+        """The autoencoder, whose vectors the codebooks follow, and then the prior."""
+        stop, parts = self.autoencoder_steps, (self.autoencoder_layers, self.prior_layers)
+        autoencoder, prior = ([w for layer in layers for w in layer.trainable_weights] for layers in parts)
+        codebooks = [item for quantizer in self.quantizers for item in quantizer.averages()]
+        # Shared: what revives an entry is drawn alike on all replicas.
+        return (Player("autoencoder", autoencoder, self.autoencoder_objective, scheduled=True, stop=stop, shared=True,
+                       ends_averaged=True, measures=self.code_measures, follows=codebooks),
                 Player("prior", prior, self.prior_objective, start=stop))
 
     def code_measures(self):
@@ -77,7 +79,7 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return found
 
     def autoencoder_objective(self, batch, seed, step=None):
-        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 of each level}, [batch] each, and what the codebooks become.
+        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 a level}, [batch] each, and next codebooks.
 
         That is equation 3, in the place of whose middle term the codebooks follow the vectors z of this very loss.
         """

@@ -52,7 +52,7 @@ class NormalizedDense(keras.layers.Layer):
 
 
 class Trunk(keras.layers.Layer):
-    """Two dense layers, each normalised before its activation: by moments of the batch in training, else by running ones."""
+    """Two dense layers, normalised before their activation: by the batch's moments in training, else by running."""
 
     def __init__(self, width, activation, **kwargs):
         super().__init__(**kwargs)
@@ -107,13 +107,15 @@ class LadderVAE(Variational):
 
     def players(self):
         """The model; the running moments of its normalised layers follow."""
-        return (Player("model", self.trainable_weights, self.objective, scheduled=True, follows=self.non_trainable_weights),)
+        moments = self.non_trainable_weights
+        return (Player("model", self.trainable_weights, self.objective, scheduled=True, follows=moments),)
 
     def conditional(self, layer, above, training=False):
         """p(z_l|z_{l+1}) as (loc, scale), each [..., latent_sizes[l]]; of the top layer, N(0, I)."""
         if above is None:
             return 0.0, 1.0
-        return tf.split(flatly(lambda z: self.conditionals[layer](self.down[layer].run(z, training)), above), 2, axis=-1)
+        head, trunk = self.conditionals[layer], self.down[layer]
+        return tf.split(flatly(lambda z: head(trunk.run(z, training)), above), 2, axis=-1)
 
     def evidence(self, x, training=False):
         """(loc^, scale^) of every layer, the one next to the image first: what the encoder reads off the image."""
@@ -124,7 +126,10 @@ class LadderVAE(Variational):
         return found
 
     def path(self, x, eps, training=False):
-        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first, at the latents that eps [..., batch, noise_size] gives."""
+        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first.
+
+        z is what eps [..., batch, noise_size] gives.
+        """
         z, kls, log_qs, above = [], [], [], None
         parts = tf.split(eps, self.latent_sizes, -1)
         for layer, (loc, scale) in reversed(list(enumerate(self.evidence(x, training)))):

@@ -12,7 +12,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo.latent import priors
-from zoo.layers.masked_dense import MaskedDense
+from zoo.transforms import inverse_autoregressive, planar
+from zoo.transforms.transform import Chain, Given
 
 tfd = tfp.distributions
 
@@ -124,39 +125,32 @@ class Full(Head):
 
 
 class Flowed:
-    """A Gaussian's draws after some invertible steps, each a function z -> (f(z), log|det df/dz|)."""
+    """A Gaussian's draws after an invertible map of latents."""
 
-    def __init__(self, base, steps):
-        self._base, self._steps = base, steps
+    def __init__(self, base, transform):
+        self._base, self._transform = base, transform
 
     def mean(self):
         """Where the Gaussian's mean goes: a code of x, not the mean of q."""
-        return self._through(self._base.mean())[0]
+        return self._transform.forward(self._base.mean())[0]
 
     def draw(self, eps):
         z, log_q = self._base.draw(eps)
-        z, log_det = self._through(z)
+        z, log_det = self._transform.forward(z)
         return z, log_q - log_det
 
     def kl(self):
         return None
 
-    def _through(self, z):
-        total = 0.0
-        for step in self._steps:
-            z, log_det = step(z)
-            total += log_det
-        return z, total
-
 
 class Planar(keras.layers.Layer):
-    """f(z) = z + u tanh(w^T z + b), the parameters of each step read off the example; w^T u >= -1 makes it invertible (Rezende and Mohamed 2015)."""
+    """Planar flows, the parameters of each step read off the example (Rezende and Mohamed 2015)."""
 
     def __init__(self, latent_size, flows, **kwargs):
         super().__init__(**kwargs)
         self.latent_size, self.flows = latent_size, flows
-        self.base = Diagonal(latent_size)
-        self.head = keras.layers.Dense(flows * (2 * latent_size + 1), kernel_initializer=keras.initializers.VarianceScaling(0.01))
+        self.base, self.step = Diagonal(latent_size), planar.Planar()
+        self.head = keras.layers.Dense(flows * self.step.parameters(latent_size), kernel_initializer=keras.initializers.VarianceScaling(0.01))
 
     def build(self, input_shape):
         self.base.build(input_shape)
@@ -164,63 +158,28 @@ class Planar(keras.layers.Layer):
 
     def call(self, features):
         parameters = tf.split(tf.cast(self.head(features), tf.float32), self.flows, axis=-1)
-        return Flowed(self.base(features), [self._step(p) for p in parameters])
-
-    def _step(self, parameters):
-        u, w, b = tf.split(parameters, [self.latent_size, self.latent_size, 1], axis=-1)
-        w += 1e-3  # never all zero, which has no direction
-        product = tf.reduce_sum(w * u, -1, keepdims=True)
-        u += (tf.nn.softplus(product) - 1.0 - product) * w / tf.reduce_sum(w * w, -1, keepdims=True)  # now w^T u = softplus(.) - 1
-
-        def step(z):
-            h = tf.tanh(tf.reduce_sum(w * z, -1, keepdims=True) + b)
-            return z + u * h, tf.math.log1p((1.0 - h[..., 0] ** 2) * tf.reduce_sum(w * u, -1))
-
-        return step
+        return Flowed(self.base(features), Chain([Given(self.step, p) for p in parameters]))
 
 
 class InverseAutoregressive(keras.layers.Layer):
-    """z' = s z + (1 - s) m, where s = sigmoid(gate + 2) and m are masked networks of z and of features of the example (Kingma et al. 2016, equations 13 and 14).
-
-    The order of the latents is turned around after each step.
-    """
+    """Inverse autoregressive steps that read features of the example (Kingma et al. 2016). The order of the latents is turned around after each step."""
 
     def __init__(self, latent_size, flows, hidden=(), **kwargs):
         super().__init__(**kwargs)
         self.latent_size, self.flows, self.hidden = latent_size, flows, tuple(hidden) or (max(2 * latent_size, 32),)
         self.base = Diagonal(latent_size)
-        positions = np.arange(latent_size)
-        self.sides = [positions + 1, *(np.arange(n) * max(latent_size - 1, 1) // n + 1 for n in self.hidden), np.tile(positions, 2)]
-        self.stacks = [[MaskedDense(len(t)) for t in self.sides[1:]] for _ in range(flows)]
+        self.steps = [inverse_autoregressive.InverseAutoregressive(latent_size, self.hidden, reverse=bool(k % 2)) for k in range(flows)]
         self.contexts = [keras.layers.Dense(self.hidden[0]) for _ in range(flows)]
 
     def build(self, input_shape):
         self.base.build(input_shape)
-        for stack, context in zip(self.stacks, self.contexts):
+        for step, context in zip(self.steps, self.contexts):
             context.build(input_shape)
-            for layer, inputs in zip(stack, (self.latent_size, *self.hidden)):
-                layer.build((None, inputs))
+            step.build()
 
     def call(self, features):
-        return Flowed(self.base(features), [self._step(k, self.contexts[k](features)) for k in range(self.flows)])
-
-    def _step(self, k, context):
-        context = tf.cast(context, tf.float32)
-
-        def step(z):
-            shape = tf.shape(z)
-            h = tf.reshape(tf.reverse(z, [-1]) if k % 2 else z, [-1, self.latent_size])
-            given = tf.reshape(tf.broadcast_to(context, tf.concat([shape[:-1], context.shape[-1:]], 0)), [-1, context.shape[-1]])
-            for layer, (source, target) in zip(self.stacks[k], zip(self.sides, self.sides[1:])):
-                first, h = layer is self.stacks[k][0], layer(h, source, target)
-                h = tf.cast(h, tf.float32)
-                h = tf.nn.elu(h + given) if first else h if layer is self.stacks[k][-1] else tf.nn.elu(h)
-            m, gate = tf.split(h, 2, axis=-1)
-            m, gate = (tf.reshape(tf.reverse(t, [-1]) if k % 2 else t, shape) for t in (m, gate))
-            s = tf.sigmoid(gate + 2.0)
-            return s * z + (1.0 - s) * m, tf.reduce_sum(tf.math.log_sigmoid(gate + 2.0), -1)
-
-        return step
+        given = [tf.cast(context(features), tf.float32) for context in self.contexts]
+        return Flowed(self.base(features), Chain([Given(step, context) for step, context in zip(self.steps, given)]))
 
 
 POSTERIORS = {"diagonal": Diagonal, "rank_one": RankOne, "full": Full, "planar": Planar, "iaf": InverseAutoregressive}

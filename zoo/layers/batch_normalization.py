@@ -1,7 +1,8 @@
-"""Batch normalisation whose running moments follow a loss: a forward pass in training notes the values that they shall take, and assigns nothing.
+"""Batch normalisation whose running moments follow a loss: a pass in training notes their next values, assigning none.
 
-S. Ioffe, C. Szegedy, Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift, 2015, arXiv:1502.03167. Keras's own layer
-assigns its moments while a loss is computed, which whoever computes a loss for another reason, skips an update or has replicas would have to know.
+S. Ioffe, C. Szegedy, Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift,
+2015, arXiv:1502.03167. Keras's own layer assigns its moments while a loss is computed, which whoever computes a loss
+for another reason, skips an update or has replicas would have to know.
 """
 
 import keras
@@ -12,15 +13,17 @@ from zoo.following import follow
 
 @keras.saving.register_keras_serializable("zoo")
 class BatchNormalization(keras.layers.Layer):
-    """scale (x - mean) / sqrt(variance + epsilon) + shift, each channel's own, of features [B, C] or images [B, H, W, C]: moments over all but the channel.
+    """scale (x - mean) / sqrt(variance + epsilon) + shift, of features [B, C] or images [B, H, W, C], by channel.
 
-    With `training` the moments are those of the batch, and the gradient knows of it; the running ones, M <- momentum M + (1 - momentum) m from zero and one on,
-    follow them (`zoo.following`): the player whose loss calls the layer has `moments()` in its `follows`. If a loss calls it twice, m is the mean of both batches'.
-    Without `training` the running moments are used, and a row says nothing of another.
+    Moments are over all but the channel. With `training` the moments are those of the batch, and the gradient knows of
+    it; the running ones, from zero and one on M <- momentum M + (1 - momentum) m, follow them (`zoo.following`): the
+    player whose loss calls the layer has `moments()` in its `follows`. If a loss calls it twice, m is the mean of both
+    batches'. Without `training` the running moments are used, and a row says nothing of another. A bias of the layer
+    before is of no use, since the mean takes it off again.
 
-    NOTE: the moments of a batch are of a replica's own part of it, and the running ones follow the mean of the replicas' moments; with few examples a replica
-    that variance is below the whole batch's, by the variance of the replicas' means.
-    A bias of the layer before is of no use, since the mean takes it off again.
+    NOTE: the moments of a batch are of a replica's own part of it, and the running ones follow the mean of the
+    replicas' moments; with few examples a replica that variance is below the whole batch's, by the variance of the
+    replicas' means.
 
     Args:
         momentum: of the running moments, in [0, 1).
@@ -41,7 +44,8 @@ class BatchNormalization(keras.layers.Layer):
 
     def build(self, input_shape):
         def weight(initializer, name, trainable=True):
-            return self.add_weight(input_shape[-1:], initializer, dtype="float32", autocast=False, trainable=trainable, name=name)
+            own = dict(dtype="float32", autocast=False, trainable=trainable, name=name)
+            return self.add_weight(input_shape[-1:], initializer, **own)
 
         self.scale, self.shift = weight("ones", "scale"), weight("zeros", "shift")
         self.mean, self.variance = weight("zeros", "mean", False), weight("ones", "variance", False)
@@ -65,11 +69,14 @@ class BatchNormalization(keras.layers.Layer):
         if y.shape.rank != 4:
             mean, variance = tf.nn.moments(y, list(range(y.shape.rank - 1)))
             return self._normalized(y, mean, variance), mean, variance
-        # One kernel, with one for its gradient: 64 images of 16x16x64 take less than half the time on a core. Its variance is the unbiased one.
-        values, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(x=y, scale=tf.convert_to_tensor(self.scale), offset=tf.convert_to_tensor(self.shift), mean=[],
-                                                                 variance=[], epsilon=self.epsilon)
+        # One kernel, with one for its gradient: 64 images of 16x16x64 take less than half the time on a core.
+        # Its variance is the unbiased one.
+        scale, shift = map(tf.convert_to_tensor, (self.scale, self.shift))
+        values, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=y, scale=scale, offset=shift, mean=[], variance=[], epsilon=self.epsilon)
         places = tf.cast(tf.reduce_prod(tf.shape(y)[:3]), tf.float32)
         return values, mean, variance * (places - 1.0) / places
 
     def _normalized(self, y, mean, variance):
-        return (y - mean) * (tf.convert_to_tensor(self.scale) * tf.math.rsqrt(variance + self.epsilon)) + tf.convert_to_tensor(self.shift)
+        scale, shift = map(tf.convert_to_tensor, (self.scale, self.shift))
+        return (y - mean) * (scale * tf.math.rsqrt(variance + self.epsilon)) + shift

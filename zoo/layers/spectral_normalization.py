@@ -1,7 +1,8 @@
-"""Spectral normalisation: a kernel is divided by its largest singular value, which a power iteration a move keeps track of.
+"""Spectral normalisation: a kernel is divided by its largest singular value, which a power iteration a move tracks.
 
-T. Miyato, T. Kataoka, M. Koyama, Y. Yoshida, Spectral Normalization for Generative Adversarial Networks, 2018, arXiv:1802.05957, algorithm 1.
-Keras's own layer overwrites its kernel with the divided one, twice where a loss looks at real and fake, so that no gradient goes through sigma.
+T. Miyato, T. Kataoka, M. Koyama, Y. Yoshida, Spectral Normalization for Generative Adversarial Networks, 2018,
+arXiv:1802.05957, algorithm 1. Keras's own layer overwrites its kernel with the divided one, twice where a loss looks at
+real and fake, so that no gradient goes through sigma.
 """
 
 import keras
@@ -15,11 +16,12 @@ _ITERATIONS, _SETTLED = 200, 1e-6  # of `settle`: at most, and the relative chan
 
 @keras.saving.register_keras_serializable("zoo")
 class SpectralNormalization(keras.layers.Wrapper):
-    """A layer whose kernel is W / sigma(W, u), sigma = v^T W u', v = W u / |W u|, u' = W^T v / |W^T v|; W is [inputs, outputs], of a convolution [all but outputs, outputs].
+    """A layer whose kernel is W / sigma(W, u), sigma = v^T W u', v = W u / |W u|, u' = W^T v / |W^T v|.
 
-    u' and v are constants to the gradient, so that d sigma / dW = v u'^T. u follows (`zoo.following`): after a move it takes the value u', once, however often
-    the loss calls the layer; the player that moves W has `vectors()` in its `follows`. With or without training the same u gives the same kernel. A kernel of
-    zeros stays what it is.
+    W is [inputs, outputs], of a convolution [all the rest, outputs]. u' and v are constants to the gradient, so that d
+    sigma / dW = v u'^T. u follows (`zoo.following`): after a move it takes the value u', once, however often the loss
+    calls the layer; the player that moves W has `vectors()` in its `follows`. With or without training the same u gives
+    the same kernel. A kernel of zeros stays what it is.
 
     Args:
         layer: a Keras layer: `Dense`, or a convolution or transposed convolution of one to three dimensions.
@@ -31,13 +33,15 @@ class SpectralNormalization(keras.layers.Wrapper):
     def __init__(self, layer, **kwargs):
         super().__init__(layer, **kwargs)
         if not isinstance(layer, _LAYERS):
-            raise TypeError(f"layer must be one of {', '.join(kind.__name__ for kind in _LAYERS)}, found {type(layer).__name__}.")
+            known = ", ".join(kind.__name__ for kind in _LAYERS)
+            raise TypeError(f"layer must be one of {known}, found {type(layer).__name__}.")
         self._folded = None
 
     def build(self, input_shape):
         super().build(input_shape)
         outputs = self._matrix(self.layer.kernel).shape[-1]
-        self.u = self.add_weight((outputs,), keras.initializers.RandomNormal(0.0, 1.0), dtype="float32", autocast=False, trainable=False, name="u")
+        followed = dict(dtype="float32", autocast=False, trainable=False)
+        self.u = self.add_weight((outputs,), keras.initializers.RandomNormal(0.0, 1.0), name="u", **followed)
 
     def call(self, x):
         kernel = self.kernel() if self._folded is None else tf.convert_to_tensor(self._folded)
@@ -62,7 +66,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return [self.u]
 
     def settle(self):
-        """Moves u until sigma no longer changes: for weights that are averages, whose singular vectors the u of training doesn't follow."""
+        """Moves u until sigma no longer changes: for averaged weights, whose vectors the u of training isn't."""
         u, before = self._iterate(tf.convert_to_tensor(self.u))
         for _ in range(_ITERATIONS):
             u, sigma = self._iterate(u)
@@ -72,7 +76,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.u.assign(u)
 
     def fold(self):
-        """Computes the kernel once and for all, for those who trace the layer until `unfold`: an exported graph holds it as a weight."""
+        """Computes the kernel for those who trace the layer until `unfold`: an exported graph holds it as a weight."""
         self._folded = tf.Variable(self.kernel(), trainable=False, name="folded_kernel")
 
     def unfold(self):

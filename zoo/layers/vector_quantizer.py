@@ -1,7 +1,8 @@
 """A codebook: each vector is replaced by the nearest of K entries, which follow the vectors by moving averages and are revived when nobody uses them.
 
 A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937, section 3 and appendix A.1.
-Counts and sums are weights that follow a loss (`zoo.following`). Both are means over examples, so the mean of the replicas' values is the value of the joined batch.
+Counts and sums are weights that follow a loss (`zoo.following`). Both are means over examples, so the mean of the
+replicas' values is the value of the joined batch.
 """
 
 import keras
@@ -36,9 +37,9 @@ class VectorQuantizer(keras.layers.Layer):
         if not 0.0 <= decay < 1.0 or not 0.0 <= revival < 1.0:
             raise ValueError(f"decay and revival must be in [0, 1), found {decay} and {revival}.")
         self.entries, self.size, self.places, self.decay, self.revival = entries, size, places, decay, revival
-        followed = dict(dtype="float32", autocast=False, trainable=False)
-        self.counts = self.add_weight((entries,), keras.initializers.Constant(places / entries), name="counts", **followed)
-        self.sums = self.add_weight((entries, size), keras.initializers.RandomNormal(stddev=places / entries), name="sums", **followed)
+        followed, even = dict(dtype="float32", autocast=False, trainable=False), places / entries
+        self.counts = self.add_weight((entries,), keras.initializers.Constant(even), name="counts", **followed)
+        self.sums = self.add_weight((entries, size), keras.initializers.RandomNormal(0, even), name="sums", **followed)
 
     def codebook(self):
         """The entries e, float32 [K, size]."""
@@ -72,14 +73,15 @@ class VectorQuantizer(keras.layers.Layer):
         return rare if step is None or not self.revival else rare | tf.equal(step, 0)
 
     def averages(self):
-        """Counts N and sums m, as weights that follow: vectors that revive entries have no mean over parts of a batch."""
+        """Counts N and sums m, which follow: a vector that revives an entry has no mean over parts of a batch."""
         return [Followed(weight, parts=not self.revival) for weight in (self.counts, self.sums)]
 
     def moved(self, z, codes, seed, step=None):
-        """The values that `averages()` shall take, of z [batch, ..., size] and its codes [batch, ...]; which entries are dead is as it was before.
+        """The values that `averages()` shall take, of z [batch, ..., size] and its codes [batch, ...].
 
-        n_k and the sum of the z at k are of each example. An entry that is dead gets N_k = places / K and m_k = N_k z, at a vector z drawn from the batches of all
-        replicas. The replicas' mean is what the joined batch gives, where `seed` is the same on all.
+        n_k and the sum of the z at k are of each example. An entry that is dead before gets N_k = places / K and m_k =
+        N_k z, at a vector z drawn from the batches of all replicas. The replicas' mean is what the joined batch gives,
+        where `seed` is the same on all.
         """
         batch, z = tf.cast(tf.shape(z)[0], tf.float32), tf.stop_gradient(tf.reshape(z, [-1, self.size]))
         codes, dead = tf.reshape(codes, [-1]), self.dead(step)
