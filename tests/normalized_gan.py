@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from zoo import random
-from zoo.following import Followed, collect
+from zoo import following, random
+from zoo.following import collect
 from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.spectral_normalization import SpectralNormalization
 from zoo.model import Domain, GenerativeModel, Player
@@ -41,10 +41,7 @@ class NormalizedGAN(GenerativeModel):
 
     def follows(self, network):
         """The vectors of a network, and its running moments."""
-        by_batch = [layer for layer in network.layers if isinstance(layer, BatchNormalization)]
-        vectors = [weight for layer in self.normalized(network) for weight in layer.vectors()]
-        moments = [weight for layer in by_batch for weight in layer.moments()]
-        return [Followed(weight, "same") for weight in vectors] + moments
+        return following.of(network)
 
     def players(self):
         return (Player("discriminator", self.discriminator.trainable_weights, self.discriminator_objective,

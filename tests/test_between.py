@@ -11,6 +11,7 @@ from tests.diffusions import perturbed
 from trainers import sample
 from zoo import random
 from zoo.capabilities import SeedInterpolating, capabilities
+from zoo.domain import take_rows
 from zoo.signatures import example_inputs, signatures
 
 MODELS = sorted(name for name, cls in zoo.MODELS.items() if issubclass(cls, SeedInterpolating))
@@ -39,22 +40,26 @@ def test_the_noise_on_the_way_is_standard_normal_and_moves_with_the_weight():
 def test_the_ends_are_the_samples_and_the_way_is_continuous(name):
     model = perturbed(cases.make(name, **(dict(levels=None, network="dense", shape=(3,), attention=()) if name == "ddpm" else {})), 0.05)
     seeds0, seeds1 = ends(4)
-    np.testing.assert_allclose(model.sample_between(seeds0, seeds1, 0.0), model.sample(seeds0), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(model.sample_between(seeds0, seeds1, 1.0), model.sample(seeds1), rtol=1e-4, atol=1e-5)
-    at = np.linspace(0, 1, 200)
-    path = np.array(model.sample_between(*(tf.repeat(end[:1], 200, axis=0) for end in (seeds0, seeds1)), at))
+    condition = model.domain.split(cases.batch(model, 4))[1]
+    np.testing.assert_allclose(model.sample_between(seeds0, seeds1, 0.0, condition), model.sample(seeds0, condition), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model.sample_between(seeds0, seeds1, 1.0, condition), model.sample(seeds1, condition), rtol=1e-4, atol=1e-5)
+    at, first = np.linspace(0, 1, 200), take_rows((seeds0, seeds1, condition), tf.zeros([200], tf.int32))
+    path = np.array(model.sample_between(*first[:2], at, first[2]))
     span = np.abs(path).max() + 1e-3
     assert np.abs(np.diff(path, axis=0)).max() < 0.1 * span < np.abs(path[0] - path[-1]).max() * 10
     for weight, said in ((1.5, "weight must be 0 to 1, found 1.5"), ([0.5, 0.5], "one for each of 4 rows, found 2")):
         with pytest.raises(ValueError, match=said):
-            model.sample_between(seeds0, seeds1, weight)
+            model.sample_between(seeds0, seeds1, weight, condition)
+    with pytest.raises(ValueError, match="seeds must be int32"):  # a number of examples and a seed would be one and the same
+        model.sample_between(4, 5, 0.5, condition)
 
 
 def test_an_export_goes_between_seeds():
     model = cases.shared("gan")
     found = signatures(model, 3)["interpolate"]
     inputs = example_inputs(model, {"interpolate": found})["interpolate"]
-    np.testing.assert_allclose(found.function(**inputs)["sample"], model.sample_between(inputs["seed0"], inputs["seed1"], inputs["weight"]), atol=1e-6)
+    expected = model.sample_between(inputs["seed0"], inputs["seed1"], inputs["weight"])
+    np.testing.assert_allclose(found.function(**inputs)["sample"], expected, atol=1e-6)
 
 
 def test_zoo_sample_draws_paths_between_samples(tmp_path, capsys):

@@ -10,8 +10,8 @@ import tensorflow_probability as tfp
 
 import zoo
 from tests import cases
-from zoo import operations, random
-from zoo.capabilities import Autoencoding, Denoising, LowerBound, capabilities
+from zoo import following, operations, random
+from zoo.capabilities import Autoencoding, Denoising, ExactLikelihood, LowerBound, capabilities
 from zoo.model import GenerativeModel, split_batch
 from zoo.playing import losses_and_gradients
 
@@ -239,3 +239,33 @@ def test_create_names_the_nearest_right_argument(name):
 def test_create_names_the_nearest_right_model():
     with pytest.raises(ValueError, match="unknown model 'real_nvq'; did you mean 'real_nvp'"):
         zoo.create("real_nvq")
+
+
+FLOWS = [name for name in MODELS if issubclass(zoo.MODELS[name], (ExactLikelihood,)) and issubclass(zoo.MODELS[name], Autoencoding)]
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_an_exact_density_with_codes_is_the_change_of_variables(name):
+    """log p(x) = log p(z) + log|det dz/dx| of z = encode(x), by autodiff, with p(z) that of the prior; decode inverts encode."""
+    model = cases.make(name)
+    for weight in model.trainable_weights:
+        weight.assign_add(tf.random.stateless_normal(weight.shape, [3, 4], stddev=0.1))
+    x, condition, _ = model.domain.split(cases.batch(model, 3))
+    z = model._encode(x, condition)
+    np.testing.assert_allclose(model._decode(z, condition), x, atol=1e-4)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        z = tf.reshape(model._encode(x, condition), [3, -1])
+    jacobian = tf.reshape(tape.batch_jacobian(z, x), [3, z.shape[1], -1])
+    expected = model.prior().log_prob(z) + tf.linalg.slogdet(jacobian).log_abs_determinant
+    np.testing.assert_allclose(model._log_prob(x, condition), expected, rtol=1e-4, atol=1e-3)
+
+
+def test_some_models_are_flows():
+    assert "real_nvp" in FLOWS
+
+
+def test_what_layers_ask_to_follow_belongs_to_a_player(name):
+    model = cases.shared(name)
+    asked = {id(item.weight) for item in following.of(*model.layers)}
+    assert asked <= {id(item.weight) for player in model.players() for item in following.followed(player.follows)}

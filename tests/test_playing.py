@@ -52,6 +52,18 @@ class Steady(games.Duel):
             return {"distance": tf.reduce_sum((self.w - batch) ** 2, -1)}, collected.values(self.players()[0].follows)
 
 
+class Lookup(games.Duel):
+    """Without noise; w is reached through a table that is looked up, whose gradient TensorFlow says by its rows."""
+
+    def players(self):
+        guess, answer = super().players()
+        return guess._replace(loss=self.looked_up, follows=()), answer
+
+    def looked_up(self, batch, seed, step=None):
+        rows = tf.tile([[0, 1]], [tf.shape(batch)[0], 1])
+        return {"distance": tf.reduce_sum((tf.nn.embedding_lookup(self.w, rows) - batch) ** 2, -1)}
+
+
 def engine(make=games.Duel, replicas=1, settings=None, optimizer="sgd", **arguments):
     keras.utils.set_random_seed(3)
     settings = settings or test_engine.config(learning_rate=0.1)
@@ -354,6 +366,17 @@ def test_a_multiplier_is_of_the_way_that_an_update_takes(optimizer, decay, repli
     assert np.all(np.abs(moved[games.Duel][0]) > 1e-2)
     np.testing.assert_allclose(moved[Slowed][0], 0.01 * moved[games.Duel][0], rtol=1e-3)
     np.testing.assert_array_equal(moved[Slowed][1], moved[games.Duel][1])
+
+
+@pytest.mark.parametrize("settings", [dict(clip_norm=0.5), dict(skip_norm=100.0), dict()])
+def test_the_gradient_of_a_table_is_clipped_and_summed_as_any_other(settings):
+    moved = []
+    for replicas in (1, 2):
+        one = engine(Lookup, replicas, test_engine.config(learning_rate=0.1, **settings))
+        one.advance(iter(batches(stream(2))), 2)
+        moved.append(one.model.w.numpy())
+    assert np.all(moved[0] != 1.0)
+    close(*moved)
 
 
 @pytest.mark.parametrize("make, replicas, skip", [(Steady, 1, 0.0), (Steady, 2, 0.0), (Steady, 1, 1e6)])

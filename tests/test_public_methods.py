@@ -49,7 +49,7 @@ def test_what_is_no_example_is_refused_by_one_sentence(x, said):
 @pytest.mark.parametrize("x, said", [
     (GREY, r"x must be 0 or 1, found \d+ to \d+: binarize them \(x >= 128\)"),
     (np.full(GREY.shape, 0.25), r"x must be whole numbers, 0 to 1, found 0.25: binarize them \(x >= 0.5\)"),
-    (np.full(GREY.shape, -1.0), "x must be 0 or 1, found -1 to -1"),
+    (np.full(GREY.shape, -1.0), "x must be 0 or 1, found -1"),
 ])
 def test_grey_values_are_not_binary(x, said):
     with pytest.raises(ValueError, match=said):
@@ -69,7 +69,7 @@ def test_values_on_a_range_are_floats_within_it():
 def test_the_condition_is_checked():
     model = image(levels=4, classes=10)
     np.testing.assert_array_equal(model.sample(3, condition=7), model.sample(3, condition=[7, 7, 7]))
-    for bad, said in ((10, "condition must be 0 to 9, found 10 to 10"), (-1, "condition must be 0 to 9"), ([1, 2], "for each of 3 rows is needed, found 2"),
+    for bad, said in ((10, "condition must be 0 to 9, found 10"), (-1, "condition must be 0 to 9"), ([1, 2], "for each of 3 rows is needed, found 2"),
                       (1.5, "whole numbers"), (None, "condition: a class label, 0 to 9, per row is needed"), ([[1], [2], [3]], r"condition must be \[batch\]")):
         with pytest.raises(ValueError, match=said):
             model.sample(3, condition=bad)
@@ -95,6 +95,8 @@ def test_controls_have_names_and_ranges():
                             (dict(top_p=[0.5, 0.5]), "one for each of 4 rows, found 2"), (dict(temperature=1e9), "temperature must be 0.0001 to 100")):
         with pytest.raises(ValueError, match=said):
             model.sample(4, **arguments)
+    with pytest.raises(ValueError, match="no control 'label' here"):  # which is said before that a condition is missing
+        image(levels=4, classes=10).sample(4, label=3)
     with pytest.raises(ValueError, match="no control 'temperature' here; it has no controls"):
         cases.shared("gan").sample(4, temperature=1.0)
 

@@ -34,7 +34,7 @@ def moved(layer, x, calls=1):
     with collect() as collected:
         for _ in range(calls):
             layer(x)
-    return collected.values(layer.vectors())[0]
+    return collected.values(layer.followed())[0]
 
 
 def iteration(kind, layer):

@@ -78,7 +78,8 @@ def _number(run, one):
         return lower.index(one.lower())
     if one.isdecimal() and int(one) < num:
         return int(one)
-    close = difflib.get_close_matches(one.lower(), lower, n=1, cutoff=0.5)
+    names = () if all(name.isdecimal() for name in names) else names  # that are numbers say no more than these
+    close = difflib.get_close_matches(one.lower(), lower, n=1, cutoff=0.5) if names else ()
     meant = f"did you mean {names[lower.index(close[0])]!r}? " if close else ""
     known = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}, or " if names else ""
     raise BadInput(f"--condition={one}: no class of this run; {meant}Known: {known}0 to {num - 1}.")

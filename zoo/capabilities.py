@@ -39,8 +39,8 @@ class Sampling(abc.ABC):
         """
         seeds = checks.drawn_rows(seeds, seed)
         num = checks.num_rows(seeds)
-        condition = checks.condition(self.domain, condition, num)
-        return self._sample(seeds, condition, **checks.controls(self, "sample", controls, num))
+        controls = checks.controls(self, "sample", controls, num)
+        return self._sample(seeds, checks.condition(self.domain, condition, num), **controls)
 
 
 class SamplingMeans(Sampling):
@@ -73,9 +73,10 @@ class SeedInterpolating(Sampling):
         Raises:
             ValueError: for seeds or a condition of another form, or a weight that is not on [0, 1].
         """
-        num = checks.num_rows(checks.drawn_rows(seeds0, None))
-        weight = checks.within("weight", weight, 0.0, 1.0, num)
-        return self._sample_between(*(checks.row_seeds(seeds, num) for seeds in (seeds0, seeds1)), weight, checks.condition(self.domain, condition, num))
+        seeds0, seeds1 = checks.pairs(seeds0), checks.pairs(seeds1)
+        num = checks.num_rows(seeds0)
+        condition = checks.condition(self.domain, condition, num)
+        return self._sample_between(seeds0, checks.row_seeds(seeds1, num), checks.within("weight", weight, 0.0, 1.0, num), condition)
 
 
 class ExactLikelihood(abc.ABC):
@@ -206,7 +207,8 @@ class Denoising(abc.ABC):
         """
         x = checks.example(self.domain, x)
         num = checks.num_rows(x)
-        return self._corrupt(x, checks.row_seeds(seeds, num), checks.condition(self.domain, condition, num), **checks.controls(self, "corrupt", controls, num))
+        controls = checks.controls(self, "corrupt", controls, num)
+        return self._corrupt(x, checks.row_seeds(seeds, num), checks.condition(self.domain, condition, num), **controls)
 
     def denoise(self, x, condition=None):
         """Computes what a noisy x, float32 [batch, *shape], was before, in the domain's unit. Raises ValueError for another shape or what is not finite."""
@@ -249,7 +251,8 @@ class Completing(abc.ABC):
         """
         x, mask = checks.known(self.domain, x, mask)
         num = checks.num_rows(x)
-        return self._complete(x, mask, checks.row_seeds(seeds, num), checks.condition(self.domain, condition, num), **checks.controls(self, "complete", controls, num))
+        controls = checks.controls(self, "complete", controls, num)
+        return self._complete(x, mask, checks.row_seeds(seeds, num), checks.condition(self.domain, condition, num), **controls)
 
     def missing_log_prob(self, x, mask, seeds=0, condition=None):
         """Computes log p(x where `mask` is false | x where it is true) of x [batch, *shape] in nats, [batch]: exact where `completes_exactly(mask)`, else a bound.

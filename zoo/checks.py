@@ -74,7 +74,7 @@ def row_seeds(seeds, num):
     """A seed for each of `num` rows, int32 [num, 2]: those given, or what follows from an integer."""
     if _is_integer(seeds):
         return random.rows(random.seed(seeds), num)
-    seeds = _seeds(seeds)
+    seeds = pairs(seeds)
     if not tf.is_symbolic_tensor(seeds) and not tf.is_symbolic_tensor(num) and len(seeds) != int(num):
         raise ValueError(f"seeds must be an integer or int32 [{int(num)}, 2], a pair for each row, found {tuple(seeds.shape)}.")
     return seeds
@@ -88,7 +88,7 @@ def drawn_rows(seeds, seed):
         return random.rows(random.seed(_integer(seed or 0, "seed")), int(seeds))
     if seed is not None:
         raise ValueError("sample: takes a number of examples and `seed`, or a seed for each row, not both.")
-    return _seeds(seeds)
+    return pairs(seeds)
 
 
 def condition(domain, given, num):
@@ -215,7 +215,7 @@ def _require_values(domain, x, name):
     slack = 0.0 if whole else _SLACK * max(abs(low), abs(high))
     if least < low - slack or most > high + slack:
         allowed = "0 or 1" if domain.kind == "binary" else f"{low:g} to {high:g}"
-        raise ValueError(f"{name} must be {allowed}, found {least:g} to {most:g}{_advice(domain, least, most)}.")
+        raise ValueError(f"{name} must be {allowed}, found {f'{least:g} to {most:g}' if least < most else f'{least:g}'}{_advice(domain, least, most)}.")
     if domain.kind == "strokes" and bool(tf.reduce_any(tf.reduce_sum(x[..., 2:], -1) != 1.0)):
         raise ValueError(f"{name}: the last three numbers of each step say what the pen does, one of them 1 and two 0.")
 
@@ -230,7 +230,7 @@ def _advice(domain, least, most):
 
 
 def _scaling(low, high):
-    return f"uint8 images become these by {high - low:g} * x / 255{f' - {-low:g}' if low < 0 else f' + {low:g}' if low else ''}"
+    return f"images of 256 levels become these by {high - low:g} * x / 255{f' - {-low:g}' if low < 0 else f' + {low:g}' if low else ''}"
 
 
 def _require_finite(x, name):
@@ -253,7 +253,8 @@ def _same_rows(a, b, a_name, b_name):
         raise ValueError(f"{a_name} must have as many rows as {b_name}, found {a.shape[0]} and {b.shape[0]}.")
 
 
-def _seeds(seeds):
+def pairs(seeds):
+    """A seed for each row, int32 [batch, 2], as they are given. Raises ValueError for anything else."""
     seeds = _numbers(seeds, "seeds")
     if seeds.shape.rank != 2 or seeds.shape[1] != 2 or not seeds.dtype.is_integer:
         raise ValueError(f"seeds must be int32 [batch, 2], a pair for each row, or an integer, found {seeds.dtype.name} {tuple(seeds.shape)}.")

@@ -48,6 +48,16 @@ def followed(follows):
     return found
 
 
+def of(*layers):
+    """What the layers, and those within them, ask to follow by a method `followed()`: a list of `Followed`, for a player whose loss runs them."""
+    found = []
+    for layer in layers:
+        for part in layer._flatten_layers():
+            if hasattr(part, "followed"):
+                found += part.followed()
+    return followed(found)
+
+
 class Collected:
     """What `follow` noted within a `collect`."""
 

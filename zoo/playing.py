@@ -22,7 +22,9 @@ def measure(player, batch, seed, step=None):
     with tf.GradientTape() as tape:
         terms, values = player.outcome(batch, seed, step)
         loss = tf.reduce_mean(tf.add_n(list(terms.values())))
-    return terms, tape.gradient(loss, weights), values
+    # A table that is looked up, as keras.layers.Embedding does, has a sparse gradient, of which there is no mean over replicas.
+    gradients = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, weights)]
+    return terms, gradients, values
 
 
 def losses_and_gradients(player, batch, seed, step=None):

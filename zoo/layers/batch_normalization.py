@@ -17,7 +17,7 @@ class BatchNormalization(keras.layers.Layer):
 
     Moments are over all but the channel. With `training` the moments are those of the batch, and the gradient knows of
     it; the running ones, from zero and one on M <- momentum M + (1 - momentum) m, follow them (`zoo.following`): the
-    player whose loss calls the layer has `moments()` in its `follows`. If a loss calls it twice, m is the mean of both
+    player whose loss calls the layer has `followed()` in its `follows`. If a loss calls it twice, m is the mean of both
     batches'. Without `training` the running moments are used, and a row says nothing of another. A bias of the layer
     before is of no use, since the mean takes it off again.
 
@@ -59,6 +59,10 @@ class BatchNormalization(keras.layers.Layer):
         else:
             y = self._normalized(y, *map(tf.convert_to_tensor, self.moments()))
         return tf.cast(y, self.compute_dtype)
+
+    def followed(self):
+        """What a player follows whose loss calls the layer (`zoo.following.of`)."""
+        return self.moments()
 
     def moments(self):
         """The running mean and variance: weights that follow."""
