@@ -13,7 +13,9 @@ _VALUE = re.compile(r"(\w+)/(\d+)/\.ATTRIBUTES/VARIABLE_VALUE")
 
 
 def find(folder):
-    """The checkpoints of a folder, {step: path prefix}, oldest first; read from the files, since the index file may be damaged too."""
+    """The checkpoints of a folder, {step: path prefix}, oldest first; read from the files, since the index file may be
+    damaged too.
+    """
     found = {}
     for path in pathlib.Path(folder).glob(f"{_NAME}-*.index"):
         if match := re.fullmatch(rf"{_NAME}-(\d+)", path.stem):
@@ -33,7 +35,9 @@ def damage(prefix):
 
 
 def newest(folder, log):
-    """(step, path prefix) of the newest checkpoint that is whole, None where there is none. Raises BadInput where all are damaged."""
+    """(step, path prefix) of the newest checkpoint that is whole, None where there is none. Raises BadInput where all
+    are damaged.
+    """
     found = find(folder)
     for step, prefix in reversed(found.items()):
         if not (wrong := damage(prefix)):
@@ -45,7 +49,8 @@ def newest(folder, log):
 
 
 def read(folder, log=print):
-    """(step, {name: arrays of a state's part, in their order}) of the newest checkpoint that is whole, of any version; None where there is none.
+    """(step, {name: arrays of a state's part, in their order}) of the newest checkpoint that is whole, of any version;
+    None where there is none.
 
     Raises BadInput where all are damaged.
     """
@@ -65,7 +70,8 @@ class Checkpoints:
     Args:
         folder: the chief's folder, from which every worker restores.
         state: {name: list of tf.Variable}.
-        worker: index of this worker; all but the chief (0) write to a folder that is thrown away, since saving is collective.
+        worker: index of this worker; all but the chief (0) write to a folder that is thrown away, since saving is
+            collective.
         keep: how many checkpoints to keep.
     """
 
@@ -76,7 +82,9 @@ class Checkpoints:
         self._manager = tf.train.CheckpointManager(self._checkpoint, str(self._throw_away or folder), keep, checkpoint_name=_NAME)
 
     def sweep(self):
-        """Removes what a killed trainer left: for the trainer that holds the folder, since a reader would take a save from under it."""
+        """Removes what a killed trainer left: for the trainer that holds the folder, since a reader would take a save
+        from under it.
+        """
         if self._throw_away:
             shutil.rmtree(self._throw_away, ignore_errors=True)
         else:
@@ -86,7 +94,9 @@ class Checkpoints:
                 part.unlink(missing_ok=True)
 
     def save(self, step):
-        """Writes the state as the checkpoint of `step`. Raises BadInput when the disk refuses; the one before stays good."""
+        """Writes the state as the checkpoint of `step`. Raises BadInput when the disk refuses; the one before stays
+        good.
+        """
         try:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:

@@ -1,8 +1,8 @@
 """The contract that every model of the zoo stands behind.
 
-A model is a game of players. A player is a name, some weights and a loss to minimise; in a step each player moves in turn. A
-likelihood model is a game of one, a GAN of two. What else a model can do is a short list of abilities, each a base class of `zoo.capabilities`;
-what a user turns when drawing is declared once, in `controls`.
+A model is a game of players. A player is a name, some weights and a loss to minimise; in a step each player moves in
+turn. A likelihood model is a game of one, a GAN of two. What else a model can do is a short list of abilities, each a
+base class of `zoo.capabilities`; what a user turns when drawing is declared once, in `controls`.
 """
 
 import abc
@@ -20,16 +20,21 @@ KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another f
 
 
 class Player(NamedTuple):
-    """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean of their sum.
+    """One side of a game: `loss(batch, seed) -> {term: [batch]}`, in the paper's order; what is minimised is the mean
+    of their sum.
 
-    follows: weights that the loss says the next values of, or `zoo.following.Followed` ones; the loss then returns `(terms, values)`, values in this order, and
-    after the move the weights take them.
-    updates: moves in a step, each on a batch of its own; the learning rate's schedule spans them all. scheduled: whether the loss also takes the step, int32:
-    `loss(batch, seed, step)`; without one it is what its schedules end with.
-    start, stop: it moves from step `start` on and before step `stop` (None: to the end). ends_averaged: whether its weights take the values of their averages,
-    where there are some, when it stops: who learns from it later learns from what will be evaluated.
-    multipliers: pairs (some of `weights`, factor of the learning rate): an update moves them by that factor of its way, of any optimizer, weight decay included.
-    shared: whether its noise is the same on all replicas. measures: () -> {name: scalar}, what else is logged of it.
+    updates: moves in a step, each on a batch of its own; the learning rate's schedule spans them all.
+    scheduled: whether the loss also takes the step, int32: `loss(batch, seed, step)`; without one it is what its
+        schedules end with.
+    start, stop: it moves from step `start` on and before step `stop` (None: to the end).
+    shared: whether its noise is the same on all replicas.
+    measures: () -> {name: scalar}, what else is logged of it.
+    follows: weights that the loss says the next values of, or `zoo.following.Followed` ones; the loss then returns
+        `(terms, values)`, values in this order, and after the move the weights take them.
+    ends_averaged: whether its weights take the values of their averages, where there are some, when it stops: who
+        learns from it later learns from what will be evaluated.
+    multipliers: pairs (some of `weights`, factor of the learning rate): an update moves them by that factor of its
+        way, of any optimizer, weight decay included.
     """
 
     name: str
@@ -46,7 +51,8 @@ class Player(NamedTuple):
     multipliers: Sequence = ()
 
     def outcome(self, batch, seed, step=None):
-        """({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows anything or not; nothing is assigned.
+        """({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows anything or
+        not; nothing is assigned.
 
         Raises:
             ValueError: if the loss does not say as many values as the player follows weights.
@@ -54,7 +60,8 @@ class Player(NamedTuple):
         found = self.loss(batch, seed, *([step] if self.scheduled else []))
         terms, values = found if isinstance(found, tuple) else (found, ())
         if len(values) != len(self.follows):
-            raise ValueError(f"player {self.name!r}: follows {len(self.follows)} weights, and its loss says {len(values)} values.")
+            raise ValueError(f"player {self.name!r}: follows {len(self.follows)} weights, and its loss says "
+                             f"{len(values)} values.")
         return terms, tuple(tf.cast(value, item.weight.dtype) for value, item in zip(values, followed(self.follows)))
 
     def moves_at(self, step):
