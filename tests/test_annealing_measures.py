@@ -26,6 +26,7 @@ def integrated(model, x, width=6.0, num=121):
     return tf.reduce_logsumexp(terms, 0).numpy() + 2 * np.log(grid[1] - grid[0])
 
 
+@pytest.mark.slow
 def test_bounds_enclose_what_quadrature_finds(folder):
     assert evaluate.run(["zoo-evaluate", f"--workdir={folder}", "--num_examples=30", "--batch_size=4", "--metrics=ais", "--ais_steps=30", "--ais_chains=8",
                          f"--ais_examples={NUM}", "--importance_samples=500"]) == 0

@@ -70,6 +70,7 @@ def test_bad_folders_are_one_sentence_and_nothing_written(tmp_path, capfd, make,
     assert os.listdir(tmp_path) == ["photos"]
 
 
+@pytest.mark.slow
 def test_a_conditional_model_of_labelled_images(tmp_path, capfd):
     run, out = tmp_path / "run", tmp_path / "out.npy"
     assert train.run(["zoo-train", f"--workdir={run}", f"--data_dir={tmp_path / 'tfds'}", *PIXEL_CNN]) == 0

@@ -229,8 +229,8 @@ def test_fit_and_export_follow_from_the_declaration(case, tmp_path):
     assert "signatures" in serving_check.check(folder)
 
 
-@pytest.mark.parametrize("model, parts", [pytest.param("painter", [], marks=pytest.mark.slow), ("painter", ["--config.model.parts=('mask','label','pose','sketch')", "--config.model.named=true"]),
-                                          ("crowd", []), ("translator", [])], ids=["label map", "dict", "group", "partner"])
+@pytest.mark.parametrize("model, parts", [pytest.param("painter", [], marks=pytest.mark.slow), pytest.param("painter", ["--config.model.parts=('mask','label','pose','sketch')", "--config.model.named=true"], marks=pytest.mark.slow),
+                                          pytest.param("crowd", [], marks=pytest.mark.slow), ("translator", [])], ids=["label map", "dict", "group", "partner"])
 def test_the_programs_follow_from_the_declaration(stand_in, tmp_path, model, parts):
     """A run is trained, looked at, stopped and resumed to the same weights, drawn from and measured."""
     config = ["--config.data.binarization=threshold"] if model != "translator" else ["--config.data.partner=another"]

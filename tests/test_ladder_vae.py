@@ -153,6 +153,7 @@ SELECTING = ["--model=ladder_vae", "--dataset=digits", "--config.model.levels=2"
              "--config.selection.every=4"]
 
 
+@pytest.mark.slow
 def test_weights_are_selected_by_validation_with_the_moments_of_their_step(tmp_path):
     """Also where the run was interrupted and goes on."""
     assert train.run(["zoo-train", f"--workdir={tmp_path / 'whole'}", *SELECTING, "--steps=12"]) == 0

@@ -392,7 +392,7 @@ def test_a_batch_in_parts_is_the_batch(make, replicas, skip):
     np.testing.assert_allclose(*(list(means.values()) for means in told), rtol=1e-5)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", cases.slow_but([False, True], False))
 def test_parts_of_a_model_of_the_zoo(jit):
     ends = []
     for accumulation in (1, 2):

@@ -24,6 +24,7 @@ def looks(folder):
     return {entry["step"]: entry["loss"] for entry in entries if entry.get("split") == "validation"}
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_the_runs_and_survive_a_resumption(tmp_path):
     whole = trained(tmp_path / "whole", "--steps=60")
     losses = looks(tmp_path / "whole")

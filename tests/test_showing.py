@@ -6,6 +6,7 @@ import math
 import wave
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from trainers import evaluate, run as runs, sample, train
@@ -20,6 +21,7 @@ def sound(data):
         return file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
 
 
+@pytest.mark.slow
 def test_sound(tmp_path):
     folder = tmp_path / "run"
     assert train.run(["zoo-train", f"--workdir={folder}", *WAVENET]) == 0

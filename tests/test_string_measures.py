@@ -43,6 +43,7 @@ def records(folder):
     return {record["metric"]: record for record in json.loads((folder / "results.json").read_text())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["grammar_vae", "character_vae"])
 def test_published_numbers_stand_beside_models_whose_levels_the_strings_decide(folder, model, monkeypatch):
     run = runs.load(folder / model)

@@ -75,6 +75,7 @@ def test_a_finished_run_has_nothing_left_to_do(trained):
     assert same(before, final_state(folder)) and os.listdir(folder / "export") == ["1"]
 
 
+@pytest.mark.slow
 def test_a_longer_run_of_a_constant_rate_continues_the_same_run(tmp_path):
     arguments = [*TINY, "--config.schedule.name=constant"]
     assert run(tmp_path / "a", *arguments, "--steps=6") == 0 and run(tmp_path / "a", *arguments, "--steps=10") == 0

@@ -28,11 +28,11 @@ def test_every_weight_gets_a_gradient(network, trained):
 def test_unet_keeps_the_shape_and_reads_time_and_distant_pixels(shape, multipliers, attention):
     model = perturbed(DDPM(shape, 5, 10, channels=4, multipliers=multipliers, attention=attention), 0.1)
     x = tf.random.stateless_normal([2, *shape], [0, 5])
-    y = model.denoise(x, steps(2, 3))
+    y = model.predict_eps(x, steps(2, 3))
     assert y.shape == x.shape
-    assert np.max(np.abs(y - model.denoise(x, steps(2, 4)))) > 1e-4
+    assert np.max(np.abs(y - model.predict_eps(x, steps(2, 4)))) > 1e-4
     far = tf.tensor_scatter_nd_add(x, [[0, shape[0] - 1, shape[1] - 1, 0]], [3.0])
-    change = np.abs(model.denoise(far, steps(2, 3)) - y)
+    change = np.abs(model.predict_eps(far, steps(2, 3)) - y)
     assert change[0, 0, 0].max() > 1e-6 and change[1].max() < 1e-5
 
 

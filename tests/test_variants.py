@@ -39,6 +39,7 @@ def test_published_likelihoods_are_compared_at_the_same_number_of_draws(model):
     assert len(found) > 1 and {config.default(model, *chosen).evaluation.importance_samples for chosen in found} == {5000}
 
 
+@pytest.mark.slow
 def test_both_runs_stand_beside_each_other(known, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for flags in ([], ["--variant=wide"]):

@@ -212,7 +212,8 @@ def uninterrupted():
     return whole.weights()
 
 
-@pytest.mark.parametrize("at", cases.slow_but([1, 2, 3], 2))
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [1, 2, 3])
 def test_resumed_before_at_and_after_the_boundary(at, tmp_path):
     """The state of a checkpoint is all there is: a new engine that takes it over goes on bit for bit."""
     first, second = (staged(ema=0.9) for _ in range(2))
