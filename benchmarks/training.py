@@ -26,15 +26,14 @@ def ours(name, seconds):
 
     import zoo
     from tests import cases
-    from trainers import adam
-    from zoo import following, random
+    from zoo import adam, following, random
     from zoo.playing import measure
 
     shape = SHAPES[name]
     keras.utils.set_random_seed(0)
     model = zoo.create(shape.model or name, **shape.arguments)
     players = [player for player in model.players() if player.moves_at(0)]
-    optimizers = [player.optimizer() if player.optimizer else adam.Adam(1e-3) for player in players]
+    optimizers = [adam.Adam(1e-3) for _ in players]
     for player, optimizer in zip(players, optimizers):
         optimizer.build(list(player.weights))
     batch = cases.batch(model, shape.batch)
