@@ -37,7 +37,7 @@ MUTATIONS = {
     "a schedule of steps for a player with more moves": Mutation(
         "trainers/optimizers.py", "schedule, steps * updates, updates)", "schedule, steps, updates)", "tests/test_playing.py::test_a_schedule_spans_a_players_own_moves"),
     "moves that all get the step's first batch": Mutation(
-        "zoo/playing.py", "batches[number], tf.cast(step", "batches[0], tf.cast(step", "tests/test_playing.py::test_by_hand_by_the_engine_and_by_fit"),
+        "zoo/playing.py", "batches[number], tf.cast(step", "batches[0], tf.cast(step", "tests/test_fit.py::test_by_hand_by_the_engine_and_by_fit"),
     "a multiplier of the gradient": Mutation(
         "zoo/playing.py", "value + factor * (own - value)", "own", "tests/test_playing.py::test_a_multiplier_is_of_the_way_that_an_update_takes"),
     "the parts of a batch summed": Mutation(
@@ -151,7 +151,7 @@ MUTATIONS = {
         "tests/test_conditions.py::test_a_condition_is_made_of_the_field_that_fits"),
     "a class that is asked for and not drawn": Mutation(
         "trainers/conditions.py", "    if options.condition:\n        return asked", "    if options.condition and not domain.num_classes:\n        return asked",
-        "tests/test_conditions.py::test_what_is_asked_for_is_drawn"),
+        "tests/test_condition_programs.py::test_what_is_asked_for_is_drawn"),
 }
 
 

@@ -1,4 +1,6 @@
-"""What follows from a control that a model declares: flags, signatures, card entries and ranges, for every model that has some."""
+"""What follows from a control that a model declares: flags, signatures, card entries and ranges, for every model that
+has some.
+"""
 
 import json
 
@@ -40,15 +42,18 @@ def test_a_signature_with_controls_at_their_defaults_is_the_one_without(name):
     model = cases.shared(name)
     found = signatures(model, 3)
     served = {key for key in found if key.endswith("_controlled")}
-    assert served == {f"{method}_controlled" for control in model.controls.values() for method in control.of if method in found}
+    methods = {method for control in model.controls.values() for method in control.of}
+    assert served == {f"{method}_controlled" for method in methods if method in found}
     for key in served:
         inputs = example_inputs(model, {key: found[key]})[key]
-        given = {k: np.full_like(v, found[key].inputs[k].default) if found[key].inputs[k].default is not None else v for k, v in inputs.items()}
-        plain = {k: v for k, v in inputs.items() if found[key].inputs[k].default is None}
-        if key == "complete_controlled":  # places in their turn: what a plain completion does too where the known ones come first
-            given["mask"] = plain["mask"] = np.arange(inputs["mask"].size // 3) < np.ones([3, 1])
-        for ours, theirs in zip(found[key].function(**given).values(), found[key.removesuffix("_controlled")].function(**plain).values()):
-            np.testing.assert_allclose(ours, theirs, atol=1e-4)
+        usual = {k: field.default for k, field in found[key].inputs.items() if field.default is not None}
+        plain = {k: v for k, v in inputs.items() if k not in usual}
+        if key == "complete_controlled":  # in turn, as a plain one where the known come first
+            plain["mask"] = np.arange(inputs["mask"].size // 3) < np.ones([3, 1])
+        given = plain | {k: np.full_like(inputs[k], value) for k, value in usual.items()}
+        ours, theirs = found[key].function(**given), found[key.removesuffix("_controlled")].function(**plain)
+        for output in theirs:
+            np.testing.assert_allclose(ours[output], theirs[output], atol=1e-4)
 
 
 def test_the_card_says_what_a_control_is(tmp_path):
@@ -56,5 +61,6 @@ def test_the_card_says_what_a_control_is(tmp_path):
     card = json.loads((export(model, tmp_path) / "assets.extra" / "card.json").read_text())
     for name in ("sample_controlled", "complete_controlled"):
         entry = card["signatures"][name]["inputs"]["top_k"]
-        assert entry == dict(dtype="int32", shape=["batch"], meaning=model.controls["top_k"].meaning, unit="tokens", range=[0, model.levels], default=0)
+        expected = dict(dtype="int32", shape=["batch"], unit="tokens", range=[0, model.levels], default=0)
+        assert entry == expected | dict(meaning=model.controls["top_k"].meaning)
     assert "temperature" not in card["signatures"]["sample"]["inputs"]

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import zoo
-from tests import cases
+from tests import cases, duels
 from tests.test_engine import batches, config, engine
 from tests.variationals import IMAGES, perturbed
 from trainers import train
@@ -124,14 +124,8 @@ def test_a_step_on_replicas_is_the_mean_of_their_gradients_and_moments(replicas)
 @pytest.mark.slow
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_resumed_bit_for_bit(replicas, tmp_path):
-    whole, first, second = (engine("ladder_vae", replicas, config(ema=0.9)) for _ in range(3))
-    whole.advance(batches(whole.model), 4)
-    iterator = batches(first.model)
-    first.advance(iterator, 2)
-    path = tf.train.Checkpoint(**first.state()).write(str(tmp_path / "ckpt"))
-    tf.train.Checkpoint(**second.state()).read(path).assert_consumed()
-    second.advance(iterator, 2)
-    ends = [(*one.model.get_weights(), *one.weights()) for one in (whole, second)]
+    both = duels.interrupted(lambda: engine("ladder_vae", replicas, config(ema=0.9)), batches, tmp_path)
+    ends = [(*one.model.get_weights(), *one.weights()) for one in both]
     for ours, theirs in zip(*ends, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import cases
+from tests import cases, duels
 from tests.normalized_gan import NormalizedGAN
 from tests.test_engine import batches, config, strategy
 from trainers import run, serving_check
@@ -93,13 +93,7 @@ def test_a_skipped_update_leaves_vectors_and_moments(replicas):
 
 @pytest.mark.parametrize("replicas", cases.slow_but([1, 2], 1))
 def test_resumed_bit_for_bit(replicas, tmp_path):
-    whole, first, second = (engine(replicas, ema=0.9) for _ in range(3))
-    whole.advance(batches(whole.model), 4)
-    iterator = batches(first.model)
-    first.advance(iterator, 2)
-    path = tf.train.Checkpoint(**first.state()).write(str(tmp_path / "ckpt"))
-    tf.train.Checkpoint(**second.state()).read(path).assert_consumed()
-    second.advance(iterator, 2)
+    whole, second = duels.interrupted(lambda: engine(replicas, ema=0.9), batches, tmp_path)
     assert same(state(whole), state(second)) and same(whole.weights(), second.weights())
 
 

@@ -1,5 +1,7 @@
 """What public methods take, cast and refuse: once for all models, on one of each kind of domain."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,14 +20,16 @@ def image(levels=256, **arguments):
 GREY = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1))
 
 
-@pytest.mark.parametrize("x", [GREY.astype(np.uint8), GREY.astype(np.float64), GREY[..., 0].astype(np.uint8), GREY.tolist(), tf.constant(GREY, tf.float32)])
+@pytest.mark.parametrize("x", [GREY.astype(np.uint8), GREY.astype(np.float64), GREY[..., 0].astype(np.uint8),
+                               GREY.tolist(), tf.constant(GREY, tf.float32)])
 def test_what_is_right_in_another_type_is_cast(x):
     model = cases_image()
     np.testing.assert_array_equal(model.log_prob(x), model.log_prob(tf.constant(GREY, tf.int32)))
 
 
-def cases_image(cache={}):  # noqa: B006
-    return cache.setdefault("model", image())
+@functools.cache
+def cases_image():
+    return image()
 
 
 @pytest.mark.parametrize("x, said", [
@@ -60,8 +64,9 @@ def test_values_on_a_range_are_floats_within_it():
     model = cases.shared("kernel_density")  # of images on [0, 1]
     good = np.random.default_rng(1).uniform(size=(3, 2, 2, 1))
     assert model.log_prob(good).shape == (3,)
-    for bad, said in ((good * 255, "x must be 0 to 1, found"), (good * 2 - 1, "x must be 0 to 1"), ((good * 255).astype(np.uint8), "x must be floats on"),
-                      (np.full_like(good, np.inf), "finite")):
+    wrongs = ((good * 255, "x must be 0 to 1, found"), (good * 2 - 1, "x must be 0 to 1"),
+              ((good * 255).astype(np.uint8), "x must be floats on"), (np.full_like(good, np.inf), "finite"))
+    for bad, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.log_prob(bad)
 
@@ -69,8 +74,10 @@ def test_values_on_a_range_are_floats_within_it():
 def test_the_condition_is_checked():
     model = image(levels=4, classes=10)
     np.testing.assert_array_equal(model.sample(3, condition=7), model.sample(3, condition=[7, 7, 7]))
-    for bad, said in ((10, "condition must be 0 to 9, found 10"), (-1, "condition must be 0 to 9"), ([1, 2], "for each of 3 rows is needed, found 2"),
-                      (1.5, "whole numbers"), (None, "condition: a class label, 0 to 9, per row is needed"), ([[1], [2], [3]], r"condition must be \[batch\]")):
+    wrongs = ((10, "condition must be 0 to 9, found 10"), (-1, "condition must be 0 to 9"), (1.5, "whole numbers"),
+              ([1, 2], "for each of 3 rows is needed, found 2"), ([[1], [2], [3]], r"condition must be \[batch\]"),
+              (None, "condition: a class label, 0 to 9, per row is needed"))
+    for bad, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.sample(3, condition=bad)
     with pytest.raises(ValueError, match="condition: this model takes none"):
@@ -82,8 +89,11 @@ def test_a_number_of_examples_and_a_seed_are_a_seed_for_each_row():
     np.testing.assert_array_equal(model.sample(5, seed=3), model.sample(random.rows(random.seed(3), 5)))
     np.testing.assert_array_equal(model.sample(5), model.sample(5, seed=0))
     assert np.any(model.sample(5) != model.sample(5, seed=1)) and model.sample(np.int64(2)).shape[0] == 2
-    for arguments, said in (((-1,), "0 to 2147483647, found -1"), ((random.rows(random.seed(3), 5), None, 3), "not both"), ((np.zeros([3, 2]),), "seeds must be int32"),
-                            ((np.zeros([3], int),), r"seeds must be int32 \[batch, 2\]"), ((2, None, 1.5), "seed must be an integer, found 1.5")):
+    wrongs = (((-1,), "0 to 2147483647, found -1"), ((random.rows(random.seed(3), 5), None, 3), "not both"),
+              ((np.zeros([3, 2]),), "seeds must be int32"),
+              ((np.zeros([3], int),), r"seeds must be int32 \[batch, 2\]"),
+              ((2, None, 1.5), "seed must be an integer, found 1.5"))
+    for arguments, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.sample(*arguments)
 
@@ -91,8 +101,11 @@ def test_a_number_of_examples_and_a_seed_are_a_seed_for_each_row():
 def test_controls_have_names_and_ranges():
     model = cases.shared("gpt")
     np.testing.assert_array_equal(model.sample(4, top_k=1), model.sample(4, top_k=[1, 1, 1, 1]))
-    for arguments, said in ((dict(temprature=1.0), "no control 'temprature' here; did you mean 'temperature'"), (dict(top_k=1.5), "top_k must be a whole number"),
-                            (dict(top_p=[0.5, 0.5]), "one for each of 4 rows, found 2"), (dict(temperature=1e9), "temperature must be 0.0001 to 100")):
+    wrongs = ((dict(temprature=1.0), "no control 'temprature' here; did you mean 'temperature'"),
+              (dict(top_k=1.5), "top_k must be a whole number"),
+              (dict(top_p=[0.5, 0.5]), "for each of 4 rows, found 2"),
+              (dict(temperature=1e9), "temperature must be 0.0001 to 100"))
+    for arguments, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.sample(4, **arguments)
     with pytest.raises(ValueError, match="no control 'label' here"):  # which is said before that a condition is missing
@@ -116,7 +129,9 @@ def test_what_is_missing_is_not_read():
     x = tf.random.stateless_normal([3, 4], [1, 2])
     mask = np.array([[True, True, False, False]] * 3)
     np.testing.assert_array_equal(model.complete(x, mask), model.complete(tf.where(mask, x, np.nan), mask))
-    for bad, said in ((mask.astype(float), "mask must be bool"), (mask[:2], "as many rows as x"), (mask[:, :3], r"mask must be \[batch, 4\]")):
+    wrongs = ((mask.astype(float), "mask must be bool"), (mask[:2], "as many rows as x"),
+              (mask[:, :3], r"mask must be \[batch, 4\]"))
+    for bad, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.complete(x, bad)
     with pytest.raises(ValueError, match="finite"):
@@ -127,16 +142,17 @@ def test_what_is_missing_is_not_read():
 def test_every_public_method_says_what_it_takes(name):
     cls = zoo.MODELS[name]
     for ability in set(capabilities(cls)) & set(dir(cls)):
-        doc = getattr(cls, ability).__doc__
-        assert doc and "batch" in doc or ability == "sample_mean", ability
+        assert "[batch" in getattr(cls, ability).__doc__, ability
 
 
 def test_bounds_take_an_integer_for_their_seeds():
     model = cases.shared("vae")
     x = cases.batch(model, 3)
     np.testing.assert_array_equal(model.elbo(x, 5), model.elbo(x, random.rows(random.seed(5), 3)))
-    np.testing.assert_array_equal(model.log_prob(x, 5, num_samples=3), model.log_prob(x, random.rows(random.seed(5), 3), 3))
-    for arguments, said in ((dict(num_samples=0), "num_samples must be at least 1, found 0"), (dict(seeds=random.rows(random.seed(5), 2)), r"int32 \[3, 2\]")):
+    rows = random.rows(random.seed(5), 3)
+    np.testing.assert_array_equal(model.log_prob(x, 5, num_samples=3), model.log_prob(x, rows, 3))
+    wrongs = (dict(num_samples=0), "num_samples must be at least 1, found 0"), (dict(seeds=rows[:2]), r"int32 \[3, 2\]")
+    for arguments, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.log_prob(x, **arguments)
 

@@ -1,4 +1,6 @@
-"""A reverse process in fewer steps, a number of its own for each row: against the chain's exact moments, the full process, and rows drawn alone."""
+"""A reverse process in fewer steps, a number of its own for each row: against the chain's exact moments, the full
+process, and rows drawn alone.
+"""
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ def seeds(num, value=0):
 @pytest.mark.parametrize("variance", ["beta", "beta_tilde"])
 @pytest.mark.parametrize("num", [1, 7, 20])
 def test_its_moments_are_those_of_the_chain(variance, num):
-    """q(x_s|x_t, x_0) over the grid round(k T / S), by recursion in float64, for Gaussian data and their exact denoiser."""
+    """q(x_s|x_t, x_0) over the grid round(k T / S), by recursion in float64, for Gaussian data and their exact
+    denoiser.
+    """
     mean, scale, size, schedule = 0.7, 0.5, (10, 600), cosine(50)
     g, ab = gains(schedule, scale), schedule.alpha_bar
     grid = [int(np.floor(k * 50 / num + 0.5)) for k in range(num, -1, -1)]
@@ -30,7 +34,8 @@ def test_its_moments_are_those_of_the_chain(variance, num):
         slope = of_x_0 * g[t] + of_x_t
         m = slope * m + of_x_0 * mean * (1 - g[t] * np.sqrt(ab[t]))
         v = slope**2 * v + (s > 0) * beta * ((1 - ab[s]) / (1 - ab[t]) if variance == "beta_tilde" else 1)
-    draw = tf.function(lambda s: samplers.respaced(exact_denoiser(schedule, mean, scale), schedule, s, size[1:], tf.fill([size[0]], num), variance))
+    denoise, steps = exact_denoiser(schedule, mean, scale), tf.fill([size[0]], num)
+    draw = tf.function(lambda s: samplers.respaced(denoise, schedule, s, size[1:], steps, variance))
     x = draw(seeds(size[0])).numpy()
     error = v**0.5 * x.size**-0.5
     np.testing.assert_allclose(x.mean(), m, atol=4 * error + 1e-6)
@@ -43,7 +48,8 @@ def test_all_steps_are_the_full_process(make_schedule, variance):
     schedule = make_schedule(30)
     denoise, s = exact_denoiser(schedule, 0.3, 0.8), seeds(5)
     full = samplers.ancestral(denoise, schedule, s, [4], variance)
-    np.testing.assert_allclose(samplers.respaced(denoise, schedule, s, [4], tf.fill([5], 30), variance), full, atol=2e-4)
+    found = samplers.respaced(denoise, schedule, s, [4], tf.fill([5], 30), variance)
+    np.testing.assert_allclose(found, full, atol=2e-4)
 
 
 def test_each_row_has_its_own_number_of_steps():
@@ -58,6 +64,7 @@ def test_each_row_has_its_own_number_of_steps():
 
 def test_the_number_of_steps_is_checked():
     model = cases.shared("ddpm")
-    for wrong, said in ((0, "steps must be 1 to 8, found 0"), (9, "steps must be 1 to 8, found 9"), (2.5, "whole number")):
+    wrongs = (0, "steps must be 1 to 8, found 0"), (9, "steps must be 1 to 8, found 9"), (2.5, "whole number")
+    for wrong, said in wrongs:
         with pytest.raises(ValueError, match=said):
             model.sample(2, steps=wrong)

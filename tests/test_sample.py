@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests import runs
 from tests.runs import draw
-from trainers import draws, plots, sample
+from trainers import draws, plots, rows, sample
 from zoo import operations, random
 
 CASES = {
@@ -88,7 +88,7 @@ def test_map_rows_applies_a_function_in_bounded_batches():
         return a[:, None] * b
 
     a, b = np.arange(11.0), np.random.default_rng(0).normal(size=(11, 3))
-    np.testing.assert_array_equal(draws.map_rows(function, tf.constant(a), tf.constant(b), None, rows=4), a[:, None] * b)
+    np.testing.assert_array_equal(rows.map_rows(function, tf.constant(a), tf.constant(b), None, rows=4), a[:, None] * b)
     assert sizes == [4, 4, 4]
 
 

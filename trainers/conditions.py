@@ -9,7 +9,13 @@ import math
 import pathlib
 import zipfile
 
+import numpy as np
+
+from trainers import plots
 from trainers.errors import BadInput
+from trainers.rows import examples
+from zoo import checks
+from zoo.domain import describe
 
 _NAMED = 20  # classes that a message names
 _FILES = (".npy", ".npz")
@@ -17,21 +23,16 @@ _FILES = (".npy", ".npz")
 
 def of_samples(run, num, options):
     """The condition of `num` samples, None of a model that takes none."""
-    from trainers import draws, plots
-
     domain = run.model.domain
     if options.condition:
         return asked(run, num, options)
     if not domain.conditional or domain.num_classes:
         return plots.labels(domain, num)
-    return draws.examples(run, num, options.seed, options.data_dir)[1]
+    return examples(run, num, options.seed, options.data_dir)[1]
 
 
 def asked(run, num, options):
     """The condition that --condition asks for, of `num` rows. Raises BadInput for anything else."""
-    from zoo import checks
-    from zoo.domain import describe
-
     domain, said = run.model.domain, ",".join(options.condition)
     if not domain.conditional:
         raise BadInput(f"--condition={said}: model {run.description['model']!r} takes no condition; leave it out.")
@@ -65,8 +66,6 @@ def told(run, options):
 
 
 def _classes(run, num, options):
-    import numpy as np
-
     return np.resize(np.array([_number(run, one) for one in options.condition], np.int32), num)
 
 
@@ -87,8 +86,6 @@ def _number(run, one):
 
 def _of_file(path, domain, num):
     """The arrays of a file: those that lack the dimension of the rows stand for all of them."""
-    import numpy as np
-
     try:
         file = np.load(pathlib.Path(path).expanduser(), allow_pickle=False)
         found = {key: file[key] for key in file.files} if hasattr(file, "files") else {"": file}

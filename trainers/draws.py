@@ -5,7 +5,16 @@ Everything here is drawn row by row from seeds, in batches that fit memory: a ro
 
 import math
 
-_ROWS = 250  # in memory at once
+import numpy as np
+import tensorflow as tf
+
+from trainers import conditions, looks, masks, plots, prompts, showing, stroke_pictures, terms
+from trainers.errors import BadInput
+from trainers.rows import ROWS, dataset_of, draw, examples, map_rows
+from zoo import nearest, operations, random
+from zoo.capabilities import capabilities
+from zoo.domain import repeat_rows, take_rows
+
 _STEPS = 10  # of an interpolation, its two ends counted
 _CODES = 500  # of examples that say how much a latent varies
 _COMPLETIONS = 6  # of an example
@@ -13,9 +22,6 @@ _COMPLETIONS = 6  # of an example
 
 def modes(model):
     """The modes that a model has."""
-    from zoo import operations
-    from zoo.capabilities import capabilities
-
     can = capabilities(model)
     found = [mode for mode in ("sample", "reconstruct", "interpolate", "traverse", "arithmetic") if mode in can]
     prior = operations.prior_of(model)
@@ -24,81 +30,13 @@ def modes(model):
     return found + [mode for mode in ("denoise", "translate", "complete") if mode in can]
 
 
-def map_rows(function, *arrays, rows=_ROWS):
-    """Applies a function of batches to the rows of arrays (structures of them, or None), at most `rows` at a time; returns a NumPy array.
-
-    The last batch is filled up with its own last row, so that a compiled function is traced once.
-    """
-    import numpy as np
-    import tensorflow as tf
-
-    from zoo.domain import take_rows
-
-    num = next(len(tf.nest.flatten(a)[0]) for a in arrays if a is not None)
-    rows, parts = min(rows, num), []
-    for start in range(0, num, rows):
-        index = np.minimum(np.arange(start, start + rows), num - 1)
-        part = function(*take_rows(arrays, index))
-        parts.append(part.numpy()[:num - start])
-    return np.concatenate(parts)
-
-
-def draw(model, seed, num, sample=None, condition=None):
-    """`num` samples of one seed, int32 [2], as a NumPy array; sample i depends on the seed and i (and its condition) alone.
-
-    Args:
-        sample: function (seeds, condition) -> samples; the model's own `sample`, compiled, if None.
-        condition: of `num` rows; all classes in turn if None.
-    """
-    import tensorflow as tf
-
-    from trainers import plots
-
-    sample = sample or tf.function(model.sample, reduce_retracing=True)
-    return map_rows(sample, plots.rows(seed, num), plots.labels(model.domain, num) if condition is None else condition)
-
-
-def examples(run, num, seed, data_dir=None):
-    """The first `num` examples of the run's test split, as the model takes them: x, condition or None."""
-    import tensorflow as tf
-
-    from trainers.data import evaluation_batches, num_examples
-    from trainers.errors import BadInput
-    from zoo.domain import concat_rows
-
-    dataset, domain = dataset_of(run, data_dir), run.model.domain
-    if num > (there := num_examples(dataset, "test", domain)):
-        raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {there}.")
-    batches = evaluation_batches(dataset, "test", domain, min(num, _ROWS), seed, run.config.data, limit=num)
-    x, condition = zip(*(domain.split(batch)[:2] for batch in batches))
-    return tf.concat(x, 0), concat_rows(condition)
-
-
-def dataset_of(run, data_dir=None):
-    """Opens the data set on which a run was trained."""
-    from trainers.data import check, open_dataset
-
-    data = run.config.data
-    dataset = open_dataset(run.description["dataset"], data_dir or run.description.get("data_dir"), data, tokenizer=run.medium.tokenizer)
-    check(dataset, run.model.domain, data)
-    return dataset
-
-
 def _shown(x, run, columns=None):
     """The function from an ending to the bytes of the file that shows examples."""
-    from trainers import showing
-
     return lambda ending: showing.file(x, run.model.domain, ending, run.medium, columns)
 
 
 def sample(run, num, options, controls):
     """New examples, [num, *shape]."""
-    import tensorflow as tf
-
-    from trainers import conditions, plots, prompts
-    from trainers.errors import BadInput
-    from zoo import random
-
     if options.mean and (controls or not hasattr(run.model, "sample_mean")):
         raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples" + (f" with --{next(iter(controls))}." if controls else "."))
     if options["prompt"].present:
@@ -113,25 +51,16 @@ def sample(run, num, options, controls):
 
 def reconstruct(run, num, options, controls):
     """Test examples and what their codes decode to, [num, 2, *shape]."""
-    from trainers import looks
-
     return _beside(run, num, options, looks.reconstructed(run.model))
 
 
 def denoise(run, num, options, controls):
     """Test examples, the same with noise, and what the model makes of that, [num, 3, *shape]."""
-    from trainers import looks
-
     return _beside(run, num, options, looks.denoised(run.model, **controls))
 
 
 def translate(run, num, options, controls):
     """What test examples would be in another domain, [num, *its shape]; a picture shows them beneath the examples."""
-    import tensorflow as tf
-
-    from trainers import conditions, looks, plots, showing
-    from zoo import random
-
     domain = run.model.domain
     x, condition = examples(run, num, options.seed, options.data_dir)
     if options.condition:
@@ -143,11 +72,6 @@ def translate(run, num, options, controls):
 
 def _beside(run, num, options, function):
     """Test examples and what `function` of (x, seeds, condition) makes of them, [num, 1 + n, *shape]."""
-    import numpy as np
-
-    from trainers import looks, plots, showing
-    from zoo import random
-
     x, condition = examples(run, num, options.seed, options.data_dir)
     made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
     every = np.concatenate([x.numpy()[:, None], made], axis=1)
@@ -157,30 +81,17 @@ def _beside(run, num, options, function):
 
 def interpolate(run, num, options, controls):
     """Paths between the codes of pairs of test examples, or between the noise of pairs of samples, [num, steps, *shape]."""
-    import tensorflow as tf
-
-    from zoo import operations
-    from zoo.domain import take_rows
-
     if not hasattr(run.model, "encode"):
         return _between_samples(run, num, options)
     x, condition = examples(run, 2 * num, options.seed, options.data_dir)
     condition = take_rows(condition, tf.range(0, 2 * num, 2))
     paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
-    x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, _ROWS // _STEPS))
+    x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, ROWS // _STEPS))
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
 
 
 def _between_samples(run, num, options):
     """Paths from one sample to another by their noise, [num, steps, *shape]; of a class, where there are some."""
-    import numpy as np
-    import tensorflow as tf
-
-    from trainers import conditions, plots
-    from trainers.errors import BadInput
-    from zoo import random
-    from zoo.domain import repeat_rows
-
     if options["path"].present:
         raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples there is one path.")
     seeds = plots.rows(random.seed(options.seed), 2 * num)
@@ -197,12 +108,6 @@ def traverse(run, num, options, controls):
 
     Along a line the number goes from three standard deviations below its mean over test examples to three above.
     """
-    import numpy as np
-    import tensorflow as tf
-
-    from zoo import operations
-    from zoo.domain import take_rows
-
     x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed, options.data_dir)
     codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x, condition).reshape(len(x), -1)
     latents = np.argsort(-codes.var(0), kind="stable")[:num]
@@ -215,12 +120,6 @@ def traverse(run, num, options, controls):
 
 def arithmetic(run, num, options, controls):
     """a, b, c and a + b - c by their codes, [4, *shape]: `--terms`, each a file, or a class, whose first `num` test examples' codes are averaged."""
-    import numpy as np
-    import tensorflow as tf
-
-    from trainers import terms
-    from zoo.domain import take_rows
-
     asked, dataset = terms.parse(options.terms), dataset_of(run, options.data_dir)
     found = [terms.read(term, run, dataset, num, options.seed) for term in asked]
     encode = tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True)
@@ -233,10 +132,6 @@ def arithmetic(run, num, options, controls):
 
 def manifold(run, num, options, controls):
     """The plane of a model's two latents, [side, side, *shape]."""
-    from trainers import conditions
-    from trainers.errors import BadInput
-    from zoo import operations
-
     side = math.isqrt(num)
     if side * side != num:
         raise BadInput(f"--num_samples={num}: a manifold needs a square number; {side ** 2} and {(side + 1) ** 2} are.")
@@ -246,14 +141,6 @@ def manifold(run, num, options, controls):
 
 def complete(run, num, options, controls):
     """Completions of test examples of which a part is given, and the examples, [num, completions + 1, *shape]."""
-    import numpy as np
-    import tensorflow as tf
-
-    from trainers import conditions, masks, plots, stroke_pictures
-    from trainers.errors import BadInput
-    from zoo import nearest, random
-    from zoo.domain import repeat_rows
-
     domain = run.model.domain
     known = masks.names(domain.places, domain.kind)
     name = options.mask or known[0]

@@ -1,21 +1,21 @@
 """What is measured of a model that can only estimate log p(x): numbers that are called estimates, also by name."""
 
+from zoo.metrics import likelihood
 
-def measure(evaluation):
-    """Numbers (metric, Estimate, unit, kind, protocol) of a model that has `estimate_log_prob`; none of another."""
-    from trainers import measures
-    from zoo.metrics import likelihood
+_ESTIMATE = 6  # folded into --seed
 
+
+def measure(evaluation, bits):
+    """Numbers (metric, Estimate, unit, kind, protocol) of a model that has `estimate_log_prob`; none of another.
+
+    `bits`: the function (values in nats, evaluation, their number) -> the number of bits per dimension.
+    """
     model, domain = evaluation.model, evaluation.domain
     if not hasattr(model, "estimate_log_prob"):
         return []
-
-    def estimate(x, seeds, condition):
-        return model.estimate_log_prob(x, seeds, condition)
-
-    values = evaluation.per_example("estimate_log_prob", estimate, measures.ESTIMATE)
+    values = evaluation.per_example("estimate_log_prob", model.estimate_log_prob, _ESTIMATE)
     found = [("estimated_negative_log_likelihood", likelihood.nats(values), "nats", "estimate", dict(noise_draws=1))]
     if len(domain.shape) == 3 and (domain.kind in ("binary", "levels") or domain.dequantized):
-        _, bits, unit, _, protocol = measures.bits(values, evaluation, found[0])
-        found.append(("estimated_bits_per_dimension", bits, unit, "estimate", protocol))
+        _, number, unit, _, protocol = bits(values, evaluation, found[0])
+        found.append(("estimated_bits_per_dimension", number, unit, "estimate", protocol))
     return found

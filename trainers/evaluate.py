@@ -39,7 +39,7 @@ def main(options):
     from trainers.errors import BadInput
     from trainers.data import num_examples
     from trainers.run import load
-    from trainers.draws import dataset_of
+    from trainers.rows import dataset_of
     from zoo.capabilities import ImportanceWeighted
 
     if options.workdir is None:

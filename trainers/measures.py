@@ -8,7 +8,7 @@ import math
 import sys
 import time
 
-_LIKELIHOOD, _BOUND, _SAMPLES, _HIDDEN, ESTIMATE = 1, 2, 3, 4, 6  # folded into --seed
+_LIKELIHOOD, _BOUND, _SAMPLES, _HIDDEN = 1, 2, 3, 4  # folded into --seed
 _SECONDS_PER_LINE = 10
 
 
@@ -157,7 +157,7 @@ def everything(evaluation):
     from trainers import estimate_measures, reconstruction_measures
     from zoo.capabilities import likelihood_kind
 
-    found = likelihoods(evaluation) + estimate_measures.measure(evaluation)
+    found = likelihoods(evaluation) + estimate_measures.measure(evaluation, bits)
     if hasattr(evaluation.model, "codes"):
         found += code_usage(evaluation)
     elif hasattr(evaluation.model, "rate_distortion") and hasattr(evaluation.model, "encode"):
@@ -219,7 +219,7 @@ def completions(evaluation):
     import tensorflow as tf
 
     from trainers import masks
-    from trainers.draws import map_rows
+    from trainers.rows import map_rows
     from trainers.plots import rows
     from zoo import random
     from zoo.domain import concat_rows
@@ -249,7 +249,7 @@ def sample_metrics(evaluation):
     """Numbers (metric, Estimate, unit, kind, protocol) that compare generated samples with as many examples of the split."""
     import numpy as np
 
-    from trainers.draws import draw
+    from trainers.rows import draw
     from trainers.reconstruction_measures import span, unit
     from zoo import random
     from zoo.domain import concat_rows

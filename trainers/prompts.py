@@ -1,16 +1,16 @@
 """Texts that go on from a prompt: what `zoo-sample --prompt` draws."""
 
+import numpy as np
+import tensorflow as tf
+
+from trainers import plots
+from trainers.errors import BadInput
+from trainers.rows import map_rows
+from zoo import random
+
 
 def continuation(run, num, options, controls):
     """Texts that go on from the prompt, [num, T]."""
-    import numpy as np
-    import tensorflow as tf
-
-    from trainers import plots
-    from trainers.draws import map_rows
-    from trainers.errors import BadInput
-    from zoo import random
-
     if run.model.domain.kind != "tokens" or not hasattr(run.model, "complete"):
         raise BadInput(f"--prompt: model {run.description['model']!r} goes on with no text.")
     length = run.model.domain.shape[0]

@@ -21,7 +21,7 @@ def reconstructions(evaluation):
     import numpy as np
     import tensorflow as tf
 
-    from trainers.draws import map_rows
+    from trainers.rows import map_rows
     from zoo import operations
 
     tokenizer = evaluation.dataset.tokenizer
@@ -37,7 +37,7 @@ def reconstructions(evaluation):
 
 def samples(evaluation):
     """How many samples are strings of the grammar, how many of those are different, and how many of the different ones are no training example."""
-    from trainers.draws import draw
+    from trainers.rows import draw
     from trainers.measures import Progress
     from zoo import random
 

@@ -77,23 +77,14 @@ def main(options):
     strategy = strategies.make(options.strategy, options.virtual_devices)
     replicas = strategy.num_replicas_in_sync
     worker, _ = strategies.workers(strategy)
-    if config.batch_size % replicas:
-        raise BadInput(f"--batch_size={config.batch_size} does not divide among {replicas} replicas; "
-                       f"{config.batch_size // replicas * replicas or replicas} does.")
-    if config.accumulation < 1 or config.batch_size // replicas % config.accumulation:
-        raise BadInput(f"--config.accumulation={config.accumulation} does not divide the {config.batch_size // replicas} examples of a replica's batch; "
-                       f"{math.gcd(config.batch_size // replicas, max(config.accumulation, 1))} does.")
+    _check_batch(config, replicas)
     if options.virtual_devices and options.strategy != "mirrored":
         raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
     config.data.partner = _absolute(config.data.partner)
     dataset = open_dataset(_absolute(options.dataset), data_dir, config.data)
     plain = _check(options, config, dataset, configs, check)
-    validations = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
-    if (flag := next((flag for flag, every in validations.items() if every), None)) and not dataset.sizes.get("validation"):
-        raise BadInput(f"{flag}={validations[flag]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
-    if flag and dataset.partner and not dataset.partner.sizes.get("validation"):
-        raise BadInput(f"{flag}={validations[flag]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
+    _check_validation(options, config, dataset)
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
@@ -124,6 +115,31 @@ def main(options):
         if isinstance(plain, FittedModel):
             data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
+
+
+def _check_batch(config, replicas):
+    """Raises BadInput for a batch that does not divide among the replicas, or a replica's part of it into the parts of an accumulation."""
+    from trainers.errors import BadInput
+
+    if config.batch_size % replicas:
+        raise BadInput(f"--batch_size={config.batch_size} does not divide among {replicas} replicas; "
+                       f"{config.batch_size // replicas * replicas or replicas} does.")
+    part = config.batch_size // replicas
+    if config.accumulation < 1 or part % config.accumulation:
+        raise BadInput(f"--config.accumulation={config.accumulation} does not divide the {part} examples of a replica's batch; "
+                       f"{math.gcd(part, max(config.accumulation, 1))} does.")
+
+
+def _check_validation(options, config, dataset):
+    """Raises BadInput where a validation is asked for and there is no split for it."""
+    from trainers.errors import BadInput
+
+    validations = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
+    asked = [f"{flag}={every}" for flag, every in validations.items() if every]
+    if asked and not dataset.sizes.get("validation"):
+        raise BadInput(f"{asked[0]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
+    if asked and dataset.partner and not dataset.partner.sizes.get("validation"):
+        raise BadInput(f"{asked[0]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
 
 
 def _condition(dataset, domain, config, seed):

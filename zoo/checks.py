@@ -1,7 +1,9 @@
-"""What public methods check of what they are given, once: kind, shape, range, whole numbers, and that numbers are numbers.
+"""What public methods check of what they are given, once: kind, shape, range, whole numbers, and that numbers are
+numbers.
 
-What is right in another type is cast (images as `load_data()` gives them: uint8, without a channel); all else is refused by a ValueError of one sentence that
-says what was found and what is allowed. Values are looked at where they can be seen: inside of a graph only types and shapes are.
+What is right in another type is cast (images as `load_data()` gives them: uint8, without a channel); all else is
+refused by a ValueError of one sentence that says what was found and what is allowed. Values are looked at where they
+can be seen: inside of a graph only types and shapes are.
 """
 
 import difflib
@@ -30,7 +32,9 @@ def example(domain, x, name="x"):
 
 
 def known(domain, x, mask, name="x"):
-    """(x, mask) of a batch of which only what is true in `mask`, [batch, *places], is read; elsewhere x may be anything, and is returned as zero."""
+    """(x, mask) of a batch of which only what is true in `mask`, [batch, *places], is read; elsewhere x may be
+    anything, and is returned as zero.
+    """
     x = _shaped(domain, _numbers(x, name), name)
     places = tuple(domain.places)
     mask = _numbers(mask, "mask")
@@ -70,29 +74,44 @@ def num_rows(x):
     return tf.shape(x)[0] if size is None else size
 
 
+def drawing(domain, x, seeds, given):
+    """(x, a seed for each row, condition) of a method that draws for examples: each checked and cast."""
+    x = example(domain, x)
+    num = num_rows(x)
+    return x, row_seeds(seeds, num), condition(domain, given, num)
+
+
 def row_seeds(seeds, num):
     """A seed for each of `num` rows, int32 [num, 2]: those given, or what follows from an integer."""
     if _is_integer(seeds):
         return random.rows(random.seed(seeds), num)
     seeds = pairs(seeds)
-    if not tf.is_symbolic_tensor(seeds) and not tf.is_symbolic_tensor(num) and len(seeds) != int(num):
-        raise ValueError(f"seeds must be an integer or int32 [{int(num)}, 2], a pair for each row, found {tuple(seeds.shape)}.")
+    if _differ(seeds, num):
+        raise ValueError(f"seeds must be an integer or int32 [{int(num)}, 2], a pair for each row, found "
+                         f"{tuple(seeds.shape)}.")
     return seeds
 
 
 def drawn_rows(seeds, seed):
-    """The seeds of `sample`: of a number of rows and one seed, an integer (None: 0), or a seed for each row, int32 [batch, 2]."""
+    """The seeds of `sample`: of a number of rows and one seed, an integer (None: 0), or a seed for each row, int32
+    [batch, 2].
+    """
     if _is_integer(seeds):
         if not 0 <= int(seeds) < 2**31:
             raise ValueError(f"sample: a number of examples is 0 to {2**31 - 1}, found {int(seeds)}.")
-        return random.rows(random.seed(_integer(seed or 0, "seed")), int(seeds))
+        seed = 0 if seed is None else seed
+        if not _is_integer(seed):
+            raise ValueError(f"seed must be an integer, found {seed!r}.")
+        return random.rows(random.seed(seed), int(seeds))
     if seed is not None:
         raise ValueError("sample: takes a number of examples and `seed`, or a seed for each row, not both.")
     return pairs(seeds)
 
 
 def condition(domain, given, num):
-    """The condition of `num` rows as the domain declares it. One class stands for all rows. Raises ValueError where one is missing, useless or wrong."""
+    """The condition of `num` rows as the domain declares it. One class stands for all rows. Raises ValueError where one
+    is missing, useless or wrong.
+    """
     if domain.condition is None:
         if given is not None:
             raise ValueError("condition: this model takes none.")
@@ -107,7 +126,8 @@ def condition(domain, given, num):
 
 
 def controls(model, method, given, num):
-    """{name: a value for each of `num` rows} of the controls that were given to a method; int32 or float32, as their defaults are.
+    """{name: a value for each of `num` rows} of the controls that were given to a method; int32 or float32, as their
+    defaults are.
 
     Raises ValueError for a name that the method has not, or a value out of its range (where it can be seen).
     """
@@ -123,7 +143,9 @@ def controls(model, method, given, num):
 
 
 def within(name, value, low, high, num, dtype=tf.float32):
-    """A number for each of `num` rows between two bounds, [num]. Raises ValueError for anything else, where it can be seen."""
+    """A number for each of `num` rows between two bounds, [num]. Raises ValueError for anything else, where it can be
+    seen.
+    """
     value = _numbers(value, name)
     if dtype.is_integer and not value.dtype.is_integer:
         raise ValueError(f"{name} must be a whole number, found {value.dtype.name}.")
@@ -131,7 +153,7 @@ def within(name, value, low, high, num, dtype=tf.float32):
         raise ValueError(f"{name} must be a number, or one for each row, found {tuple(value.shape)}.")
     value = tf.cast(value, dtype)
     _require(name, value, (value >= low) & (value <= high), f"{low:g} to {high:g}")
-    if value.shape.rank == 1 and not tf.is_symbolic_tensor(value) and not tf.is_symbolic_tensor(num) and len(value) != int(num):
+    if value.shape.rank == 1 and _differ(value, num):
         raise ValueError(f"{name} must be a number, or one for each of {int(num)} rows, found {len(value)}.")
     return tf.broadcast_to(value, [num])
 
@@ -143,7 +165,7 @@ def _one_condition(domain, given, num, name):
     if domain.kind == "class" and given.shape.rank == 0:
         given = tf.broadcast_to(given, [num])
     given = example(domain, given, name)
-    if not tf.is_symbolic_tensor(given) and not tf.is_symbolic_tensor(num) and len(given) != int(num):
+    if _differ(given, num):
         raise ValueError(f"{name}: {_needed(domain)} for each of {int(num)} rows is needed, found {len(given)}.")
     return given
 
@@ -165,7 +187,8 @@ def _numbers(x, name):
     except ValueError:
         raise ValueError(f"{name} must be an array of numbers, found rows of different lengths.") from None
     if x.dtype.kind not in "biuf":
-        raise ValueError(f"{name} must be an array of numbers, found {'text' if x.dtype.kind in 'SU' else type(x).__name__ + ' of ' + x.dtype.name}.")
+        found = "text" if x.dtype.kind in "SU" else "things that are none"
+        raise ValueError(f"{name} must be an array of numbers, found {found}.")
     return tf.convert_to_tensor(x)
 
 
@@ -210,12 +233,15 @@ def _require_values(domain, x, name):
     if not tf.size(x) or low is None:
         return
     least, most = float(tf.reduce_min(x)), float(tf.reduce_max(x))
-    if whole and x.dtype.is_floating and bool(tf.reduce_any(x != tf.round(x))):
-        raise ValueError(f"{name} must be whole numbers, {low:g} to {high:g}, found {_first(x, x != tf.round(x))}{_advice(domain, least, most)}.")
+    broken = x != tf.round(x) if whole and x.dtype.is_floating else None
+    if broken is not None and bool(tf.reduce_any(broken)):
+        raise ValueError(f"{name} must be whole numbers, {low:g} to {high:g}, found {_first(x, broken)}"
+                         f"{_advice(domain, least, most)}.")
     slack = 0.0 if whole else _SLACK * max(abs(low), abs(high))
     if least < low - slack or most > high + slack:
         allowed = "0 or 1" if domain.kind == "binary" else f"{low:g} to {high:g}"
-        raise ValueError(f"{name} must be {allowed}, found {f'{least:g} to {most:g}' if least < most else f'{least:g}'}{_advice(domain, least, most)}.")
+        found = f"{least:g} to {most:g}" if least < most else f"{least:g}"
+        raise ValueError(f"{name} must be {allowed}, found {found}{_advice(domain, least, most)}.")
     if domain.kind == "strokes" and bool(tf.reduce_any(tf.reduce_sum(x[..., 2:], -1) != 1.0)):
         raise ValueError(f"{name}: the last three numbers of each step say what the pen does, one of them 1 and two 0.")
 
@@ -230,7 +256,8 @@ def _advice(domain, least, most):
 
 
 def _scaling(low, high):
-    return f"images of 256 levels become these by {high - low:g} * x / 255{f' - {-low:g}' if low < 0 else f' + {low:g}' if low else ''}"
+    shift = f" {'-' if low < 0 else '+'} {abs(low):g}" if low else ""
+    return f"images of 256 levels become these by {high - low:g} * x / 255{shift}"
 
 
 def _require_finite(x, name):
@@ -248,6 +275,11 @@ def _first(x, wrong):
     return f"{tf.boolean_mask(tf.reshape(x, [-1]), tf.reshape(wrong, [-1]))[0].numpy():g}"
 
 
+def _differ(x, num):
+    """Whether x is seen not to have `num` rows."""
+    return not tf.is_symbolic_tensor(x) and not tf.is_symbolic_tensor(num) and len(x) != int(num)
+
+
 def _same_rows(a, b, a_name, b_name):
     if not a.shape[:1].is_compatible_with(b.shape[:1]):
         raise ValueError(f"{a_name} must have as many rows as {b_name}, found {a.shape[0]} and {b.shape[0]}.")
@@ -257,15 +289,10 @@ def pairs(seeds):
     """A seed for each row, int32 [batch, 2], as they are given. Raises ValueError for anything else."""
     seeds = _numbers(seeds, "seeds")
     if seeds.shape.rank != 2 or seeds.shape[1] != 2 or not seeds.dtype.is_integer:
-        raise ValueError(f"seeds must be int32 [batch, 2], a pair for each row, or an integer, found {seeds.dtype.name} {tuple(seeds.shape)}.")
+        found = f"{seeds.dtype.name} {tuple(seeds.shape)}"
+        raise ValueError(f"seeds must be int32 [batch, 2], a pair for each row, or an integer, found {found}.")
     return tf.cast(seeds, tf.int32)
 
 
 def _is_integer(value):
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _integer(value, name):
-    if not _is_integer(value):
-        raise ValueError(f"{name} must be an integer, found {value!r}.")
-    return value

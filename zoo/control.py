@@ -1,4 +1,6 @@
-"""A control: what a user turns when drawing, declared once by the model; flags, signatures, cards, range checks and tests follow from it."""
+"""A control: what a user turns when drawing, declared once by the model; flags, signatures, cards, range checks and
+tests follow from it.
+"""
 
 from typing import NamedTuple
 
@@ -8,8 +10,8 @@ import tensorflow as tf
 class Control(NamedTuple):
     """A number, or one for each row.
 
-    default, low, high: numbers (whole ones, if `low` is an int), or the name of a model's attribute that holds one. meaning: in words. unit: of the number.
-    of: the methods that take it, as a keyword.
+    default, low, high: numbers (whole ones, if `low` is an int), or the name of a model's attribute that holds one.
+    meaning: in words. unit: of the number. of: the methods that take it, as a keyword.
     """
 
     default: float | int | str
@@ -26,4 +28,7 @@ class Control(NamedTuple):
 
     def resolved(self, model):
         """The control with numbers in the place of the names of the model's attributes."""
-        return self._replace(**{key: getattr(model, value) for key in ("default", "high") if isinstance(value := getattr(self, key), str)})
+        def number(value):
+            return getattr(model, value) if isinstance(value, str) else value
+
+        return self._replace(default=number(self.default), high=number(self.high))

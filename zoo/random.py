@@ -25,10 +25,11 @@ _SEED, _INTEGER = tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32)
 
 
 class Between(NamedTuple):
-    """Seeds of rows whose normals lie on the way between those of two: cos(w pi / 2) eps_0 + sin(w pi / 2) eps_1, standard normal as these are.
+    """Seeds of rows whose normals lie on the way between those of two: cos(w pi / 2) eps_0 + sin(w pi / 2) eps_1,
+    standard normal as these are.
 
-    seeds0, seeds1: int32 [batch, 2]. weight: float32 [batch], on [0, 1]. `fold_in_rows` and `normal_rows` take them in the place of seeds; uniforms and words
-    have no such path, and there is none.
+    seeds0, seeds1: int32 [batch, 2]. weight: float32 [batch], on [0, 1]. `fold_in_rows` and `normal_rows` take them in
+    the place of seeds; uniforms and words have no such path, and there is none.
     """
 
     seeds0: tf.Tensor
