@@ -33,7 +33,7 @@ test: $(INSTALLED)
 
 test-all: $(INSTALLED)
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
-	$(BIN)/python -m tests.mutations
+	$(BIN)/python -m tests.support.mutations
 
 # Side by side with PyTorch and with the textbook samplers; an hour or so, on a machine that does nothing else.
 bench: $(INSTALLED)

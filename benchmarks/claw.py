@@ -11,8 +11,8 @@ import pathlib
 
 import numpy as np
 
-from trainers.data.claw import points
-from zoo.density.claw import claw
+from trainers.data.embedded.claw import points
+from zoo.density.parts.claw import claw
 from zoo.density.gaussian_mixture import GaussianMixture
 from zoo.density.histogram import Histogram
 from zoo.density.kernel_density import KernelDensity

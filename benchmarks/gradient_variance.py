@@ -11,7 +11,7 @@ import pathlib
 
 import tensorflow as tf
 
-from zoo.latent.gradient_estimators import ESTIMATORS, estimate
+from zoo.latent.parts.gradient_estimators import ESTIMATORS, estimate
 
 SIZES = (1, 2, 4, 8, 16, 32)
 

@@ -13,14 +13,14 @@ import time
 import keras
 import tensorflow as tf
 
-from trainers import config as configs
-from trainers import strategies
+from trainers.runs import config as configs
+from trainers.training import strategies
 from trainers.data import open_dataset, training_batches
-from trainers.engine import Engine
-from trainers.reporting import Reporter
-from trainers.workdir import Workdir
+from trainers.training.engine import Engine
+from trainers.training.reporting import Reporter
+from trainers.runs.workdir import Workdir
 from zoo import random
-from zoo.playing import losses_and_gradients
+from zoo.training.game import losses_and_gradients
 
 
 def bare_step(config, shape, batch):

@@ -25,9 +25,11 @@ def ours(name, seconds):
     import tensorflow as tf
 
     import zoo
-    from tests import cases
-    from zoo import adam, following, random
-    from zoo.playing import measure
+    from tests.support import cases
+    from zoo.training import adam
+    from zoo.layers import following
+    from zoo import random
+    from zoo.training.game import measure
 
     shape = SHAPES[name]
     keras.utils.set_random_seed(0)

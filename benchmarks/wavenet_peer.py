@@ -18,8 +18,8 @@ from torch.optim import swa_utils
 
 from benchmarks.twins import WaveNet
 from trainers.data import open_dataset
-from trainers.data.audio import PEAK
-from trainers.workdir import write, write_json
+from trainers.data.readers.audio import PEAK
+from trainers.runs.workdir import write, write_json
 
 
 def clips(dataset, split):

@@ -11,7 +11,7 @@ import sys
 from absl import flags
 
 import zoo
-from trainers import command
+from trainers import cli
 
 _BESIDES = ("ais",)
 _FEWEST = 3  # examples of which an energy distance has a standard error
@@ -35,11 +35,12 @@ def define(options):
 
 
 def main(options):
-    from trainers import annealing_measures, measures, records
+    from trainers.evaluation import annealing, measures
+    from trainers.runs import records
     from trainers.errors import BadInput
     from trainers.data import num_examples
-    from trainers.run import load
-    from trainers.rows import dataset_of
+    from trainers.runs.run import load
+    from trainers.runs.rows import dataset_of
     from zoo.capabilities import ImportanceWeighted
 
     if options.workdir is None:
@@ -50,7 +51,7 @@ def main(options):
         raise BadInput(f"--{given}: goes with --metrics=ais.")
     for name in ("importance_samples", "num_examples", "batch_size", "ais_steps", "ais_chains", "ais_examples"):
         if options[name].value is not None:
-            command.positive(options, name)
+            cli.positive(options, name)
     if options.publish and os.path.exists(options.publish) and not os.path.isdir(options.publish):
         raise BadInput(f"--publish={options.publish}: is a file, not a folder.")
     if options.publish and not os.path.isdir(os.path.dirname(os.path.abspath(options.publish))):
@@ -71,7 +72,7 @@ def main(options):
     evaluation = measures.Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
                             options.importance_samples or run.config.evaluation.importance_samples)
     line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(" && ")
-    besides = annealing_measures.measure(evaluation, options.ais_steps, options.ais_chains, min(num, options.ais_examples)) if "ais" in options.metrics else []
+    besides = annealing.measure(evaluation, options.ais_steps, options.ais_chains, min(num, options.ais_examples)) if "ais" in options.metrics else []
     found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr, evaluation.protocol | protocol, line, num == available)
              for metric, estimate, unit, kind, protocol in [*measures.everything(evaluation), *besides]]
     records.write_results(run.workdir.results, found)
@@ -82,7 +83,7 @@ def main(options):
 
 def report(found):
     """The records as an aligned table."""
-    from trainers import records
+    from trainers.runs import records
 
     rows = [(r["metric"], records.text(r), r["unit"], r["kind"].replace("_", " "),
              f"{r['published']['value']:g}" if r["published"] else "-") for r in found]
@@ -91,7 +92,7 @@ def report(found):
 
 def run(argv=None):
     """The program; returns its exit code."""
-    return command.execute(define, main, argv)
+    return cli.execute(define, main, argv)
 
 
 if __name__ == "__main__":

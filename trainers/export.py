@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from trainers import command
+from trainers import cli
 from trainers.errors import BadInput
 
 
@@ -42,7 +42,7 @@ def exported_step(folder):
 
 def export_run(model, workdir, description, step, importance_samples=_SAMPLES, log=print):
     """Exports the model of a run as the next version; returns its folder."""
-    from zoo.export import export
+    from zoo.serving.export import export
 
     protocol = description["data"] | ({"class_names": names} if (names := description.get("class_names")) else {}) | {"step": step, "seed": description["seed"], "command": description["command"]}
     return export(model, workdir.export, importance_samples=importance_samples, protocol=protocol, log=log)
@@ -52,15 +52,15 @@ def main(options):
     if bool(options.check) == bool(options.workdir):
         raise BadInput("--workdir=DIR or --check=DIR: one of the two is needed.")
     if options.importance_samples is not None:
-        command.positive(options, "importance_samples")
+        cli.positive(options, "importance_samples")
     if options.check:
         if options.importance_samples:
             raise BadInput("--importance_samples: --check takes an export as it is.")
         return check(options.check)
     import tensorflow as tf
 
-    from trainers import run as runs
-    from trainers.workdir import storage_errors
+    from trainers.runs import run as runs
+    from trainers.runs.workdir import storage_errors
     from zoo.capabilities import ImportanceWeighted
 
     run = runs.load(options.workdir)
@@ -72,7 +72,7 @@ def main(options):
 
 def check(folder):
     """Checks a version, or the newest below `folder`; prints a line per signature, and returns the exit code."""
-    from trainers import serving_check
+    from zoo.serving import check as serving_check
 
     try:
         print(serving_check.check(folder))
@@ -84,7 +84,7 @@ def check(folder):
 
 def run(argv=None):
     """The program; returns its exit code."""
-    return command.execute(define, main, argv)
+    return cli.execute(define, main, argv)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from trainers import command
+from trainers import cli
 
 _BESIDE = ("energy_distance", "rate", "distortion", "active_units", "perplexity", "codes_used", "top_perplexity", "top_codes_used", "bottom_perplexity",
            "bottom_codes_used", "ais_negative_log_likelihood", "bdmc_negative_log_likelihood_upper", "bdmc_negative_log_likelihood_lower", "bdmc_gap")
@@ -48,7 +48,7 @@ def paper(docstring):
 
 
 def models(results=()):
-    """One dict for each model, in the order of `MODELS`; `results` are records (`trainers.records.load_results`)."""
+    """One dict for each model, in the order of `MODELS`; `results` are records (`trainers.runs.records.load_results`)."""
     import zoo
     from trainers import recipes
     from zoo.capabilities import capabilities, likelihood_kind
@@ -73,7 +73,7 @@ def _named(dataset, variant):
 
 def text(listed):
     """The models, a paragraph each, as a terminal shows them."""
-    from trainers import records
+    from trainers.runs import records
 
     paragraphs = []
     for model in listed:
@@ -95,7 +95,7 @@ def models_table(listed):
 
 def results_table(listed):
     """Our numbers and the published ones as a Markdown table."""
-    from trainers import records
+    from trainers.runs import records
 
     rows = []
     for record in (record for model in listed for record in _headline(model["results"])):
@@ -114,7 +114,7 @@ def _headline(results):
 def update_readme(path, listed):
     """Puts the tables between their markers. Raises BadInput where the file or a marker is missing."""
     from trainers.errors import BadInput
-    from trainers.workdir import write
+    from trainers.runs.workdir import write
 
     try:
         old = pathlib.Path(path).read_text()
@@ -170,7 +170,7 @@ def define(options):
 
 
 def main(options):
-    from trainers import records
+    from trainers.runs import records
     from trainers.errors import BadInput
 
     if options.results and not pathlib.Path(options.results).is_dir():
@@ -191,7 +191,7 @@ def main(options):
 
 def run(argv=None):
     """The program; returns its exit code."""
-    return command.execute(define, main, argv)
+    return cli.execute(define, main, argv)
 
 
 if __name__ == "__main__":

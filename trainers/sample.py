@@ -14,7 +14,7 @@ import sys
 from absl import flags
 
 import zoo
-from trainers import command
+from trainers import cli
 
 MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400, "denoise": 20, "translate": 20,
          "complete": 8}  # -> --num_samples if not given
@@ -51,7 +51,7 @@ def define(options):
 def _define_controls(options):
     """A flag for each control of the run's model, as `Model.controls` declares it; those of other models are refused by name."""
     from trainers.errors import BadInput
-    from trainers.workdir import Workdir
+    from trainers.runs.workdir import Workdir
 
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
@@ -109,9 +109,9 @@ def main(options):
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
     if options["condition"].present and options.mode not in CONDITIONED:
         raise BadInput(f"--condition: goes with --mode={', '.join(CONDITIONED)}, not with --mode={options.mode}, whose examples have their own.")
-    num = MODES[options.mode] if options.num_samples is None else command.positive(options, "num_samples")
+    num = MODES[options.mode] if options.num_samples is None else cli.positive(options, "num_samples")
     if options.threads is not None:
-        _use(command.positive(options, "threads"))
+        _use(cli.positive(options, "threads"))
     print(_write(options, num), flush=True)
 
 
@@ -125,9 +125,11 @@ def _use(threads):
 def _write(options, num):
     import numpy as np
 
-    from trainers import conditions, draws, showing, workdir
+    from trainers.modes import conditions, draws
+    from trainers.pictures import files
+    from trainers.runs import workdir
     from trainers.errors import BadInput
-    from trainers.run import load
+    from trainers.runs.run import load
 
     folder = workdir.Workdir(options.workdir)
     folder.read_config()
@@ -140,8 +142,8 @@ def _write(options, num):
     if options.out is None:
         with workdir.storage_errors(folder.path):
             folder.samples.mkdir(exist_ok=True)
-        options.out = str(folder.samples / f"{options.mode}{showing.endings(domain)[0]}")
-    _check_out(options.out, (*showing.endings(domain), NUMBERS))
+        options.out = str(folder.samples / f"{options.mode}{files.endings(domain)[0]}")
+    _check_out(options.out, (*files.endings(domain), NUMBERS))
     if options.condition and options.mode == "interpolate" and hasattr(run.model, "encode"):
         raise BadInput("--condition: the examples between which --mode=interpolate goes have their own.")
     x, shown = getattr(draws, options.mode)(run, num, options, controls(options, run.model))
@@ -161,7 +163,7 @@ def _write(options, num):
 
 def run(argv=None):
     """The program; returns its exit code."""
-    return command.execute(define, main, argv, prepare=_define_controls)
+    return cli.execute(define, main, argv, prepare=_define_controls)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import types
 
 from absl import flags
 
-from trainers import command, strategies
+from trainers import cli
+from trainers.training import strategies
 
 
 # What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good checkpoint.
@@ -50,7 +51,7 @@ def _define_config(options):
     """--config.KEY=VALUE for every entry of the recipe of --model and --dataset."""
     from ml_collections import config_flags
 
-    from trainers import config
+    from trainers.runs import config
 
     config.model_class(options.model)
     recipe = config.default(options.model, options.dataset, options.variant)
@@ -61,19 +62,21 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers import config as configs, fitting, looks, records, showing
+    from trainers.runs import config as configs, records
+    from trainers.training import fitting, previews
+    from trainers.pictures import files
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
-    from trainers.workdir import FORMAT, Workdir
-    from zoo.density.fitted import FittedModel
-    from zoo.following import followed
+    from trainers.runs.workdir import FORMAT, Workdir
+    from zoo.density.parts.fitted import FittedModel
+    from zoo.layers.following import followed
 
     config = options.config
     for name in ("steps", "batch_size"):
         if options[name].value is not None:
-            config[name] = command.positive(options, name)
-    command.positive(options, "log_every")
-    command.not_negative(options, "virtual_devices", "eval_every", "sample_every", "checkpoint_every")
+            config[name] = cli.positive(options, name)
+    cli.positive(options, "log_every")
+    cli.not_negative(options, "virtual_devices", "eval_every", "sample_every", "checkpoint_every")
     strategy = strategies.make(options.strategy, options.virtual_devices)
     replicas = strategy.num_replicas_in_sync
     worker, _ = strategies.workers(strategy)
@@ -110,8 +113,8 @@ def main(options):
             training=lambda start, index, num: training_batches(
                 dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
             validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
-            medium=showing.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
-            examples=_examples(dataset, plain.domain, config, options.seed) if looks.needs_examples(plain) else None)
+            medium=files.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
+            examples=_examples(dataset, plain.domain, config, options.seed) if previews.needs_examples(plain) else None)
         if isinstance(plain, FittedModel):
             data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
         return _train(options, config, dataset, plain, data, strategy, workdir, description)
@@ -159,7 +162,7 @@ def _folder(options):
 def _examples(dataset, domain, config, seed):
     """The examples of which pictures show reconstructions: the first of the validation split, or of the training split where there is no other."""
     from trainers.data import evaluation_batches, num_examples
-    from trainers.looks import EXAMPLES
+    from trainers.training.previews import EXAMPLES
 
     split = "validation" if dataset.sizes.get("validation") else "train"
     num = min(EXAMPLES, num_examples(dataset, split, domain))
@@ -178,11 +181,11 @@ def _check(options, config, dataset, configs, check):
     """Makes the plain model, and checks it, the recipe and the data set against one another before anything is written."""
     import keras
 
-    from trainers import fitting
+    from trainers.training import fitting
     from trainers.errors import BadInput
-    from trainers.run import plain_model
-    from zoo.density.fitted import FittedModel
-    from zoo.playing import check_accumulation
+    from trainers.runs.run import plain_model
+    from zoo.density.parts.fitted import FittedModel
+    from zoo.training.game import check_accumulation
 
     keras.utils.set_random_seed(options.seed % 2**32)
     _take_from_data(config, dataset)
@@ -241,9 +244,9 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
     import keras
     import tensorflow as tf
 
-    from trainers import config as configs
-    from trainers.loop import Loop
-    from trainers.workdir import storage_errors
+    from trainers.runs import config as configs
+    from trainers.training.loop import Loop
+    from trainers.runs.workdir import storage_errors
 
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -261,7 +264,7 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
         return 128 + loop.stopped_by
     if loop.chief and options.export:
         from trainers.export import export_run, exported_step
-        from trainers.run import put
+        from trainers.runs.run import put
 
         if exported_step(workdir.export) == step:  # the run had ended before
             return 0
@@ -274,7 +277,7 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
 
 def run(argv=None):
     """The program; returns its exit code."""
-    return command.execute(define, main, argv, prepare=_define_config)
+    return cli.execute(define, main, argv, prepare=_define_config)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ def open_dataset(name, data_dir=None, data=None, log=print, tokenizer=None):
 
 
 def _open(name, data_dir, options, log, tokenizer):
-    from trainers.data import audio, folder, sizes, stored, strokes, table, text  # late: TFDS comes with `stored` alone
+    from trainers.data.readers import audio, folder, stored, strokes, table, text
+    from trainers.data import sizes  # late: TFDS comes with `stored` alone
     kind = name.partition(":")[0]
     if kind == "image_folder":
         unused(name, options, ("validation", "image_size"), "images")

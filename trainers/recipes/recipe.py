@@ -22,7 +22,7 @@ class Recipe:
     arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set); classes=0 is none.
     batch_size: global, over all replicas. steps: optimizer steps of each player.
     optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
-    schedule: of the learning rate (`trainers.optimizers` lists them). ema: decay of the weights' moving average, less in the first steps; 0 for none.
+    schedule: of the learning rate (`trainers.training.optimizers` lists them). ema: decay of the weights' moving average, less in the first steps; 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none. skip_norm: that above which, or where it is not finite, a player's update is skipped, 0 for never.
     accumulation: equal parts in which a replica's batch is taken, one after the other, for one update: their gradients' mean, in a part's memory.
     data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), held_out (the part of a file or folder without splits of its own that is

@@ -9,7 +9,7 @@ convolution does not reach it: mask A hides it from its own place in the map, an
 import keras
 import tensorflow as tf
 
-from zoo.autoregressive.pixel_rnn import PixelRNN, lstm
+from zoo.autoregressive.parts.pixel_rnn import PixelRNN, lstm
 from zoo.layers.gated_convolution import HorizontalConv, dense
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.layers.skewing import skew, unskew

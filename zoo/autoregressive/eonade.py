@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import random
-from zoo.autoregressive import orders as permutations
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.parts import orders as permutations
+from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import pixels
 from zoo.model import Domain, split_batch
 

@@ -7,7 +7,7 @@ Learning Deep Sigmoid Belief Networks with Data Augmentation, 2015. All the regr
 import numpy as np
 import tensorflow as tf
 
-from zoo.autoregressive.running import BinaryRunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import BinaryRunningSum, float32
 
 
 class FVSBN(BinaryRunningSum):

@@ -10,8 +10,8 @@ import math
 import keras
 import tensorflow as tf
 
-from zoo.autoregressive import raster
-from zoo.autoregressive.pixel_model import PixelModel
+from zoo.autoregressive.parts import raster
+from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.layers.gated_convolution import HorizontalConv, VerticalConv, dense, gated
 from zoo.layers.masked_convolution import MaskedConv2D

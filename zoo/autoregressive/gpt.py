@@ -8,7 +8,7 @@ A learned vector stands in the place of the token before the first, so that p su
 import keras
 import tensorflow as tf
 
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.control import Control
 from zoo.distributions import categories
 from zoo.model import Domain

@@ -10,7 +10,7 @@ import math
 import keras
 import tensorflow as tf
 
-from zoo.autoregressive.pixel_model import PixelModel
+from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.model import image_shape
 from zoo.networks.transformer import STDDEV, Affine, Decoder

@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
-from zoo.autoregressive import orders
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.parts import orders
+from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import mixtures, pixels
 from zoo.layers.masked_dense import MaskedDense, StaircaseDense
 from zoo.model import Domain

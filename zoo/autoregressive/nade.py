@@ -7,8 +7,8 @@ all D of them cost what one dense layer of D inputs costs, O(D H); `running_acti
 
 import tensorflow as tf
 
-from zoo.autoregressive.running import BinaryRunningSum, float32
-from zoo.layers import running_activations
+from zoo.autoregressive.parts.prefix_sum import BinaryRunningSum, float32
+from zoo.layers import prefix_conditionals
 
 
 class NADE(BinaryRunningSum):
@@ -26,7 +26,7 @@ class NADE(BinaryRunningSum):
 
     def __init__(self, shape=(28, 28, 1), hidden=100, activation="sigmoid", order="raster", **kwargs):
         super().__init__(**kwargs)
-        running_activations.require(hidden, activation)
+        prefix_conditionals.require(hidden, activation)
         self.arrange(shape, order)
         self.hidden, self.activation = hidden, activation
         self.W = self.add_weight((self.size, hidden), "glorot_uniform", name="W")
@@ -42,11 +42,11 @@ class NADE(BinaryRunningSum):
         """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
-        y = running_activations.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)  # [batch, D, 1]
+        y = prefix_conditionals.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)  # [batch, D, 1]
         return self.placed(y[..., 0] + b)
 
     def running(self):
         """The hidden layers' inputs; each step reads them by its own row of V."""
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
-        act = running_activations.ACTIVATIONS[self.activation]
+        act = prefix_conditionals.ACTIVATIONS[self.activation]
         return c, W, lambda d, a: tf.linalg.matvec(act(a), V[d]) + b[d]

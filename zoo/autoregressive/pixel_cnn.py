@@ -7,8 +7,8 @@ Training and `log_prob` take one parallel pass; sampling takes one step per pixe
 import keras
 import tensorflow as tf
 
-from zoo.autoregressive import raster
-from zoo.autoregressive.pixel_model import PixelModel
+from zoo.autoregressive.parts import raster
+from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.model import image_shape

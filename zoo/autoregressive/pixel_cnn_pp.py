@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.autoregressive import pixel_cnn_pp_sampler
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.parts import pixel_cnn_pp_sampler
+from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import discretized_logistic_mixture as dlm
 from zoo.distributions import pixels
 from zoo.domain import condition_of

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import random
-from zoo.autoregressive import raster
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.parts import raster
+from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import discretized_logistic_mixture as dlm
 from zoo.distributions import pixels
 from zoo.layers import attention

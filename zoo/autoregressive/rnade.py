@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.autoregressive.running import RunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import RunningSum, float32
 from zoo.distributions import mixtures
-from zoo.layers import running_activations
+from zoo.layers import prefix_conditionals
 from zoo.model import Domain
 
 tfd = tfp.distributions
@@ -39,7 +39,7 @@ class RNADE(RunningSum):
         super().__init__(**kwargs)
         if len(shape) != 1:
             raise ValueError(f"shape must be a vector's, (D,), found {tuple(shape)}.")
-        running_activations.require(hidden, activation)
+        prefix_conditionals.require(hidden, activation)
         mixtures.require(kind, components)
         self.arrange(shape, order)
         self.hidden, self.components, self.kind, self.activation = hidden, components, kind, activation
@@ -67,7 +67,7 @@ class RNADE(RunningSum):
         """The mixtures' parameters, [batch, D, 3 * components]."""
         self.domain.require(condition)
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
-        return self.placed(running_activations.conditionals(self.arranged(x), W, c, V, rho, self.activation) + b)
+        return self.placed(prefix_conditionals.conditionals(self.arranged(x), W, c, V, rho, self.activation) + b)
 
     def distribution(self, parameters):
         return tfd.Independent(mixtures.mixture(parameters, self.kind), 1)
@@ -81,5 +81,5 @@ class RNADE(RunningSum):
     def running(self):
         """The hidden layers' inputs; each step rescales them and reads them by its own matrix of V."""
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
-        act = running_activations.ACTIVATIONS[self.activation]
+        act = prefix_conditionals.ACTIVATIONS[self.activation]
         return c, W, lambda d, a: tf.matmul(act(rho[d] * a), V[d]) + b[d]

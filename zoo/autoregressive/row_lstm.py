@@ -7,7 +7,7 @@ What the layer's own map contributes to the gates is one masked convolution alon
 import keras
 import tensorflow as tf
 
-from zoo.autoregressive.pixel_rnn import PixelRNN, lstm
+from zoo.autoregressive.parts.pixel_rnn import PixelRNN, lstm
 from zoo.layers.gated_convolution import HorizontalConv, dense, windows
 from zoo.layers.masked_convolution import MaskedConv2D
 

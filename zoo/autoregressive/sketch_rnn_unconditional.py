@@ -7,7 +7,8 @@ D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.0347
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.autoregressive.autoregressive import Autoregressive
+from zoo.autoregressive.parts.autoregressive import Autoregressive
+from zoo.control import Control
 from zoo.distributions import strokes
 from zoo.domain import condition_of
 from zoo.model import Domain, Player, split_batch
@@ -33,7 +34,7 @@ class UnconditionalSketchRNN(Autoregressive):
         ValueError: if `shape` is not (T, 5), a size is below 1, or the rate is none.
     """
 
-    controls = {"temperature": strokes.TEMPERATURE._replace(of=("sample", "complete"))}
+    controls = {"temperature": Control(*strokes.TEMPERATURE, of=("sample", "complete"))}
 
     # NOTE: the paper's pen loss counts the padding after the end as well; see `zoo.latent.sketch_rnn`.
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
-from zoo.autoregressive.autoregressive import Autoregressive
-from zoo.autoregressive.queues import Queue
+from zoo.autoregressive.parts.autoregressive import Autoregressive
+from zoo.autoregressive.parts.queues import Queue
 from zoo.distributions import mu_law
 from zoo.domain import condition_of
 from zoo.layers.causal_convolution import CausalConv1D

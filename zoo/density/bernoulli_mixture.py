@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.capabilities import SamplingMeans
-from zoo.density.mixture import Mixture
+from zoo.density.parts.mixture import Mixture
 from zoo.distributions import pixels
 from zoo.model import Domain
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
-from zoo.density.mixture import Mixture
+from zoo.density.parts.mixture import Mixture
 
 tfd = tfp.distributions
 COVARIANCES = ("full", "diagonal", "spherical")

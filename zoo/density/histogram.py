@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import random
-from zoo.density.fitted import Completes, FittedModel
+from zoo.density.parts.fitted import Completes, FittedModel
 
 _CELLS = 1 << 24
 _DIMENSIONS = 7  # ten bins in each of eight would be more boxes than that

@@ -12,7 +12,7 @@ import math
 import tensorflow as tf
 
 from zoo import random
-from zoo.density.fitted import BUDGET, Completes, FittedModel
+from zoo.density.parts.fitted import BUDGET, Completes, FittedModel
 
 KERNELS = ("gaussian", "epanechnikov")
 RULES = ("scott", "silverman", "leave_one_out")

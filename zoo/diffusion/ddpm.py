@@ -8,8 +8,8 @@ import tensorflow as tf
 from zoo import random
 from zoo.capabilities import LowerBound, SeedInterpolating
 from zoo.control import Control
-from zoo.diffusion import gaussian, samplers
-from zoo.diffusion.schedules import SCHEDULES
+from zoo.diffusion.parts import gaussian, samplers
+from zoo.diffusion.parts.schedules import SCHEDULES
 from zoo.distributions.pixels import centre
 from zoo.distributions.quantized import quantized_normal
 from zoo.model import Domain, GenerativeModel, Player

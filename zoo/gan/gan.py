@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.capabilities import SeedInterpolating
-from zoo.gan.losses import OBJECTIVES
+from zoo.gan.parts.losses import OBJECTIVES
 from zoo.model import Domain, GenerativeModel, Player
 from zoo.networks import dense
 
@@ -24,7 +24,7 @@ class GAN(GenerativeModel, SeedInterpolating):
         generator_hidden: widths of the generator's hidden layers.
         discriminator_hidden: widths of the discriminator's hidden layers.
         activation: of the hidden layers.
-        objective: a name of `zoo.gan.losses.OBJECTIVES`: `non_saturating`, or `minimax` for equation 1 as it stands.
+        objective: a name of `zoo.gan.parts.losses.OBJECTIVES`: `non_saturating`, or `minimax` for equation 1 as it stands.
 
     Raises:
         ValueError: if `objective` is unknown or `latent_size` less than 1.

@@ -5,7 +5,7 @@ G. E. Hinton, R. R. Salakhutdinov, Reducing the Dimensionality of Data with Neur
 
 import math
 
-from zoo.latent.reconstructing import Reconstructing
+from zoo.latent.parts.reconstructing import Reconstructing
 
 
 class Autoencoder(Reconstructing):
@@ -21,7 +21,7 @@ class Autoencoder(Reconstructing):
         hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
         activation: of the hidden layers.
         code_activation: of the code.
-        distortion: `auto` (minus the log-likelihood of a Bernoulli for two levels, of a Categorical for more), a likelihood of `zoo.latent.observations`, or, of grey
+        distortion: `auto` (minus the log-likelihood of a Bernoulli for two levels, of a Categorical for more), a likelihood of `zoo.latent.parts.observations`, or, of grey
             values on [0, 1], `cross_entropy` (the paper's) or `squared_error`.
 
     Raises:

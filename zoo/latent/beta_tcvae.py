@@ -8,8 +8,8 @@ import math
 
 import tensorflow as tf
 
-from zoo.latent import schedules
-from zoo.latent.one_layer import OneLayer
+from zoo.latent.parts import schedules
+from zoo.latent.parts.one_layer import OneLayer
 
 
 class BetaTCVAE(OneLayer):
@@ -22,7 +22,7 @@ class BetaTCVAE(OneLayer):
         network: `dense` or `conv`.
         hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
         activation: of the hidden layers.
-        likelihood: a name of `zoo.latent.observations`, or `auto`.
+        likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         beta: weight of the total correlation, above 0.
         num_examples: size of the training set, N, of which a batch is a sample; the trainer takes the data set's.
         warmup_steps: steps in which the weight of the three terms rises from 0; 0: none.

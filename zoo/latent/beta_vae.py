@@ -8,8 +8,8 @@ import math
 
 import tensorflow as tf
 
-from zoo.latent import schedules
-from zoo.latent.one_layer import OneLayer
+from zoo.latent.parts import schedules
+from zoo.latent.parts.one_layer import OneLayer
 
 
 class BetaVAE(OneLayer):
@@ -22,7 +22,7 @@ class BetaVAE(OneLayer):
         network: `dense` or `conv`.
         hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
         activation: of the hidden layers.
-        likelihood: a name of `zoo.latent.observations`, or `auto`.
+        likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         beta: weight of the KL term, above 0.
         warmup_steps: steps in which that weight rises from 0; 0: none.
 

@@ -8,7 +8,7 @@ Grammar VAE (M. J. Kusner et al., 2017, arXiv:1703.01925).
 import tensorflow as tf
 
 from zoo.distributions import categories
-from zoo.latent.sequence_vae import SequenceVAE
+from zoo.latent.parts.sequence_vae import SequenceVAE
 
 
 class CharacterVAE(SequenceVAE):

@@ -13,8 +13,8 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.domain import condition_of, known
-from zoo.latent import observations, posteriors
-from zoo.latent.variational import Variational, flatly
+from zoo.latent.parts import observations, posteriors
+from zoo.latent.parts.variational import Variational, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
@@ -80,7 +80,7 @@ class ConditionalVAE(Variational):
         return self.prior_head(self.prior_trunk(self.read(condition))).distribution()
 
     def posterior(self, x, condition):
-        """q(z|x, c): an object of `zoo.latent.posteriors`."""
+        """q(z|x, c): an object of `zoo.latent.parts.posteriors`."""
         seen = tf.reshape(self.observation.read(x), [-1, math.prod(self.shape)])
         return self.head(self.trunk(tf.concat([seen, self.read(condition)], -1)))
 

@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from zoo.capabilities import Denoising
 from zoo.control import Control
-from zoo.latent import corruptions
-from zoo.latent.reconstructing import Reconstructing
+from zoo.latent.parts import corruptions
+from zoo.latent.parts.reconstructing import Reconstructing
 
 
 class DenoisingAutoencoder(Reconstructing, Denoising):
@@ -25,7 +25,7 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
         activation: of the hidden layers.
         code_activation: of the code.
-        distortion: `auto` (minus the log-likelihood of a Bernoulli for two levels, of a Categorical for more), a likelihood of `zoo.latent.observations`, or, of grey
+        distortion: `auto` (minus the log-likelihood of a Bernoulli for two levels, of a Categorical for more), a likelihood of `zoo.latent.parts.observations`, or, of grey
             values on [0, 1], `cross_entropy` (the paper's) or `squared_error`.
         corruption: `masking` (a part of the entries is 0), `salt_and_pepper` (0 or 1) or `gaussian` noise.
         level: that part, from 0 to 1, or the standard deviation of Gaussian noise of pixels on [0, 1].

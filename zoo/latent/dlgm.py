@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.latent import observations, posteriors, priors, schedules
-from zoo.latent.variational import Variational, flatly
+from zoo.latent.parts import observations, posteriors, priors, schedules
+from zoo.latent.parts.variational import Variational, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
@@ -23,7 +23,7 @@ class DLGM(Variational):
         latent_sizes: of each stochastic layer, the one next to the image first.
         hidden: width of the two layers of every T and of the recognition network below each layer.
         activation: of the hidden layers.
-        likelihood: a name of `zoo.latent.observations`, or `auto`.
+        likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         posterior: covariance of the posteriors: `diagonal`, `rank_one` (a diagonal precision plus a product u u^T) or `full` (a Cholesky factor).
         warmup_steps: steps in which the weight of the KL terms rises from 0 to 1; 0: none.
 
@@ -61,7 +61,7 @@ class DLGM(Variational):
         return priors.standard_normal(self.noise_size)
 
     def posterior(self, x):
-        """q(xi^l|x) of every layer, the one next to the image first: a list of objects of `zoo.latent.posteriors`."""
+        """q(xi^l|x) of every layer, the one next to the image first: a list of objects of `zoo.latent.parts.posteriors`."""
         found, features = [], self.observation.read(x)
         for up, head in zip(self.up, self.heads):
             features = up(features)

@@ -5,7 +5,7 @@ M. J. Kusner, B. Paige, J. M. Hernandez-Lobato, Grammar Variational Autoencoder,
 
 from zoo.distributions import grammar as grammars
 from zoo.distributions.derivations import Derivations
-from zoo.latent.sequence_vae import SequenceVAE
+from zoo.latent.parts.sequence_vae import SequenceVAE
 
 
 class GrammarVAE(SequenceVAE):

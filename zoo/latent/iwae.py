@@ -7,8 +7,8 @@ Doubly reparameterised gradient: G. Tucker, D. Lawson, S. Gu, C. J. Maddison, 20
 import tensorflow as tf
 
 from zoo import random
-from zoo.latent import observations, posteriors, priors, schedules
-from zoo.latent.variational import Variational, flatly
+from zoo.latent.parts import observations, posteriors, priors, schedules
+from zoo.latent.parts.variational import Variational, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
@@ -24,7 +24,7 @@ class IWAE(Variational):
         latent_sizes: of each layer of latents, the one next to the image first; one or two.
         hidden: two dense layers before each layer of latents on the way up, and as many on the way down: a width for each layer of latents.
         activation: of the hidden layers.
-        likelihood: a name of `zoo.latent.observations`, or `auto`.
+        likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         k: draws of the bound that is trained.
         estimator: of the posterior's gradient: `iwae`, that of the bound, or `dreg`, the doubly reparameterised one.
         backward_draws: draws, picked by their weights out of the k, that the gradient is computed of: as right on average and noisier, for k passes forward and
@@ -81,7 +81,7 @@ class IWAE(Variational):
         return tuple(z), log_q
 
     def posterior(self, x):
-        """q(h_1|x): an object of `zoo.latent.posteriors`."""
+        """q(h_1|x): an object of `zoo.latent.parts.posteriors`."""
         return self.heads[0](self.up[0](self.observation.read(x)))
 
     def _log_above(self, z):

@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.following import collect
-from zoo.latent import observations, priors, schedules
-from zoo.latent.variational import Variational, flatly
+from zoo.layers.following import collect
+from zoo.latent.parts import observations, priors, schedules
+from zoo.latent.parts.variational import Variational, flatly
 from zoo.layers.batch_normalization import BatchNormalization
 from zoo.model import Player, image_shape, split_batch
 from zoo.networks import autoencoding
@@ -77,7 +77,7 @@ class LadderVAE(Variational):
         latent_sizes: of each layer, the one next to the image first.
         hidden: width of the two dense layers below each layer of latents in the encoder, and above it in the prior; as many as layers.
         activation: of the hidden layers, which are normalised before it: by a batch while training, by running moments in all else.
-        likelihood: a name of `zoo.latent.observations`, or `auto`.
+        likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         warmup_steps: steps in which the weight of the KL terms rises from 0 to 1; 0: none.
 
     Raises:

@@ -10,8 +10,9 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.capabilities import Autoencoding
+from zoo.control import Control
 from zoo.distributions import strokes
-from zoo.latent.bounded import Bounded
+from zoo.latent.parts.bounded import Bounded
 from zoo.domain import condition_of
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
@@ -47,7 +48,7 @@ class SketchRNN(Bounded, Autoencoding):
         ValueError: if `shape` is not (T, 5), a size is below 1, or a weight or rate out of its range.
     """
 
-    controls = {"temperature": strokes.TEMPERATURE}
+    controls = {"temperature": Control(*strokes.TEMPERATURE)}
 
     # NOTE: the paper's pen loss counts all T steps, the padding after the end as well, so that p(S) depends on T and loses mass to what can't
     # follow an end. Here a sketch's steps end with its end. KL_min holds for each sketch, not for a batch's mean. Plain LSTMs, no HyperLSTM.

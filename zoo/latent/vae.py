@@ -4,8 +4,8 @@ D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114
 et al., 2016, arXiv:1606.04934; learned priors: J. M. Tomczak, M. Welling, 2018, arXiv:1705.07120.
 """
 
-from zoo.latent import priors, schedules
-from zoo.latent.one_layer import OneLayer
+from zoo.latent.parts import priors, schedules
+from zoo.latent.parts.one_layer import OneLayer
 
 
 class VAE(OneLayer):

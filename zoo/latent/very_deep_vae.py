@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.latent import observations
-from zoo.latent.variational import Variational
+from zoo.latent.parts import observations
+from zoo.latent.parts.variational import Variational
 from zoo.model import image_shape, split_batch
 from zoo.networks.autoencoding import float32
 from zoo.networks.bottleneck import Bottleneck, convolution
@@ -68,7 +68,7 @@ class VeryDeepVAE(Variational):
         rates: how many times coarser each grid is than the one before, by average pooling up and repetition down; sizes are rounded up.
         encoder_blocks: residual blocks of each grid, the finest first; one more leads to each coarser grid.
         decoder_blocks: layers of latents of each grid, the finest first.
-        likelihood: a name of `zoo.latent.observations`, or `auto`.
+        likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         components: of the likelihood `discretized_logistic_mixture`.
 
     Raises:

@@ -6,7 +6,7 @@ averages (appendix A.1). NOTE: entries that nobody uses are put where vectors ar
 
 import keras
 
-from zoo.latent.coded import Coded, make_prior
+from zoo.latent.parts.coded import Coded, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
@@ -27,7 +27,7 @@ class VQVAE(Coded):
         beta: weight of the commitment.
         decay: of the codebook's moving averages.
         revival: an entry that is used less than this share of an even use is put where a vector of the batch is; 0: none is.
-        likelihood: of `zoo.latent.observations`: `auto`, `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` or `gaussian`.
+        likelihood: of `zoo.latent.parts.observations`: `auto`, `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` or `gaussian`.
         prior: `gated_pixel_cnn`, or `image_gpt`, a transformer.
         prior_channels: features of the prior.
         prior_blocks: layers of the prior.

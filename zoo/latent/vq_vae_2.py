@@ -7,7 +7,7 @@ NOTE: the paper's priors are PixelSNAILs with attention at the top; here the top
 import keras
 import tensorflow as tf
 
-from zoo.latent.coded import Coded, make_prior
+from zoo.latent.parts.coded import Coded, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
@@ -28,7 +28,7 @@ class VQVAE2(Coded):
         beta: weight of the commitment.
         decay: of the codebooks' moving averages.
         revival: an entry that is used less than this share of an even use is put where a vector of the batch is; 0: none is.
-        likelihood: of `zoo.latent.observations`: `auto`, `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` or `gaussian`.
+        likelihood: of `zoo.latent.parts.observations`: `auto`, `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` or `gaussian`.
         top_prior: `gated_pixel_cnn`, or `image_gpt`, which has attention.
         prior_channels: features of the priors.
         prior_blocks: layers of the priors.

@@ -8,7 +8,7 @@ for another reason, skips an update or has replicas would have to know.
 import keras
 import tensorflow as tf
 
-from zoo.following import follow
+from zoo.layers.following import follow
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -16,7 +16,7 @@ class BatchNormalization(keras.layers.Layer):
     """scale (x - mean) / sqrt(variance + epsilon) + shift, of features [B, C] or images [B, H, W, C], by channel.
 
     Moments are over all but the channel. With `training` the moments are those of the batch, and the gradient knows of
-    it; the running ones, from zero and one on M <- momentum M + (1 - momentum) m, follow them (`zoo.following`): the
+    it; the running ones, from zero and one on M <- momentum M + (1 - momentum) m, follow them (`zoo.layers.following`): the
     player whose loss calls the layer has `followed()` in its `follows`. If a loss calls it twice, m is the mean of both
     batches'. Without `training` the running moments are used, and a row says nothing of another. A bias of the layer
     before is of no use, since the mean takes it off again.
@@ -61,7 +61,7 @@ class BatchNormalization(keras.layers.Layer):
         return tf.cast(y, self.compute_dtype)
 
     def followed(self):
-        """What a player follows whose loss calls the layer (`zoo.following.of`)."""
+        """What a player follows whose loss calls the layer (`zoo.layers.following.of`)."""
         return self.moments()
 
     def moments(self):

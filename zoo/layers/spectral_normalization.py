@@ -8,7 +8,7 @@ real and fake, so that no gradient goes through sigma.
 import keras
 import tensorflow as tf
 
-from zoo.following import Followed, follow
+from zoo.layers.following import Followed, follow
 
 _SMALLEST = 1e-12  # length of a vector that is normalised
 _ITERATIONS, _SETTLED = 200, 1e-6  # of `settle`: at most, and the relative change of sigma at which it ends
@@ -19,7 +19,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     """A layer whose kernel is W / sigma(W, u), sigma = v^T W u', v = W u / |W u|, u' = W^T v / |W^T v|.
 
     W is [inputs, outputs], of a convolution [all the rest, outputs]. u' and v are constants to the gradient, so that d
-    sigma / dW = v u'^T. u follows (`zoo.following`): after a move it takes the value u', once, however often the loss
+    sigma / dW = v u'^T. u follows (`zoo.layers.following`): after a move it takes the value u', once, however often the loss
     calls the layer; the player that moves W has `followed()` in its `follows`. With or without training the same u gives
     the same kernel. A kernel of zeros stays what it is.
 
@@ -62,7 +62,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self._iterate(tf.convert_to_tensor(self.u))[1]
 
     def followed(self):
-        """What the player follows that moves W (`zoo.following.of`): u, which is the same on all replicas."""
+        """What the player follows that moves W (`zoo.layers.following.of`): u, which is the same on all replicas."""
         return [Followed(self.u, "same")]
 
     def settle(self):

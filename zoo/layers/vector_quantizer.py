@@ -1,7 +1,7 @@
 """A codebook: each vector is replaced by the nearest of K entries, which follow the vectors by moving averages and are revived when nobody uses them.
 
 A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937, section 3 and appendix A.1.
-Counts and sums are weights that follow a loss (`zoo.following`). Both are means over examples, so the mean of the
+Counts and sums are weights that follow a loss (`zoo.layers.following`). Both are means over examples, so the mean of the
 replicas' values is the value of the joined batch.
 """
 
@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.following import Followed
+from zoo.layers.following import Followed
 
 _EPSILON = 1e-5  # of the Laplace smoothing, in uses an example
 

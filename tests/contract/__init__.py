@@ -1,0 +1,1 @@
+"""What every model must do, and what the tree must keep."""

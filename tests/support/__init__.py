@@ -1,0 +1,1 @@
+"""What the tests share: cases, small runs, stand-ins, and the deliberate mistakes."""

@@ -1,0 +1,1 @@
+"""Models and their parts, against enumeration, closed forms and brute force."""

@@ -1,0 +1,1 @@
+"""From arrays to files that people look at, read or listen to."""

@@ -1,0 +1,149 @@
+"""A run's configuration: the recipe of (model, data set), completed with every default, overridden by --config.KEY=VALUE, then checked."""
+
+import inspect
+import math
+
+import ml_collections
+from ml_collections import config_dict
+
+import zoo
+from trainers.training import optimizers
+from trainers import recipes
+from trainers.data.domain import BINARIZATIONS
+from trainers.data.tokenizers import NAMES as TOKENIZERS
+from trainers.errors import BadInput
+from trainers.recipes import recipe as recipe_form
+
+
+def model_class(name):
+    """The class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
+    if name not in zoo.MODELS:
+        raise BadInput(f"--model: unknown model {name!r}; {zoo.nearest(name, zoo.MODELS)}")
+    return zoo.MODELS[name]
+
+
+def default(model, dataset, variant=""):
+    """The recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for a variant that is none."""
+    recipe = recipes.find(model, dataset, variant)
+    if recipe is None:
+        known = sorted({other.variant for other in recipes.of_model(model) if other.variant and recipes.find(model, dataset, other.variant)})
+        raise BadInput(f"--variant={variant}: --model={model} has no such recipe for --dataset={dataset}; "
+                       + (zoo.nearest(variant, known) if known else "leave it out."))
+    parameters = inspect.signature(model_class(model).__init__).parameters
+    arguments = {}
+    for name, parameter in parameters.items():
+        if name in ("self", "shape") or parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        value = recipe.arguments.get(name, parameter.default)
+        arguments[name] = config_dict.placeholder(_kind(parameter)) if value is None else value
+    inherited = {key: config_dict.placeholder(type(value)) for key, value in recipe_form.OPTIMIZER.items()}  # None: as in `optimizer`
+    return ml_collections.ConfigDict(dict(
+        model=arguments,
+        steps=recipe.steps,
+        batch_size=recipe.batch_size,
+        optimizer=recipe_form.OPTIMIZER | recipe.optimizer,
+        players={name: inherited | entries for name, entries in recipe.players.items()},
+        schedule=recipe_form.SCHEDULE | recipe.schedule,
+        ema=float(recipe.ema),
+        clip_norm=float(recipe.clip_norm),
+        skip_norm=float(recipe.skip_norm),
+        accumulation=recipe.accumulation,
+        data=recipe_form.DATA | recipe.data,
+        selection=recipe_form.SELECTION | recipe.selection,
+        evaluation=recipe_form.EVALUATION | recipe.evaluation,
+    ))
+
+
+def _kind(parameter):
+    """The type of an argument whose default is None, from its annotation."""
+    annotation = str(parameter.annotation)
+    return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple)) if name in annotation), int)
+
+
+def check_key(config, key):
+    """Raises BadInput, with the nearest right name, for a dotted key that the configuration does not have."""
+    path = key.split(".")
+    for depth, name in enumerate(path):
+        if not isinstance(config, ml_collections.ConfigDict):
+            raise BadInput(f"--config.{key}: {'.'.join(path[:depth])} is one value and has no entry {name!r}.")
+        if name not in config:
+            raise BadInput(f"--config.{key}: the recipe has no entry {name!r} there; {zoo.nearest(name, config)}")
+        config = config[name]
+
+
+def make_model(name, config, shape):
+    """Makes the run's model for examples of `shape`. Raises BadInput with the model's own sentence where an argument is bad."""
+    arguments = {key: value for key, value in config.model.items()}
+    if arguments.get("classes") == 0:  # a recipe's number can't be unset on a command line
+        arguments["classes"] = None
+    if "shape" in inspect.signature(model_class(name).__init__).parameters:
+        arguments["shape"] = tuple(shape)
+    try:
+        return zoo.create(name, **arguments)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"--model={name} does not fit examples of shape {tuple(shape)} or its --config.model entries: {error}") from error
+
+
+def check(config, players):
+    """Raises BadInput for an entry outside what is allowed."""
+    for key in ("steps", "batch_size", "accumulation"):
+        if config[key] <= 0:
+            raise BadInput(f"--config.{key} must be more than 0, found {config[key]}.")
+    if not 0 <= config.ema < 1:
+        raise BadInput(f"--config.ema must be at least 0 and less than 1, found {config.ema}.")
+    if config.clip_norm < 0:
+        raise BadInput(f"--config.clip_norm must be 0 (none) or more, found {config.clip_norm}.")
+    if not 0 <= config.skip_norm < math.inf:
+        raise BadInput(f"--config.skip_norm must be 0 (no update is skipped) or more, found {config.skip_norm}.")
+    if config.data.binarization not in BINARIZATIONS:
+        raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; {zoo.nearest(config.data.binarization, BINARIZATIONS)}")
+    for key, value in config.evaluation.items():
+        if value <= 0:
+            raise BadInput(f"--config.evaluation.{key} must be more than 0, found {value}.")
+    for key, value in config.selection.items():
+        if value < 0:
+            raise BadInput(f"--config.selection.{key} must be 0 (none) or more, found {value}.")
+    if config.selection.patience and not config.selection.every:
+        raise BadInput(f"--config.selection.patience={config.selection.patience}: --config.selection.every, the steps between two looks, is needed too.")
+    if config.selection.every and len(players) > 1:
+        raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one loss to select by.")
+    if config.data.tokenizer not in TOKENIZERS:
+        raise BadInput(f"--config.data.tokenizer: unknown {config.data.tokenizer!r}; {zoo.nearest(config.data.tokenizer, TOKENIZERS)}")
+    for key in ("validation", "image_size", "vocabulary", "length", "rate"):
+        if config.data[key] < 0:
+            raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
+    optimizers.check(config, players)
+
+
+def as_flags(config):
+    """The configuration as the flags that would set it, a line each."""
+    def lines(section, prefix):
+        for key, value in section.items():
+            if isinstance(value, ml_collections.ConfigDict):
+                yield from lines(value, f"{prefix}.{key}")
+            elif value is not None:
+                yield f"  {prefix}.{key}={value}" if "\n" not in str(value) else f"  {prefix}.{key}={value.splitlines()[0]} ..."
+
+    return "\n".join(lines(config, "--config"))
+
+
+def to_dict(config):
+    """The configuration as plain JSON values."""
+    return _plain(config.to_dict())
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def from_dict(values):
+    """The ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the run get their defaults."""
+    def restore(value):
+        if isinstance(value, dict):
+            return {key: restore(item) for key, item in value.items()}
+        return tuple(restore(item) for item in value) if isinstance(value, list) else value
+
+    younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
+    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0, accumulation=1) | values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))

@@ -1,0 +1,160 @@
+"""Records: a number with all that it takes to trust and to make it again.
+
+A record is a JSON object with the keys of `FIELDS`. A run's `results.json` is a list of them; a folder of published results
+(`results/`) holds one file each, `MODEL-DATASET[-VARIANT]-METRIC.json`, from which the tables of README.md are made.
+"""
+
+import json
+import math
+import os
+import pathlib
+import platform
+import re
+import shlex
+import subprocess
+
+from trainers import recipes
+from trainers.errors import BadInput
+from trainers.runs.workdir import storage_errors, write_json
+
+# value in `unit`, per example; kind: `exact`, `upper_bound`, `lower_bound` or `estimate`, of the metric itself (the mean over test
+# examples always has the standard error `stderr`, null where there is none); published: {value, source} or null; hardware: where it was
+# evaluated, and trained; variant: of the recipe, only where one was chosen; train_seconds: of the whole run; seed, steps, batch_size: of the training; commit: null outside a checkout.
+FIELDS = ("model", "dataset", "split", "metric", "value", "unit", "kind", "stderr", "protocol", "published", "seed", "steps", "batch_size",
+          "train_seconds", "hardware", "versions", "commit", "command")
+KINDS = ("exact", "upper_bound", "lower_bound", "estimate")
+RELATIONS = {"exact": "", "upper_bound": "<= ", "lower_bound": ">= ", "estimate": ""}  # of what is estimated to the value
+
+
+def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole=True):
+    """The record of one number of a run; `whole`: made on the whole split, as a published number is."""
+    description = run.description
+    name, dataset = description["model"], description["dataset"]
+    published = _published(run, metric, unit) if whole and split == "test" else None
+    return dict(
+        model=name, dataset=dataset, split=split, metric=metric, value=float(value), unit=unit, kind=kind,
+        stderr=None if stderr is None or math.isnan(stderr) else float(stderr),
+        protocol=protocol, published=published and dict(value=published.value, source=published.source),
+        seed=description["seed"], steps=run.step, batch_size=run.config.batch_size, train_seconds=round(run.seconds, 1),
+        hardware=dict(evaluation=hardware(), training=description.get("hardware")), 
+        versions=dict(evaluation=versions(), training=description.get("versions")),
+        commit=dict(evaluation=commit(), training=description.get("commit")), command=command,
+        **({"variant": description["variant"]} if description.get("variant") else {}))
+
+
+def _published(run, metric, unit):
+    """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled alike."""
+    from trainers.runs import config as configs
+
+    name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
+    ours, recipes_own = run.config, configs.default(name, dataset, variant)
+    counted = ("classes",) if run.description.get("data", {}).get("tokenizer") else ("levels", "classes")  # a tokenizer decides the levels
+    alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in counted)
+    recipe = recipes.find(name, dataset, variant)
+    return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY and (p.metric, p.unit) == (metric, unit)), None)
+
+
+def hardware():
+    """The processors of this machine: {cpu, cores, gpus}."""
+    import tensorflow as tf
+
+    model = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in tf.config.list_physical_devices("GPU")]
+    return dict(cpu=model, cores=cores, gpus=gpus)
+
+
+def versions():
+    """The versions of what computes."""
+    import keras
+    import tensorflow as tf
+    import tensorflow_probability as tfp
+
+    return dict(python=platform.python_version(), tensorflow=tf.__version__, keras=keras.__version__, tensorflow_probability=tfp.__version__)
+
+
+def commit():
+    """The git commit of the checkout that this package sits in, with `-dirty` where the code differs from it; None outside one."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+
+    def git(*arguments):
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if pathlib.Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed somewhere below another project
+            return None
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "trainers") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def command_line(program, options):
+    """The command that gives a program the options that were given to it."""
+    return shlex.join([program, *(options[name].serialize() for name in sorted(options) if options[name].present)])
+
+
+def write_results(path, records):
+    """Writes a run's records; a reader finds the old file or the new one, whole."""
+    with storage_errors(pathlib.Path(path).parent):
+        write_json(path, records)
+
+
+def portable(command):
+    """The command without the places of the machine that it ran on: data in DIR, runs in runs/, whatever the folders were."""
+    for flag, place in (("data_dir", "DIR"), ("workdir", r"runs/\2"), ("publish", r"\2"), (r"dataset[= ]\w+:", r"DIR/\2")):
+        separator = "" if ":" in flag else "[= ]"
+        command = re.sub(rf"(--{flag}{separator})\S*?([^/\s]+)/?(?=\s|$)", rf"\1{place}", command)
+    return command
+
+
+def publish(records, folder):
+    """Writes each record to its own file of `folder`, in the place of an older one; returns the paths.
+
+    Where the publisher keeps data is left out: it is no part of how the number is made.
+    """
+    folder, paths = pathlib.Path(folder), []
+    try:
+        folder.mkdir(exist_ok=True)
+        for record in records:
+            command = portable(record["command"])
+            dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
+            run = "-".join(part for part in (record["model"], dataset.replace("/", "-").replace(":", "-"), record.get("variant")) if part)
+            paths.append(folder / f"{run}-{record['metric']}.json")
+            write_json(paths[-1], record | dict(command=command, dataset=dataset, protocol={k: dataset if k == "dataset" else v for k, v in record["protocol"].items()}))
+    except OSError as error:
+        raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
+    return paths
+
+
+def load_results(folder):
+    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that is none; a missing folder has none."""
+    records = []
+    for path in sorted(pathlib.Path(folder).glob("*.json")):
+        try:
+            record = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{path}: cannot be read as JSON: {error}.") from None
+        missing = [field for field in FIELDS if field not in record] if isinstance(record, dict) else FIELDS
+        if missing:
+            raise BadInput(f"{path}: is not a record: {missing[0]!r} is missing.")
+        if record["kind"] not in KINDS:
+            raise BadInput(f"{path}: kind must be one of {', '.join(KINDS)}, found {record['kind']!r}.")
+        records.append(record)
+    return sorted(records, key=lambda r: (r["model"], r["dataset"], r.get("variant", ""), r["metric"]))
+
+
+def text(record):
+    """A record's number as it is printed: a bound with its sign, the standard error where there is one."""
+    value = f"{record['value']:.4g}" if record["unit"] in ("count", "fraction") or abs(record["value"]) < 10 else f"{record['value']:.2f}"
+    error = f" ± {record['stderr']:.2g}" if record["stderr"] is not None else ""
+    return f"{RELATIONS[record['kind']]}{value}{error}"
+
+
+def table(rows, header):
+    """Rows of strings as lines with aligned columns."""
+    rows = [header, *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

@@ -1,0 +1,1 @@
+"""What the autoregressive models share."""

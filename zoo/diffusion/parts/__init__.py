@@ -1,0 +1,1 @@
+"""What diffusion models share."""

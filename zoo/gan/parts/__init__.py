@@ -1,0 +1,1 @@
+"""What GANs share."""

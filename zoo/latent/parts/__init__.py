@@ -1,0 +1,1 @@
+"""What the latent-variable models share."""

@@ -1,0 +1,1 @@
+"""What an exported model is: its signatures, its SavedModel, and the check of both."""
