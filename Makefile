@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: install demo test test-all bench clean
+.PHONY: install demo lint test test-all bench clean
 
 install: $(INSTALLED)
 
@@ -28,10 +28,13 @@ demo: $(INSTALLED)
 	@echo "curves    $(BIN)/tensorboard --logdir runs/demo/tensorboard"
 	@echo "export    runs/demo/export/1 (a SavedModel for TensorFlow Serving)"
 
-test: $(INSTALLED)
+lint: $(INSTALLED)
+	$(BIN)/ruff check --quiet zoo trainers benchmarks tests
+
+test: lint
 	$(BIN)/python -m pytest -q -m "not slow" -n auto --dist loadfile
 
-test-all: $(INSTALLED)
+test-all: lint
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 	$(BIN)/python -m tests.support.mutations
 

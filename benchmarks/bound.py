@@ -1,9 +1,11 @@
-"""The importance-weighted bound of many samples against a plain loop over them: the same network, data and number of samples, in one run.
+"""The importance-weighted bound of many samples against a plain loop over them: the same network, data and number of
+samples, in one run.
 
     python -m benchmarks.bound [--samples=5000] [--images=10000] [--readme=README.md]
 
-The loop is the textbook's: one compiled call of encoder and decoder a sample, the log-weights collected. As it takes long, it is timed on so many of the
-samples, and multiplied. Peak memory is that of the whole process after our side, libraries included.
+The loop is the textbook's: one compiled call of encoder and decoder a sample, the log-weights collected. As it takes
+long, it is timed on so many of the samples, and multiplied. Peak memory is that of the whole process after our side,
+libraries included.
 """
 
 import argparse
@@ -46,7 +48,8 @@ def seconds(function):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--samples", type=int, default=5000)
-    parser.add_argument("--images", type=int, default=10_000, help="whose bound takes the seconds that are quoted; a batch of 100 is timed")
+    parser.add_argument("--images", type=int, default=10_000,
+                        help="whose bound takes the seconds that are quoted; a batch of 100 is timed")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = command.placed(parser).parse_args()
     command.check_place(parser, arguments, "bound")
@@ -66,8 +69,10 @@ def main():
         theirs.append(seconds(lambda: loop(x, seeds, _LOOPED)) * arguments.samples / _LOOPED)
     ratios = sorted(b / a for a, b in zip(mine, theirs))
     batches = arguments.images / _BATCH
-    table = "\n".join([f"| {arguments.samples:,} samples of {arguments.images:,} images, dense VAE | seconds | ratio (lowest-highest) | peak GiB |", "|---|---|---|---|",
-                       f"| `log_prob` | {statistics.median(mine) * batches:.0f} | **{statistics.median(ratios):.1f}** ({ratios[0]:.1f}-{ratios[-1]:.1f}) | {peak:.2f} |",
+    table = "\n".join([f"| {arguments.samples:,} samples of {arguments.images:,} images, dense VAE | seconds | ratio "
+                       "(lowest-highest) | peak GiB |", "|---|---|---|---|",
+                       f"| `log_prob` | {statistics.median(mine) * batches:.0f} | **{statistics.median(ratios):.1f}** "
+                       f"({ratios[0]:.1f}-{ratios[-1]:.1f}) | {peak:.2f} |",
                        f"| a loop over samples | {statistics.median(theirs) * batches:.0f} | 1 | |"])
     print(table)
     print(f"mean bounds of {_LOOPED} samples differ by {difference:.2f} nats (other noise)")

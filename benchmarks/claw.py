@@ -1,6 +1,8 @@
-"""What four density estimators make of the claw: a single normal, a histogram, a kernel density and a mixture, fitted to the same points.
+"""What four density estimators make of the claw: a single normal, a histogram, a kernel density and a mixture, fitted
+to the same points.
 
-Writes one picture with the true density and a table of KL(truth || fit), by numerical integration, as Markdown and JSON.
+Writes one picture with the true density and a table of KL(truth || fit), by numerical integration, as Markdown and
+JSON.
 
     python -m benchmarks.claw --out results
 """
@@ -12,13 +14,15 @@ import pathlib
 import numpy as np
 
 from trainers.data.embedded.claw import points
-from zoo.density.parts.claw import claw
 from zoo.density.gaussian_mixture import GaussianMixture
 from zoo.density.histogram import Histogram
 from zoo.density.kernel_density import KernelDensity
+from zoo.density.parts.claw import claw
+
 
 def mixture(x, seed, starts=5):
-    """Twelve normals from the best of several starts, by the likelihood of the training points: EM finds the nearest maximum, not the highest."""
+    """Twelve normals from the best of several starts, by the likelihood of the training points: EM finds the nearest
+    maximum, not the highest."""
     fits = [GaussianMixture.fitted(x, start, components=12, steps=200) for start in range(seed, seed + starts)]
     return max(fits, key=lambda model: float(np.mean(model.log_prob(x))))
 
@@ -41,14 +45,17 @@ def divergence(model):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"), help="folder in which claw/ gets claw.png, claw.md and claw.json")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"),
+                        help="folder in which claw/ gets claw.png, claw.md and claw.json")
     parser.add_argument("--num", type=int, default=5000, help="training points")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     x = points(options.seed, options.num)
     fits = {name: fit(x, options.seed) for name, fit in FITS.items()}
-    rows = [dict(model=name, kl=divergence(model), points=options.num, seed=options.seed) for name, model in fits.items()]
-    table = "\n".join([f"KL(truth || fit) on the claw, {options.num:,} points, seed {options.seed}", "", "| model | nats |", "|---|---|",
+    rows = [dict(model=name, kl=divergence(model), points=options.num, seed=options.seed) for name,
+            model in fits.items()]
+    table = "\n".join([f"KL(truth || fit) on the claw, {options.num:,} points, seed {options.seed}", "",
+                       "| model | nats |", "|---|---|",
                        *(f"| {row['model']} | {row['kl']:.4f} |" for row in rows)])
     print(table)
     folder = options.out / "claw"  # not beside the records of runs: its numbers are none

@@ -19,13 +19,15 @@ def parser(description, known):
 def placed(made, known=()):
     """Adds to an `ArgumentParser` where the table goes."""
     made.add_argument("--out", type=pathlib.Path, help="Markdown file for the table")
-    made.add_argument("--readme", type=pathlib.Path, help="text with the lines <!-- NAME --> and <!-- /NAME -->, NAME being the benchmark's, between which it goes too")
+    made.add_argument("--readme", type=pathlib.Path, help="text with the lines <!-- NAME --> and <!-- /NAME -->, NAME "
+                                                          "being the benchmark's, between which it goes too")
     made.set_defaults(known=tuple(known))
     return made
 
 
 def chosen(made, arguments, name):
-    """The models to measure; ends the program with one sentence if there is no such model, or no place for the table, before anything is measured."""
+    """The models to measure; ends the program with one sentence if there is no such model, or no place for the table,
+    before anything is measured."""
     check_place(made, arguments, name)
     if unknown := set(arguments.names) - set(arguments.known):
         made.error(f"no such model as {', '.join(sorted(unknown))}; known: {', '.join(arguments.known)}")
@@ -42,7 +44,8 @@ def check_place(made, arguments, name):
 
 
 def publish(arguments, name, table):
-    """Writes the table where the arguments say; where some models alone were asked for, the rows of the others stay as they are."""
+    """Writes the table where the arguments say; where some models alone were asked for, the rows of the others stay as
+    they are."""
     some = bool(getattr(arguments, "names", ()))
     if arguments.out:
         old = arguments.out.read_text() if some and arguments.out.exists() else ""
@@ -54,7 +57,8 @@ def publish(arguments, name, table):
 
 
 def merged(old, new):
-    """A Markdown table with the rows of a newer one in the places of those with the same first cell, the rest of these at its end; the newer one if their heads differ."""
+    """A Markdown table with the rows of a newer one in the places of those with the same first cell, the rest of these
+    at its end; the newer one if their heads differ."""
     old, new = old.strip().splitlines(), new.strip().splitlines()
     if old[:2] != new[:2]:
         return "\n".join(new)
@@ -63,7 +67,8 @@ def merged(old, new):
 
 
 def process(module, *arguments):
-    """What `python -m module ...` prints last, read as JSON; ends the program with the error's last lines if that fails."""
+    """What `python -m module ...` prints last, read as JSON; ends the program with the error's last lines if that
+    fails."""
     done = subprocess.run([sys.executable, "-m", module, *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{module} {' '.join(map(str, arguments))} failed:\n{done.stderr[-2000:]}")

@@ -23,7 +23,8 @@ def panel(title, path):
 
     picture = Image.open(path).convert("RGB")
     scale = SIDE / max(picture.size)
-    picture = picture.resize([round(side * scale) for side in picture.size], Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
+    picture = picture.resize([round(side * scale) for side in picture.size],
+                             Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
     whole = Image.new("RGB", (SIDE, SIDE + TITLE), "white")
     ImageDraw.Draw(whole).text((2, 3), title, fill="black", font=ImageFont.load_default(16))
     whole.paste(picture, ((SIDE - picture.width) // 2, TITLE + (SIDE - picture.height) // 2))
@@ -40,7 +41,8 @@ def gallery(named, columns):
             raise ValueError(f"{title or workdir!r} must be TITLE=WORKDIR.")
         panels.append(panel(title, last_samples(workdir)))
     columns = min(columns, len(panels))
-    sheet = Image.new("RGB", (columns * (SIDE + GAP) - GAP, -(-len(panels) // columns) * (SIDE + TITLE + GAP) - GAP), "white")
+    sheet = Image.new("RGB", (columns * (SIDE + GAP) - GAP, -(-len(panels) // columns) * (SIDE + TITLE + GAP) - GAP),
+                      "white")
     for i, drawn in enumerate(panels):
         sheet.paste(drawn, (i % columns * (SIDE + GAP), i // columns * (SIDE + TITLE + GAP)))
     return sheet
@@ -48,7 +50,8 @@ def gallery(named, columns):
 
 def main():
     made = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    made.add_argument("panels", nargs="+", metavar="TITLE=WORKDIR", help="a run of zoo-train that draws samples as a picture")
+    made.add_argument("panels", nargs="+", metavar="TITLE=WORKDIR",
+                      help="a run of zoo-train that draws samples as a picture")
     made.add_argument("--out", type=pathlib.Path, required=True, help="picture to write")
     made.add_argument("--columns", type=int, default=4, help="panels in a row")
     arguments = made.parse_args()

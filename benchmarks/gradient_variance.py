@@ -1,7 +1,9 @@
-"""How much four estimators of a Gaussian expectation's gradient vary: score function with and without a baseline, reparameterised, Gaussian backpropagation.
+"""How much four estimators of a Gaussian expectation's gradient vary: score function with and without a baseline,
+reparameterised, Gaussian backpropagation.
 
-Writes a picture of the summed variance of one draw's estimate over the number of latents, by the mean and by the covariance, for E[f(z)], z ~ N(0, 0.25 I), of a
-quadratic and of the negative log-likelihood of a logistic regression, as a decoder of one layer has it.
+Writes a picture of the summed variance of one draw's estimate over the number of latents, by the mean and by the
+covariance, for E[f(z)], z ~ N(0, 0.25 I), of a quadratic and of the negative log-likelihood of a logistic regression,
+as a decoder of one layer has it.
 
     python -m benchmarks.gradient_variance --out results
 """
@@ -25,7 +27,8 @@ def logistic(size):
     """-log p(x|z) of 10 size Bernoulli pixels with logits W z, W of unit variance over sqrt(size)."""
     W = tf.random.stateless_normal([size, 10 * size], [1, size]) / size**0.5
     x = tf.cast(tf.random.stateless_uniform([10 * size], [2, size]) < 0.3, tf.float32)
-    return lambda z: tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(x, [z.shape[0], 10 * size]), tf.matmul(z, W)), -1)
+    return lambda z: tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(tf.broadcast_to(x, [z.shape[0], 10 * size]),
+                                                                           tf.matmul(z, W)), -1)
 
 
 FUNCTIONS = {"quadratic": quadratic, "logistic decoder": logistic}
@@ -56,14 +59,17 @@ def draw(found, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"), help="folder in which gradients/variance.png and variance.md are written")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"),
+                        help="folder in which gradients/variance.png and variance.md are written")
     parser.add_argument("--num", type=int, default=4000, help="draws")
     options = parser.parse_args()
-    found = {(function, name, size): variances(name, make(size), size, options.num) for function, make in FUNCTIONS.items() for name in ESTIMATORS for size in SIZES}
+    found = {(function, name, size): variances(name, make(size), size, options.num) for function,
+             make in FUNCTIONS.items() for name in ESTIMATORS for size in SIZES}
     folder = options.out / "gradients"
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["| function | estimator | latents | by the mean | by the covariance |", "|---|---|---|---|---|"]
-    lines += [f"| {f} | {name.replace('_', ' ')} | {size} | {a:.3g} | {b:.3g} |" for (f, name, size), (a, b) in found.items() if size in (1, 8, 32)]
+    lines += [f"| {f} | {name.replace('_', ' ')} | {size} | {a:.3g} | {b:.3g} |" for (f, name, size),
+              (a, b) in found.items() if size in (1, 8, 32)]
     (folder / "variance.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     draw(found, folder / "variance.png")

@@ -1,4 +1,5 @@
-"""The peers of the latent-variable family: the same shapes of model in plain, idiomatic PyTorch; imports nothing of the zoo."""
+"""The peers of the latent-variable family: the same shapes of model in plain, idiomatic PyTorch; imports nothing of the
+zoo."""
 
 import math
 
@@ -15,9 +16,10 @@ def bernoulli(logits, x):
 class DenseVAE(nn.Module):
     def __init__(self, hidden, latent, **_):
         super().__init__()
-        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
-        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, 784),
-                                     nn.Unflatten(-1, (1, 28, 28)))
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(784, hidden), nn.Tanh(), nn.Linear(hidden, hidden),
+                                     nn.Tanh(), nn.Linear(hidden, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent, hidden), nn.Tanh(), nn.Linear(hidden, hidden), nn.Tanh(),
+                                     nn.Linear(hidden, 784), nn.Unflatten(-1, (1, 28, 28)))
 
     def forward(self, x):
         loc, log_variance = self.encoder(x).chunk(2, -1)
@@ -32,8 +34,10 @@ class ConvVAE(DenseVAE):
     def __init__(self, channels, latent, **_):
         nn.Module.__init__(self)
         a, b = channels
-        self.encoder = nn.Sequential(nn.Conv2d(1, a, 3, 2, 1), nn.ReLU(), nn.Conv2d(a, b, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(49 * b, 2 * latent))
-        self.decoder = nn.Sequential(nn.Linear(latent, 49 * b), nn.ReLU(), nn.Unflatten(-1, (b, 7, 7)), nn.ConvTranspose2d(b, a, 3, 2, 1, 1), nn.ReLU(),
+        self.encoder = nn.Sequential(nn.Conv2d(1, a, 3, 2, 1), nn.ReLU(), nn.Conv2d(a, b, 3, 2, 1), nn.ReLU(),
+                                     nn.Flatten(), nn.Linear(49 * b, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent, 49 * b), nn.ReLU(), nn.Unflatten(-1, (b, 7, 7)),
+                                     nn.ConvTranspose2d(b, a, 3, 2, 1, 1), nn.ReLU(),
                                      nn.ConvTranspose2d(a, 1, 3, 2, 1, 1))
 
 
@@ -47,7 +51,11 @@ class IWAE(DenseVAE):
     def forward(self, x):
         q = torch.distributions.Normal(*self.parameters_of(x))
         z = q.rsample((self.k,))
-        log_w = torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1) - q.log_prob(z).sum(-1) - bernoulli(self.decoder(z), x)
+        log_w = (
+            torch.distributions.Normal(0.0, 1.0).log_prob(z).sum(-1)
+            - q.log_prob(z).sum(-1)
+            - bernoulli(self.decoder(z), x)
+        )
         return -(torch.logsumexp(log_w, 0) - math.log(self.k)).mean()
 
     def parameters_of(self, x):
@@ -58,7 +66,8 @@ class IWAE(DenseVAE):
 class Residual(nn.Module):
     def __init__(self, channels, hidden):
         super().__init__()
-        self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU(), nn.Conv2d(hidden, channels, 1))
+        self.body = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, hidden, 3, padding=1), nn.ReLU(),
+                                  nn.Conv2d(hidden, channels, 1))
 
     def forward(self, h):
         return h + self.body(h)
@@ -73,10 +82,12 @@ class VQVAE(nn.Module):
         def blocks():
             return [Residual(channels, residual_channels) for _ in range(residuals)]
 
-        self.encoder = nn.Sequential(nn.Conv2d(1, channels, 4, 2, 1), nn.ReLU(), nn.Conv2d(channels, channels, 4, 2, 1), nn.ReLU(),
-                                     nn.Conv2d(channels, channels, 3, padding=1), *blocks(), nn.ReLU(), nn.Conv2d(channels, size, 1))
+        self.encoder = nn.Sequential(nn.Conv2d(1, channels, 4, 2, 1), nn.ReLU(), nn.Conv2d(channels, channels, 4, 2, 1),
+                                     nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1), *blocks(), nn.ReLU(),
+                                     nn.Conv2d(channels, size, 1))
         self.decoder = nn.Sequential(nn.Conv2d(size, channels, 3, padding=1), *blocks(), nn.ReLU(),
-                                     nn.ConvTranspose2d(channels, channels, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(channels, 1, 4, 2, 1))
+                                     nn.ConvTranspose2d(channels, channels, 4, 2, 1), nn.ReLU(),
+                                     nn.ConvTranspose2d(channels, 1, 4, 2, 1))
         self.beta, self.decay = beta, decay
         self.register_buffer("counts", torch.ones(entries))
         self.register_buffer("sums", torch.randn(entries, size))

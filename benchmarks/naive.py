@@ -1,4 +1,5 @@
-"""The textbook sampler of an autoregressive model: the whole network once for every place (and channel), what the cached samplers are held against."""
+"""The textbook sampler of an autoregressive model: the whole network once for every place (and channel), what the
+cached samplers are held against."""
 
 import math
 
@@ -7,7 +8,8 @@ import tensorflow as tf
 
 @tf.function(reduce_retracing=True)
 def naive_sample(model, noise, condition=None, x=None, known=None, steps=None):
-    """What `model.generate` draws from the same arguments, by a full forward pass for every place and each of its passes; `steps`: only so many."""
+    """What `model.generate` draws from the same arguments, by a full forward pass for every place and each of its
+    passes; `steps`: only so many."""
     domain = model.domain
     size = math.prod(domain.places)
     order = tf.constant(model.order, tf.int32)

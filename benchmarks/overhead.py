@@ -1,5 +1,5 @@
-"""What the trainer costs: the dense VAE at batch 128 by the engine with its input pipeline and reports, against a bare compiled step on
-one batch that is already there. The two take turns; the median ratio of their rates is what counts.
+"""What the trainer costs: the dense VAE at batch 128 by the engine with its input pipeline and reports, against a bare
+compiled step on one batch that is already there. The two take turns; the median ratio of their rates is what counts.
 
     python -m benchmarks.overhead --data_dir=DIR    (mnist; without --data_dir, digits)
 """
@@ -13,12 +13,12 @@ import time
 import keras
 import tensorflow as tf
 
-from trainers.runs import config as configs
-from trainers.training import strategies
 from trainers.data import open_dataset, training_batches
+from trainers.runs import config as configs
+from trainers.runs.workdir import Workdir
+from trainers.training import strategies
 from trainers.training.engine import Engine
 from trainers.training.reporting import Reporter
-from trainers.runs.workdir import Workdir
 from zoo import random
 from zoo.training.game import losses_and_gradients
 
@@ -43,7 +43,8 @@ def measure(data_dir, steps, rounds, batch_size):
     dataset = open_dataset("mnist" if data_dir else "digits", data_dir)
     config = configs.default("vae", "mnist")
     config.schedule.name = "constant"
-    engine = Engine(lambda: configs.make_model("vae", config, dataset.shape), config, strategies.make("one_device"), seed=0)
+    engine = Engine(lambda: configs.make_model("vae", config, dataset.shape), config, strategies.make("one_device"),
+                    seed=0)
     batches = training_batches(dataset, engine.model.domain, batch_size, 0, config.data)
     iterator = iter(batches)
     bare = bare_step(config, dataset.shape, next(iterator))
@@ -76,7 +77,8 @@ def main():
     options = parser.parse_args()
     rates = measure(options.data_dir, options.steps, options.rounds, options.batch_size)
     for name, values in rates.items():
-        print(f"{name:8s} median {statistics.median(values):8.0f} examples/s  (min {min(values):.0f}, max {max(values):.0f})")
+        print(f"{name:8s} median {statistics.median(values):8.0f} examples/s  (min {min(values):.0f}, max "
+              f"{max(values):.0f})")
     ratios = [b / a for a, b in zip(rates["bare"], rates["trainer"])]
     print(f"ratio    median {statistics.median(ratios):.3f}  (min {min(ratios):.3f}, max {max(ratios):.3f})")
 

@@ -2,9 +2,10 @@
 
     python -m benchmarks.sampling [NAME ...] [--out=benchmarks/SAMPLING.md] [--readme=README.md]
 
-The naive sampler evaluates the whole network once for every place (and channel). Where that takes minutes, so many steps of it are timed and the rest
-is a multiplication; the table says so. WaveNet's is given a window of the receptive field, not the whole sound. Each side runs in a process of its own, with one
-thread and with as many as there are cores, in turns, and the faster of the two counts: small operations are slower with several, large ones faster.
+The naive sampler evaluates the whole network once for every place (and channel). Where that takes minutes, so many
+steps of it are timed and the rest is a multiplication; the table says so. WaveNet's is given a window of the receptive
+field, not the whole sound. Each side runs in a process of its own, with one thread and with as many as there are cores,
+in turns, and the faster of the two counts: small operations are slower with several, large ones faster.
 """
 
 import json
@@ -32,7 +33,8 @@ def _recipe(model, dataset):
     return _IMAGE | recipes.find(model, dataset).arguments
 
 
-# What is drawn: the model's arguments, the ratio to reach, and what the naive side has in the place of its own shape. A name may say which size.
+# What is drawn: the model's arguments, the ratio to reach, and what the naive side has in the place of its own shape. A
+# name may say which size.
 CASES = {
     "fvsbn": (_IMAGE, None, {}),
     "nade": (_IMAGE | dict(hidden=500), None, {}),
@@ -61,7 +63,8 @@ def seconds(function):
 
 
 def one_side(name, side, rows, threads, drawn):
-    """Measures a side in this process and prints what it found; writes what it drew to the file `drawn`, if that is all of it."""
+    """Measures a side in this process and prints what it found; writes what it drew to the file `drawn`, if that is all
+    of it."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     arguments, _, window = CASES[name]
@@ -97,7 +100,8 @@ def compare(name, rows, repeats):
         runs = {(side, threads): [] for side in files for threads in sorted({1, os.cpu_count()})}
         for _ in range(repeats):  # in turns: what else the machine does meets both
             for (side, threads), found in runs.items():
-                found.append(command.process("benchmarks.sampling", name, f"--side={side}", f"--rows={rows}", f"--threads={threads}", f"--drawn={files[side]}"))
+                found.append(command.process("benchmarks.sampling", name, f"--side={side}", f"--rows={rows}",
+                                             f"--threads={threads}", f"--drawn={files[side]}"))
         whole = all(file.exists() for file in files.values())
         differing = int(np.count_nonzero(np.load(files["naive"]) != np.load(files["cached"]))) if whole else None
     best = {}
@@ -106,16 +110,20 @@ def compare(name, rows, repeats):
         best[side] = min(best.get(side, (math.inf, 0)), (median, threads))
     (naive, naive_threads), (cached, cached_threads) = best["naive"], best["cached"]
     last = runs["naive", naive_threads][-1]
-    return dict(model=name, rows=rows, shape=CASES[name][0]["shape"], weights=last["weights"], cached_seconds=cached, cached_threads=cached_threads,
-                naive_seconds=naive, naive_threads=naive_threads, ratio=naive / cached, bar=CASES[name][1],
-                naive="whole" if last["run"] == last["steps"] else f"{last['run']} of {last['steps']} steps", differing=differing)
+    return dict(model=name, rows=rows, shape=CASES[name][0]["shape"], weights=last["weights"], cached_seconds=cached,
+                cached_threads=cached_threads, naive_seconds=naive, naive_threads=naive_threads, ratio=naive / cached,
+                bar=CASES[name][1], naive="whole" if last["run"] == last["steps"]
+                else f"{last['run']} of {last['steps']} steps", differing=differing)
 
 
 def table(rows):
-    lines = ["| model | drawn | weights | cached, s (threads) | naive, s (threads) | ratio | bar | naive run | entries that differ |", "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| model | drawn | weights | cached, s (threads) | naive, s (threads) | ratio | bar | naive run | entries "
+             "that differ |", "|---|---|---|---|---|---|---|---|---|"]
     for r in rows:
-        lines.append(f"| `{r['model']}` | {r['rows']} x {'x'.join(map(str, r['shape']))} | {r['weights']:,} | {r['cached_seconds']:.3g} ({r['cached_threads']}) | "
-                     f"{r['naive_seconds']:.3g} ({r['naive_threads']}) | **{r['ratio']:.0f}** | {r['bar'] or ''} | {r['naive']} | {'' if r['differing'] is None else r['differing']} |")
+        lines.append(f"| `{r['model']}` | {r['rows']} x {'x'.join(map(str, r['shape']))} | {r['weights']:,} | "
+                     f"{r['cached_seconds']:.3g} ({r['cached_threads']}) | "
+                     f"{r['naive_seconds']:.3g} ({r['naive_threads']}) | **{r['ratio']:.0f}** | {r['bar'] or ''} | "
+                     f"{r['naive']} | {'' if r['differing'] is None else r['differing']} |")
     return "\n".join(lines) + "\n"
 
 
@@ -123,7 +131,8 @@ def main():
     parser = command.parser("Cached against naive sampling.", CASES)
     parser.add_argument("--rows", type=int, default=16, help="examples drawn at once")
     parser.add_argument("--repeats", type=int, default=3, help="processes of each side and number of threads")
-    parser.add_argument("--side", choices=["cached", "naive"], help="measure one side of one model in this process (what the others start)")
+    parser.add_argument("--side", choices=["cached", "naive"],
+                        help="measure one side of one model in this process (what the others start)")
     parser.add_argument("--threads", type=int, default=1, help="of that side")
     parser.add_argument("--drawn", help="file for what that side draws")
     arguments = parser.parse_args()

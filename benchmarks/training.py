@@ -3,9 +3,9 @@
     python -m benchmarks.training [NAME ...]                   a table on the screen
     python -m benchmarks.training --out=benchmarks/TRAINING.md --readme=README.md    and into files
 
-A step is the loss, its gradient and Adam on one batch of random data that is already there; with --jit, as in `zoo-train --jit`, loss and gradient are compiled
-by XLA. What is quoted is the median step, its ratio in every
-round, and the peak memory of the whole process, libraries included.
+A step is the loss, its gradient and Adam on one batch of random data that is already there; with --jit, as in
+`zoo-train --jit`, loss and gradient are compiled by XLA. What is quoted is the median step, its ratio in every round,
+and the peak memory of the whole process, libraries included.
 """
 
 import functools
@@ -26,9 +26,9 @@ def ours(name, seconds):
 
     import zoo
     from tests.support import cases
-    from zoo.training import adam
-    from zoo.layers import following
     from zoo import random
+    from zoo.layers import following
+    from zoo.training import adam
     from zoo.training.game import measure
 
     shape = SHAPES[name]
@@ -62,7 +62,8 @@ def ours(name, seconds):
         start, number = time.perf_counter(), number + 1
         step(tf.constant(number)).numpy()
         times.append(time.perf_counter() - start)
-    print(json.dumps(dict(seconds=statistics.median(times), steps=len(times), weights=sum(math.prod(w.shape) for player in players for w in player.weights),
+    print(json.dumps(dict(seconds=statistics.median(times), steps=len(times),
+                          weights=sum(math.prod(w.shape) for player in players for w in player.weights),
                           peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
 
 
@@ -78,17 +79,21 @@ def compare(name, seconds, rounds):
     def rate(found):
         return batch / statistics.median(run["seconds"] for run in found)
 
-    return dict(model=name + (", --jit" if SHAPES[name].jit else ""), batch=batch, peer=SHAPES[name].peer, examples_per_second=rate(mine), peer_examples_per_second=rate(theirs),
-                ratio=statistics.median(ratios), ratios=ratios, bar=SHAPES[name].bar, weights=mine[0]["weights"], peer_weights=theirs[0]["weights"],
+    return dict(model=name + (", --jit" if SHAPES[name].jit else ""), batch=batch, peer=SHAPES[name].peer,
+                examples_per_second=rate(mine), peer_examples_per_second=rate(theirs), ratio=statistics.median(ratios),
+                ratios=ratios, bar=SHAPES[name].bar, weights=mine[0]["weights"], peer_weights=theirs[0]["weights"],
                 peak_mib=max(run["peak_mib"] for run in mine), peer_peak_mib=max(run["peak_mib"] for run in theirs))
 
 
 def table(rows):
-    lines = ["| model | batch | examples/s | peer | its examples/s | ratio (lowest-highest) | bar | weights, its | peak MiB, its |",
+    lines = ["| model | batch | examples/s | peer | its examples/s | ratio (lowest-highest) | bar | weights, its | "
+             "peak MiB, its |",
              "|---|---|---|---|---|---|---|---|---|"]
     for r in rows:
-        lines.append(f"| `{r['model']}` | {r['batch']} | {r['examples_per_second']:.4g} | {r['peer']} | {r['peer_examples_per_second']:.4g} | "
-                     f"**{r['ratio']:.2f}** ({r['ratios'][0]:.2f}-{r['ratios'][-1]:.2f}) | {r['bar']:g} | {r['weights']:,}, {r['peer_weights']:,} | "
+        lines.append(f"| `{r['model']}` | {r['batch']} | {r['examples_per_second']:.4g} | {r['peer']} | "
+                     f"{r['peer_examples_per_second']:.4g} | "
+                     f"**{r['ratio']:.2f}** ({r['ratios'][0]:.2f}-{r['ratios'][-1]:.2f}) | {r['bar']:g} | "
+                     f"{r['weights']:,}, {r['peer_weights']:,} | "
                      f"{r['peak_mib']:.0f}, {r['peer_peak_mib']:.0f} |")
     return "\n".join(lines) + "\n"
 
@@ -97,7 +102,8 @@ def main():
     parser = command.parser("Training throughput beside the peers.", SHAPES)
     parser.add_argument("--seconds", type=float, default=10.0, help="of training in each process")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ours", action="store_true", help="measure our side of one model in this process (what the others start)")
+    parser.add_argument("--ours", action="store_true",
+                        help="measure our side of one model in this process (what the others start)")
     arguments = parser.parse_args()
     names = command.chosen(parser, arguments, "training")
     if arguments.ours:

@@ -58,7 +58,8 @@ class MADE(nn.Module):
     def __init__(self, size, hidden, **_):
         super().__init__()
         inputs, units = torch.arange(1, size + 1), torch.arange(hidden) % (size - 1) + 1
-        self.net = nn.Sequential(MaskedLinear((units[:, None] >= inputs).float()), nn.ReLU(), MaskedLinear((inputs[:, None] > units).float()))
+        self.net = nn.Sequential(MaskedLinear((units[:, None] >= inputs).float()), nn.ReLU(),
+                                 MaskedLinear((inputs[:, None] > units).float()))
 
     def forward(self, x):
         return F.binary_cross_entropy_with_logits(self.net(x), x, reduction="none").sum(1).mean()
@@ -79,8 +80,9 @@ class MaskedConv2d(nn.Conv2d):
 class PixelCNNBlock(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.net = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels // 2, 1), nn.ReLU(), MaskedConv2d(channels // 2, channels // 2, 3, "B"),
-                                 nn.ReLU(), nn.Conv2d(channels // 2, channels, 1))
+        self.net = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels // 2, 1), nn.ReLU(),
+                                 MaskedConv2d(channels // 2, channels // 2, 3, "B"), nn.ReLU(),
+                                 nn.Conv2d(channels // 2, channels, 1))
 
     def forward(self, x):
         return x + self.net(x)
@@ -89,21 +91,24 @@ class PixelCNNBlock(nn.Module):
 class PixelCNN(nn.Module):
     def __init__(self, channels, blocks, **_):
         super().__init__()
-        self.net = nn.Sequential(MaskedConv2d(1, channels, 7, "A"), *[PixelCNNBlock(channels) for _ in range(blocks)], nn.ReLU(),
-                                 nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, 1, 1))
+        self.net = nn.Sequential(MaskedConv2d(1, channels, 7, "A"), *[PixelCNNBlock(channels) for _ in range(blocks)],
+                                 nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, 1, 1))
 
     def forward(self, x):
         return F.binary_cross_entropy_with_logits(self.net(2 * x - 1), x, reduction="none").sum((1, 2, 3)).mean()
 
 
 class GatedLayer(nn.Module):
-    """Vertical and horizontal stack; a kernel of n x n becomes n // 2 + 1 rows above, and n // 2 + 1 pixels to the left."""
+    """Vertical and horizontal stack; a kernel of n x n becomes n // 2 + 1 rows above, and n // 2 + 1 pixels to the
+    left."""
 
     def __init__(self, inputs, channels, kernel, first):
         super().__init__()
         self.kernel, self.first = kernel, first
-        self.vertical = nn.Conv2d(inputs, 2 * channels, (kernel // 2 + 1, kernel), padding=(kernel // 2 + 1, kernel // 2))
-        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, kernel // 2 + (not first)), padding=(0, kernel // 2 + first))
+        self.vertical = nn.Conv2d(inputs, 2 * channels, (kernel // 2 + 1, kernel),
+                                  padding=(kernel // 2 + 1, kernel // 2))
+        self.horizontal = nn.Conv2d(inputs, 2 * channels, (1, kernel // 2 + (not first)),
+                                    padding=(0, kernel // 2 + first))
         self.link, self.out = nn.Conv2d(2 * channels, 2 * channels, 1), nn.Conv2d(channels, channels, 1)
 
     @staticmethod
@@ -123,7 +128,8 @@ class GatedLayer(nn.Module):
 class GatedPixelCNN(nn.Module):
     def __init__(self, channels, blocks, **_):
         super().__init__()
-        self.layers = nn.ModuleList([GatedLayer(1, channels, 7, True), *[GatedLayer(channels, channels, 3, False) for _ in range(blocks)]])
+        self.layers = nn.ModuleList([GatedLayer(1, channels, 7, True),
+                                     *[GatedLayer(channels, channels, 3, False) for _ in range(blocks)]])
         self.head = nn.Sequential(nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, 1, 1))
 
     def forward(self, x):
@@ -145,7 +151,8 @@ class Block(nn.Module):
 
     def forward(self, x):
         batch, length, width = x.shape
-        q, k, v = (t.view(batch, length, self.heads, -1).transpose(1, 2) for t in self.qkv(self.norm_1(x)).split(width, 2))
+        q, k, v = (t.view(batch, length, self.heads, -1).transpose(1, 2)
+                   for t in self.qkv(self.norm_1(x)).split(width, 2))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.out(y.transpose(1, 2).reshape(batch, length, width))
         return x + self.mlp(self.norm_2(x))
@@ -168,18 +175,26 @@ class GPT(nn.Module):
 class WaveNet(nn.Module):
     def __init__(self, length, channels, skip, dilations, levels, classes=None, **_):
         super().__init__()
-        self.conditioning = nn.ModuleList([nn.Embedding(classes, 2 * channels) for _ in dilations]) if classes else [None] * len(dilations)
-        self.embedding, self.dilations = nn.Embedding(levels + 1, channels), dilations  # the last row stands before the first sample
+        self.conditioning = (
+            nn.ModuleList([nn.Embedding(classes, 2 * channels) for _ in dilations])
+            if classes
+            else [None] * len(dilations)
+        )
+        # the last row stands before the first sample
+        self.embedding, self.dilations = nn.Embedding(levels + 1, channels), dilations
         self.gates = nn.ModuleList([nn.Conv1d(channels, 2 * channels, 2, dilation=d) for d in dilations])
-        self.residuals = nn.ModuleList([nn.Conv1d(channels, channels, 1) for _ in dilations[1:]])  # nothing reads the last layer's
+        # nothing reads the last layer's
+        self.residuals = nn.ModuleList([nn.Conv1d(channels, channels, 1) for _ in dilations[1:]])
         self.skips = nn.ModuleList([nn.Conv1d(channels, skip, 1) for _ in dilations])
         self.head = nn.Sequential(nn.ReLU(), nn.Conv1d(skip, skip, 1), nn.ReLU(), nn.Conv1d(skip, levels, 1))
         self.levels = levels
 
     def forward(self, x, labels=None):
-        codes = torch.round((torch.sign(x) * torch.log1p(255 * x.abs()) / torch.log(torch.tensor(256.0)) + 1) / 2 * (self.levels - 1)).long()
+        codes = torch.round((torch.sign(x) * torch.log1p(255 * x.abs()) / torch.log(torch.tensor(256.0)) + 1) / 2
+                            * (self.levels - 1)).long()
         h, skips = self.embedding(F.pad(codes[:, :-1], (1, 0), value=self.levels)).transpose(1, 2), 0
-        for dilation, gate, residual, skip, context in zip(self.dilations, self.gates, [*self.residuals, None], self.skips, self.conditioning):
+        for dilation, gate, residual, skip, context in zip(self.dilations, self.gates, [*self.residuals, None],
+                                                           self.skips, self.conditioning):
             u = gate(F.pad(h, (dilation, 0)))
             a, b = (u if context is None else u + context(labels)[..., None]).chunk(2, 1)
             z = torch.tanh(a) * torch.sigmoid(b)
@@ -187,7 +202,8 @@ class WaveNet(nn.Module):
         return F.cross_entropy(self.head(skips), codes, reduction="sum") / len(x)
 
 
-TWINS = dict(fvsbn=LoopedFVSBN, nade=LoopedNADE, made=MADE, pixel_cnn=PixelCNN, gated_pixel_cnn=GatedPixelCNN, image_gpt=GPT, gpt=GPT, wavenet=WaveNet) | latent_twins.TWINS
+TWINS = dict(fvsbn=LoopedFVSBN, nade=LoopedNADE, made=MADE, pixel_cnn=PixelCNN, gated_pixel_cnn=GatedPixelCNN,
+             image_gpt=GPT, gpt=GPT, wavenet=WaveNet) | latent_twins.TWINS
 
 
 def data(shape):
@@ -216,7 +232,8 @@ def main(name, seconds):
         start = time.perf_counter()
         step()
         times.append(time.perf_counter() - start)
-    print(json.dumps(dict(seconds=sorted(times)[len(times) // 2], steps=len(times), weights=sum(p.numel() for p in model.parameters()),
+    print(json.dumps(dict(seconds=sorted(times)[len(times) // 2], steps=len(times),
+                          weights=sum(p.numel() for p in model.parameters()),
                           peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
 
 

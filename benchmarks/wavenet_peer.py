@@ -1,9 +1,11 @@
-"""WaveNet's bits a sample beside a PyTorch twin of the same shape, trained on the same sound for as many steps of the same recipe.
+"""WaveNet's bits a sample beside a PyTorch twin of the same shape, trained on the same sound for as many steps of the
+same recipe.
 
     python -m benchmarks.wavenet_peer --workdir=runs/wavenet --data_dir=DIR [--out=results]
 
-`--workdir` is a run of `zoo-train --model=wavenet` that `zoo-evaluate` has seen: its config.json says what the peer does (widths, batches, steps, Adam,
-learning rate, clipping, moving average), its results.json what to put beside it. The peer picks its own batches and initial weights.
+`--workdir` is a run of `zoo-train --model=wavenet` that `zoo-evaluate` has seen: its config.json says what the peer
+does (widths, batches, steps, Adam, learning rate, clipping, moving average), its results.json what to put beside it.
+The peer picks its own batches and initial weights.
 """
 
 import argparse
@@ -29,14 +31,19 @@ def clips(dataset, split):
 
 
 def rate(config):
-    """The factor of the learning rate by step: a linear warm-up times a cosine to 0, as the recipe's schedule has it."""
+    """The factor of the learning rate by step: a linear warm-up times a cosine to 0, as the recipe's schedule has
+    it."""
     steps, warmup = config["steps"], config["schedule"]["warmup_steps"]
     return lambda step: min(1.0, (step + 1) / max(warmup, 1)) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
 def train(model, x, labels, config, log=print):
     """The moving average of the weights that Adam finds, and the seconds that took."""
-    average = swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(config["ema"])) if config["ema"] else None
+    average = (
+        swa_utils.AveragedModel(model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(config["ema"]))
+        if config["ema"]
+        else None
+    )
     optimizer = torch.optim.Adam(model.parameters(), config["optimizer"]["learning_rate"])
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate(config))
     began = time.perf_counter()
@@ -52,7 +59,8 @@ def train(model, x, labels, config, log=print):
         if average:
             average.update_parameters(model)
         if step % 250 == 249:
-            log(f"step {step + 1}/{config['steps']}  {bits(loss, x):.3f} bits/sample  {time.perf_counter() - began:.0f} s", flush=True)
+            log(f"step {step + 1}/{config['steps']}  {bits(loss, x):.3f} bits/sample  "
+                f"{time.perf_counter() - began:.0f} s", flush=True)
     return (average.module if average else model), time.perf_counter() - began
 
 
@@ -71,30 +79,41 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--workdir", type=pathlib.Path, required=True)
     parser.add_argument("--data_dir")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"), help="folder in which wavenet/ gets peer.md and peer.json")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"),
+                        help="folder in which wavenet/ gets peer.md and peer.json")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
         stored = json.loads((options.workdir / "config.json").read_text())
         results = json.loads((options.workdir / "results.json").read_text())
     except FileNotFoundError as error:
-        parser.error(f"--workdir={options.workdir}: {pathlib.Path(error.filename).name} is missing; zoo-train and zoo-evaluate write it")
+        parser.error(f"--workdir={options.workdir}: {pathlib.Path(error.filename).name} is missing; zoo-train and "
+                     "zoo-evaluate write it")
     config, shape = stored["config"], stored["config"]["model"]
     ours = next(r for r in results if r["metric"] == "bits_per_sample")
-    if stored["model"] != "wavenet" or shape["skip_channels"] != shape["head_channels"] or config["schedule"]["name"] != "cosine":
-        parser.error(f"--workdir={options.workdir}: the twin is a WaveNet whose head is as wide as its skips, with the schedule `cosine`")
+    if (
+        stored["model"] != "wavenet"
+        or shape["skip_channels"] != shape["head_channels"]
+        or config["schedule"]["name"] != "cosine"
+    ):
+        parser.error(f"--workdir={options.workdir}: the twin is a WaveNet whose head is as wide as its skips, with the "
+                     "schedule `cosine`")
     dataset = open_dataset(stored["dataset"], options.data_dir, config["data"], print)
     torch.manual_seed(options.seed)
-    model = WaveNet(dataset.shape[0], shape["channels"], shape["skip_channels"], [2**i for i in range(shape["layers"])] * shape["cycles"],
+    model = WaveNet(dataset.shape[0], shape["channels"], shape["skip_channels"],
+                    [2**i for i in range(shape["layers"])] * shape["cycles"],
                     shape["levels"], shape["classes"])
     averaged, seconds = train(model, *clips(dataset, "train"), config)
     found = evaluate(averaged, *clips(dataset, "test"))
-    rows = [dict(side="zoo", bits_per_sample=ours["value"], stderr=ours["stderr"], train_seconds=ours["train_seconds"], steps=ours["steps"]),
-            dict(side=f"PyTorch {torch.__version__} twin", bits_per_sample=found, train_seconds=round(seconds, 1), steps=config["steps"],
-                 weights=sum(p.numel() for p in model.parameters()))]
-    table = "\n".join([f"WaveNet on {stored['dataset']}, test split: {config['steps']:,} steps of {config['batch_size']} clips of {dataset.shape[0]} samples", "",
+    rows = [dict(side="zoo", bits_per_sample=ours["value"], stderr=ours["stderr"], train_seconds=ours["train_seconds"],
+                 steps=ours["steps"]),
+            dict(side=f"PyTorch {torch.__version__} twin", bits_per_sample=found, train_seconds=round(seconds, 1),
+                 steps=config["steps"], weights=sum(p.numel() for p in model.parameters()))]
+    table = "\n".join([f"WaveNet on {stored['dataset']}, test split: {config['steps']:,} steps of "
+                       f"{config['batch_size']} clips of {dataset.shape[0]} samples", "",
                        "| | bits a sample | seconds of training |", "|---|---|---|",
-                       *(f"| {row['side']} | {row['bits_per_sample']:.3f} | {row['train_seconds']:.0f} |" for row in rows)])
+                       *(f"| {row['side']} | {row['bits_per_sample']:.3f} | {row['train_seconds']:.0f} |"
+                         for row in rows)])
     print(table)
     folder = options.out / "wavenet"  # not beside the records of runs: the peer is none
     folder.mkdir(parents=True, exist_ok=True)

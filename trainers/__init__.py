@@ -2,4 +2,5 @@
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is imported: its notes on the machine are no news to a user
+# before TensorFlow is imported: its notes on the machine are no news to a user
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

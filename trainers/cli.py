@@ -1,4 +1,5 @@
-"""What every program shares: its own flags, one sentence and exit code 2 for bad input, the run's configuration from recipe and flags."""
+"""What every program shares: its own flags, one sentence and exit code 2 for bad input, the run's configuration from
+recipe and flags."""
 
 import sys
 
@@ -11,7 +12,8 @@ def execute(define, main, argv=None, prepare=None):
     """Parses `argv` and runs `main(options)`; returns the exit code.
 
     Args:
-        define: function (flag_values) that defines the program's flags; a program's flags are its own, so that two can be imported.
+        define: function (flag_values) that defines the program's flags; a program's flags are its own, so that two can
+            be imported.
         main: function (flag_values) -> exit code or None.
         argv: the command line, the program's name first; `sys.argv` if None.
         prepare: function (flag_values) that defines further flags from those parsed so far.

@@ -5,4 +5,5 @@ A program catches `BadInput`, prints its sentence and exits with code 2: no trac
 
 
 class BadInput(ValueError):
-    """One sentence that names the flag or file, what was found, what is allowed, and the nearest right value where there is one."""
+    """One sentence that names the flag or file, what was found, what is allowed, and the nearest right value where
+    there is one."""

@@ -1,8 +1,9 @@
-"""Measures a trained model: python -m trainers.evaluate --workdir=DIR writes DIR/results.json, each number with its protocol.
+"""Measures a trained model: python -m trainers.evaluate --workdir=DIR writes DIR/results.json, each number with its
+protocol.
 
-What is measured follows from what the model can do: an exact likelihood, or the bounds that it has (a bound is marked as one), how far its
-samples are from test examples (energy distance), or its reconstructions where it can't be sampled, and, where a data set's modes are known,
-how many of them its samples cover.
+What is measured follows from what the model can do: an exact likelihood, or the bounds that it has (a bound is marked
+as one), how far its samples are from test examples (energy distance), or its reconstructions where it can't be sampled,
+and, where a data set's modes are known, how many of them its samples cover.
 """
 
 import os
@@ -20,34 +21,44 @@ _FEWEST = 3  # examples of which an energy distance has a standard error
 def define(options):
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("split", "test", "Split to evaluate on.", flag_values=options)
-    flags.DEFINE_integer("importance_samples", None, "Samples per example of the importance-weighted bound; the recipe's if not given, 5,000 unless it says fewer. "
+    flags.DEFINE_integer("importance_samples", None, "Samples per example of the importance-weighted bound; the "
+                                                     "recipe's if not given, 5,000 unless it says fewer. "
                          "The time is in proportion.", flag_values=options)
-    flags.DEFINE_list("metrics", [], "What is measured besides what always is: ais, annealed importance sampling of log p(x) of a model with latents.",
+    flags.DEFINE_list("metrics", [], "What is measured besides what always is: ais, annealed importance sampling of "
+                                     "log p(x) of a model with latents.",
                       flag_values=options)
-    flags.DEFINE_integer("ais_steps", 1000, "Distributions between the prior and the posterior, of --metrics=ais.", flag_values=options)
+    flags.DEFINE_integer("ais_steps", 1000, "Distributions between the prior and the posterior, of --metrics=ais.",
+                         flag_values=options)
     flags.DEFINE_integer("ais_chains", 10, "Chains of an example, of --metrics=ais.", flag_values=options)
-    flags.DEFINE_integer("ais_examples", 100, "How many of the first examples --metrics=ais is measured on.", flag_values=options)
-    flags.DEFINE_integer("num_examples", None, "Evaluate on the first so many examples; all if not given.", flag_values=options)
+    flags.DEFINE_integer("ais_examples", 100, "How many of the first examples --metrics=ais is measured on.",
+                         flag_values=options)
+    flags.DEFINE_integer("num_examples", None, "Evaluate on the first so many examples; all if not given.",
+                         flag_values=options)
     flags.DEFINE_integer("batch_size", 100, "Examples in memory at once.", flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of the evaluation's own noise.", flag_values=options)
-    flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.", flag_values=options)
-    flags.DEFINE_string("publish", None, "Folder, such as results, into which to write each number as a file of its own, too.", flag_values=options)
+    flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.",
+                        flag_values=options)
+    flags.DEFINE_string("publish", None, "Folder, such as results, into which to write each number as a file of its "
+                                         "own, too.", flag_values=options)
 
 
 def main(options):
+    from trainers.data import num_examples
+    from trainers.errors import BadInput
     from trainers.evaluation import annealing, measures
     from trainers.runs import records
-    from trainers.errors import BadInput
-    from trainers.data import num_examples
-    from trainers.runs.run import load
     from trainers.runs.rows import dataset_of
+    from trainers.runs.run import load
     from zoo.capabilities import ImportanceWeighted
 
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
     if unknown := set(options.metrics) - set(_BESIDES):
-        raise BadInput(f"--metrics={','.join(options.metrics)}: {sorted(unknown)[0]} is unknown; {zoo.nearest(sorted(unknown)[0], _BESIDES)}")
-    if "ais" not in options.metrics and (given := next((name for name in ("ais_steps", "ais_chains", "ais_examples") if options[name].present), None)):
+        raise BadInput(f"--metrics={','.join(options.metrics)}: {sorted(unknown)[0]} is unknown; "
+                       f"{zoo.nearest(sorted(unknown)[0], _BESIDES)}")
+    if "ais" not in options.metrics and (
+        given := next((name for name in ("ais_steps", "ais_chains", "ais_examples") if options[name].present), None)
+    ):
         raise BadInput(f"--{given}: goes with --metrics=ais.")
     for name in ("importance_samples", "num_examples", "batch_size", "ais_steps", "ais_chains", "ais_examples"):
         if options[name].value is not None:
@@ -65,18 +76,25 @@ def main(options):
     dataset = dataset_of(run, options.data_dir)
     available = dataset.sizes.get(options.split, 0) and num_examples(dataset, options.split, run.model.domain)
     if not available:
-        raise BadInput(f"--split: {dataset.name} has no split {options.split!r}; {zoo.nearest(options.split, [s for s, n in dataset.sizes.items() if n])}")
+        raise BadInput(f"--split: {dataset.name} has no split {options.split!r}; "
+                       f"{zoo.nearest(options.split, [s for s, n in dataset.sizes.items() if n])}")
     num = options.num_examples or available
     if not _FEWEST <= num <= available:
-        raise BadInput(f"--num_examples must be between {_FEWEST} and the {available} of {dataset.name}'s {options.split} split, found {num}.")
+        raise BadInput(f"--num_examples must be between {_FEWEST} and the {available} of {dataset.name}'s "
+                       f"{options.split} split, found {num}.")
     evaluation = measures.Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
                             options.importance_samples or run.config.evaluation.importance_samples)
-    line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(" && ")
-    besides = annealing.measure(evaluation, options.ais_steps, options.ais_chains, min(num, options.ais_examples)) if "ais" in options.metrics else []
-    found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr, evaluation.protocol | protocol, line, num == available)
+    line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(
+        " && "
+    )
+    besides = annealing.measure(evaluation, options.ais_steps, options.ais_chains,
+                                min(num, options.ais_examples)) if "ais" in options.metrics else []
+    found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr,
+                          evaluation.protocol | protocol, line, num == available)
              for metric, estimate, unit, kind, protocol in [*measures.everything(evaluation), *besides]]
     records.write_results(run.workdir.results, found)
-    print(f"\n{run.description['model']} on {run.description['dataset']}, {options.split} split, step {run.step}\n{report(found)}\n{run.workdir.results}")
+    print(f"\n{run.description['model']} on {run.description['dataset']}, {options.split} split, step "
+          f"{run.step}\n{report(found)}\n{run.workdir.results}")
     for path in records.publish(found, options.publish) if options.publish else []:
         print(path)
 

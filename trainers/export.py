@@ -1,7 +1,8 @@
 """Writes a run's SavedModel, or checks one: python -m trainers.export --workdir=DIR, or --check=DIR.
 
-The next free version folder below DIR/export is written; --check loads a version (or the newest below DIR) in a process without
-TensorFlow's Python and without the zoo, through the loader and session that TensorFlow Serving uses, and runs every signature.
+The next free version folder below DIR/export is written; --check loads a version (or the newest below DIR) in a process
+without TensorFlow's Python and without the zoo, through the loader and session that TensorFlow Serving uses, and runs
+every signature.
 """
 
 import contextlib
@@ -14,22 +15,24 @@ from absl import flags
 from trainers import cli
 from trainers.errors import BadInput
 
-
 _SAMPLES = 100
 
 
 def define(options):
     flags.DEFINE_string("workdir", None, "Folder of the run to export.", flag_values=options)
-    flags.DEFINE_integer("importance_samples", None, f"Importance samples of the exported log_prob, where it is such a bound; {_SAMPLES} if not given.",
+    flags.DEFINE_integer("importance_samples", None, "Importance samples of the exported log_prob, where it is such a "
+                                                     f"bound; {_SAMPLES} if not given.",
                          flag_values=options)
-    flags.DEFINE_string("check", None, "Check this exported folder (a version, or the newest version below it) and write nothing.",
+    flags.DEFINE_string("check", None,
+                        "Check this exported folder (a version, or the newest version below it) and write nothing.",
                         flag_values=options)
 
 
 def versions(folder):
     """The version folders below `folder`, oldest first."""
     folder = pathlib.Path(folder)
-    return sorted((path for path in folder.iterdir() if path.name.isdigit()), key=lambda path: int(path.name)) if folder.is_dir() else []
+    return sorted((path for path in folder.iterdir() if path.name.isdigit()),
+                  key=lambda path: int(path.name)) if folder.is_dir() else []
 
 
 def exported_step(folder):
@@ -44,7 +47,9 @@ def export_run(model, workdir, description, step, importance_samples=_SAMPLES, l
     """Exports the model of a run as the next version; returns its folder."""
     from zoo.serving.export import export
 
-    protocol = description["data"] | ({"class_names": names} if (names := description.get("class_names")) else {}) | {"step": step, "seed": description["seed"], "command": description["command"]}
+    protocol = description["data"] | ({"class_names": names} if (names := description.get("class_names"))
+                                      else {}) | {"step": step, "seed": description["seed"],
+                                                  "command": description["command"]}
     return export(model, workdir.export, importance_samples=importance_samples, protocol=protocol, log=log)
 
 

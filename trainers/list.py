@@ -1,7 +1,8 @@
-"""Lists the models of the zoo: python -m trainers.list prints each with its paper, what it can do, its recipes, published and our numbers.
+"""Lists the models of the zoo: python -m trainers.list prints each with its paper, what it can do, its recipes,
+published and our numbers.
 
---json prints the same for programs; --markdown prints the tables of README.md, and --update_readme=README.md puts them there, between
-the lines `<!-- models -->` and `<!-- /models -->`, `<!-- results -->` and `<!-- /results -->`.
+--json prints the same for programs; --markdown prints the tables of README.md, and --update_readme=README.md puts them
+there, between the lines `<!-- models -->` and `<!-- /models -->`, `<!-- results -->` and `<!-- /results -->`.
 """
 
 import inspect
@@ -15,11 +16,15 @@ from absl import flags
 
 from trainers import cli
 
-_BESIDE = ("energy_distance", "rate", "distortion", "active_units", "perplexity", "codes_used", "top_perplexity", "top_codes_used", "bottom_perplexity",
-           "bottom_codes_used", "ais_negative_log_likelihood", "bdmc_negative_log_likelihood_upper", "bdmc_negative_log_likelihood_lower", "bdmc_gap")
+_BESIDE = ("energy_distance", "rate", "distortion", "active_units", "perplexity", "codes_used", "top_perplexity",
+           "top_codes_used", "bottom_perplexity",
+           "bottom_codes_used", "ais_negative_log_likelihood", "bdmc_negative_log_likelihood_upper",
+           "bdmc_negative_log_likelihood_lower", "bdmc_gap")
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
-# "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the title.
-_REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, arXiv:(?P<arxiv>[\w./-]*\w))?")
+# "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the
+# title.
+_REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, "
+                        r"arXiv:(?P<arxiv>[\w./-]*\w))?")
 
 
 class Paper(NamedTuple):
@@ -43,12 +48,14 @@ def paper(docstring):
     found = _REFERENCE.search(" ".join(docstring.split()))
     if not found:
         return None
-    authors = tuple(re.sub(r"^(?:[A-Z]\.[ -]?)+", "", author) for author in found["authors"].removesuffix(", ").split(", "))
+    authors = tuple(re.sub(r"^(?:[A-Z]\.[ -]?)+", "", author)
+                    for author in found["authors"].removesuffix(", ").split(", "))
     return Paper(authors, found["title"], int(found["year"]), found["arxiv"])
 
 
 def models(results=()):
-    """One dict for each model, in the order of `MODELS`; `results` are records (`trainers.runs.records.load_results`)."""
+    """One dict for each model, in the order of `MODELS`; `results` are records
+    (`trainers.runs.records.load_results`)."""
     import zoo
     from trainers import recipes
     from zoo.capabilities import capabilities, likelihood_kind
@@ -58,11 +65,12 @@ def models(results=()):
         module = inspect.getmodule(cls)
         source = paper(module.__doc__)
         listed.append(dict(
-            name=name, family=module.__name__.split(".")[-2], description=module.__doc__.split("\n\n")[0].split("\n")[0].split(":")[0],
-            paper=source and source._asdict(), cite=source and source.short,
-            likelihood=likelihood_kind(cls), capabilities=list(capabilities(cls)),
+            name=name, family=module.__name__.split(".")[-2],
+            description=module.__doc__.split("\n\n")[0].split("\n")[0].split(":")[0], paper=source and source._asdict(),
+            cite=source and source.short, likelihood=likelihood_kind(cls), capabilities=list(capabilities(cls)),
             recipes=[_named(recipe.dataset, recipe.variant) for recipe in recipes.of_model(name)],
-            published=[dict(dataset=_named(recipe.dataset, recipe.variant), **number._asdict()) for recipe in recipes.of_model(name) for number in recipe.published],
+            published=[dict(dataset=_named(recipe.dataset, recipe.variant), **number._asdict())
+                       for recipe in recipes.of_model(name) for number in recipe.published],
             results=[record for record in results if record["model"] == name]))
     return listed
 
@@ -79,8 +87,10 @@ def text(listed):
     for model in listed:
         lines = [f"{model['name']}  ({model['family']})  {model['description']}", f"  paper         {_citation(model)}",
                  f"  can           {' '.join(model['capabilities'])}", f"  recipes       {' '.join(model['recipes'])}"]
-        lines += [f"  published     {p['dataset']}: {p['metric']} {p['value']:g} {p['unit']} ({p['source']})" for p in model["published"]]
-        lines += [f"  ours          {_named(r['dataset'], r.get('variant'))}: {r['metric']} {records.text(r)} {r['unit']} ({_steps(r)})" for r in model["results"]]
+        lines += [f"  published     {p['dataset']}: {p['metric']} {p['value']:g} {p['unit']} ({p['source']})"
+                  for p in model["published"]]
+        lines += [f"  ours          {_named(r['dataset'], r.get('variant'))}: {r['metric']} {records.text(r)} "
+                  f"{r['unit']} ({_steps(r)})" for r in model["results"]]
         paragraphs.append("\n".join(lines))
     return "\n\n".join(paragraphs)
 
@@ -100,15 +110,19 @@ def results_table(listed):
     rows = []
     for record in (record for model in listed for record in _headline(model["results"])):
         published = record["published"]
-        rows.append((f"`{record['model']}`", _named(record["dataset"], record.get("variant")), record["metric"].replace("_", " "), f"{records.text(record)} {record['unit']}",
-                     record["kind"].replace("_", " "), f"{published['value']:g} ({published['source']})" if published else "", _steps(record)))
+        rows.append((f"`{record['model']}`", _named(record["dataset"], record.get("variant")),
+                     record["metric"].replace("_", " "), f"{records.text(record)} {record['unit']}",
+                     record["kind"].replace("_", " "),
+                     f"{published['value']:g} ({published['source']})" if published else "", _steps(record)))
     return _markdown(rows, ("model", "data set", "metric", "ours", "kind", "published", "training"))
 
 
 def _headline(results):
-    """The records that README.md shows: not what is measured beside a likelihood, where there is one on that data set."""
+    """The records that README.md shows: not what is measured beside a likelihood, where there is one on that data
+    set."""
     known = {(record["dataset"], record.get("variant")) for record in results if record["unit"] in ("nats", "bits/dim")}
-    return [r for r in results if (r["dataset"], r.get("variant")) not in known or not (r["metric"].startswith("missing_") or r["metric"] in _BESIDE)]
+    return [r for r in results if (r["dataset"], r.get("variant")) not in known
+            or not (r["metric"].startswith("missing_") or r["metric"] in _BESIDE)]
 
 
 def update_readme(path, listed):
@@ -133,7 +147,8 @@ def with_tables(readme, listed):
 
 
 def put(readme, name, table):
-    """A text with a table between the lines `<!-- name -->` and `<!-- /name -->`. Raises ValueError where one of them is missing."""
+    """A text with a table between the lines `<!-- name -->` and `<!-- /name -->`. Raises ValueError where one of them
+    is missing."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = readme.partition(begin)
     _, closed, after = rest.partition(end)
@@ -165,13 +180,15 @@ def _markdown(rows, header):
 def define(options):
     flags.DEFINE_boolean("json", False, "Print JSON.", flag_values=options)
     flags.DEFINE_boolean("markdown", False, "Print the tables of README.md.", flag_values=options)
-    flags.DEFINE_string("update_readme", None, "Put the tables into this file, between their markers.", flag_values=options)
-    flags.DEFINE_string("results", None, "Folder of our numbers; the checkout's results/ if not given.", flag_values=options)
+    flags.DEFINE_string("update_readme", None, "Put the tables into this file, between their markers.",
+                        flag_values=options)
+    flags.DEFINE_string("results", None, "Folder of our numbers; the checkout's results/ if not given.",
+                        flag_values=options)
 
 
 def main(options):
-    from trainers.runs import records
     from trainers.errors import BadInput
+    from trainers.runs import records
 
     if options.results and not pathlib.Path(options.results).is_dir():
         raise BadInput(f"--results={options.results}: no such folder.")

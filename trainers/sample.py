@@ -1,9 +1,11 @@
 """Draws from a trained model: python -m trainers.sample --workdir=DIR --mode=MODE --out=FILE.
 
-FILE is a picture (.png), strokes (.svg), text (.txt), sound (.wav) or the numbers (.npy). sample: new examples. reconstruct: test examples above
-what their codes decode to. interpolate: paths between the codes of pairs of test examples, or, of a model without codes, between samples. manifold: the plane of a model's two latents. traverse: a test example
-with one latent at a time replaced. arithmetic: a + b - c of examples or classes, by their codes. denoise: test examples above the same with noise and what the
-model makes of that. translate: test examples above what they would be in another domain. complete: what the model draws where test examples are hidden.
+FILE is a picture (.png), strokes (.svg), text (.txt), sound (.wav) or the numbers (.npy). sample: new examples.
+reconstruct: test examples above what their codes decode to. interpolate: paths between the codes of pairs of test
+examples, or, of a model without codes, between samples. manifold: the plane of a model's two latents. traverse: a test
+example with one latent at a time replaced. arithmetic: a + b - c of examples or classes, by their codes. denoise: test
+examples above the same with noise and what the model makes of that. translate: test examples above what they would be
+in another domain. complete: what the model draws where test examples are hidden.
 """
 
 import io
@@ -16,9 +18,11 @@ from absl import flags
 import zoo
 from trainers import cli
 
-MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400, "denoise": 20, "translate": 20,
+MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400,
+         "denoise": 20, "translate": 20,
          "complete": 8}  # -> --num_samples if not given
-CONTROLLED = {"sample": "sample", "complete": "complete", "denoise": "corrupt"}  # mode -> the method whose controls it takes
+# mode -> the method whose controls it takes
+CONTROLLED = {"sample": "sample", "complete": "complete", "denoise": "corrupt"}
 CONDITIONED = ("sample", "manifold", "translate", "complete", "interpolate")  # modes that take --condition
 NUMBERS = ".npy"
 
@@ -26,30 +30,43 @@ NUMBERS = ".npy"
 def define(options):
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("mode", "sample", f"One of {', '.join(MODES)}, as far as the model can.", flag_values=options)
-    flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, latents to traverse, examples of a class to average, or codes of the manifold (a square "
+    flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, latents to traverse, examples of a "
+                                              "class to average, or codes of the manifold (a square "
                          "number); by default "
                          + ", ".join(f"{mode} {num}" for mode, num in MODES.items()) + ".", flag_values=options)
-    flags.DEFINE_integer("seed", 0, "Seed of the noise: the same seed gives the same samples, however many.", flag_values=options)
-    flags.DEFINE_string("out", None, "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an array (.npy); by default "
+    flags.DEFINE_integer("seed", 0, "Seed of the noise: the same seed gives the same samples, however many.",
+                         flag_values=options)
+    flags.DEFINE_string("out", None, "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an "
+                                     "array (.npy); by default "
                         "WORKDIR/samples/MODE with the usual ending.", flag_values=options)
-    flags.DEFINE_boolean("mean", None, "With --mode=sample, the mean of p(x|z) in the place of a draw from it, where the model has one; by default "
+    flags.DEFINE_boolean("mean", None, "With --mode=sample, the mean of p(x|z) in the place of a draw from it, where "
+                                       "the model has one; by default "
                          "for a picture only.", flag_values=options)
-    flags.DEFINE_enum("path", "spherical", ["spherical", "linear"], "Path between two codes, for --mode=interpolate of a model that has some.", flag_values=options)
-    flags.DEFINE_list("terms", None, "A,B,C with --mode=arithmetic, of which A + B - C is drawn: each a class by its name or number, or a file with an example "
+    flags.DEFINE_enum("path", "spherical", ["spherical", "linear"],
+                      "Path between two codes, for --mode=interpolate of a model that has some.", flag_values=options)
+    flags.DEFINE_list("terms", None, "A,B,C with --mode=arithmetic, of which A + B - C is drawn: each a class by its "
+                                     "name or number, or a file with an example "
                       "(.png, .txt, or .npy in the model's unit).", flag_values=options)
-    flags.DEFINE_list("condition", None, "On what is drawn, with --mode=sample, manifold, translate or complete, or interpolate of a model without codes: a class by its name or "
-                      "number, or several, which come in turn; of other conditions a file: .npy, or .npz with an array for each part. All classes in turn, or those of "
+    flags.DEFINE_list("condition", None, "On what is drawn, with --mode=sample, manifold, translate or complete, or "
+                                         "interpolate of a model without codes: a class by its name or "
+                      "number, or several, which come in turn; of other conditions a file: .npy, or .npz with an array "
+                      "for each part. All classes in turn, or those of "
                       "test examples, if not given.", flag_values=options)
-    flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"], "What is given of an example, for --mode=complete: the top or left half of an "
-                      "image, the first half of a row, text or sound, or a random half; top or first if not given.", flag_values=options)
+    flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"],
+                      "What is given of an example, for --mode=complete: the top or left half of an "
+                      "image, the first half of a row, text or sound, or a random half; top or first if not given.",
+                      flag_values=options)
     flags.DEFINE_string("prompt", None, "With --mode=sample of a text model, how the text begins.", flag_values=options)
-    flags.DEFINE_integer("threads", None, "Threads within and between TensorFlow's operations; as many as there are cores if not given. One is the fastest for most "
+    flags.DEFINE_integer("threads", None, "Threads within and between TensorFlow's operations; as many as there are "
+                                          "cores if not given. One is the fastest for most "
                          "models that draw place by place.", flag_values=options)
-    flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.", flag_values=options)
+    flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.",
+                        flag_values=options)
 
 
 def _define_controls(options):
-    """A flag for each control of the run's model, as `Model.controls` declares it; those of other models are refused by name."""
+    """A flag for each control of the run's model, as `Model.controls` declares it; those of other models are refused by
+    name."""
     from trainers.errors import BadInput
     from trainers.runs.workdir import Workdir
 
@@ -68,7 +85,8 @@ def _define_controls(options):
 
 
 def controls(options, model):
-    """{name: value} of the controls that were set on the command line. Raises BadInput for one that the mode does not take, or out of its range."""
+    """{name: value} of the controls that were set on the command line. Raises BadInput for one that the mode does not
+    take, or out of its range."""
     from trainers.errors import BadInput
     from zoo import checks
 
@@ -104,11 +122,13 @@ def main(options):
 
     if options.mode not in MODES:
         raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
-    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("terms", "arithmetic"), ("prompt", "sample")):
+    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("terms", "arithmetic"),
+                       ("prompt", "sample")):
         if options[name].present and options.mode != mode:
             raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
     if options["condition"].present and options.mode not in CONDITIONED:
-        raise BadInput(f"--condition: goes with --mode={', '.join(CONDITIONED)}, not with --mode={options.mode}, whose examples have their own.")
+        raise BadInput(f"--condition: goes with --mode={', '.join(CONDITIONED)}, not with --mode={options.mode}, whose "
+                       "examples have their own.")
     num = MODES[options.mode] if options.num_samples is None else cli.positive(options, "num_samples")
     if options.threads is not None:
         _use(cli.positive(options, "threads"))
@@ -125,20 +145,25 @@ def _use(threads):
 def _write(options, num):
     import numpy as np
 
+    from trainers.errors import BadInput
     from trainers.modes import conditions, draws
     from trainers.pictures import files
     from trainers.runs import workdir
-    from trainers.errors import BadInput
     from trainers.runs.run import load
 
     folder = workdir.Workdir(options.workdir)
     folder.read_config()
     run = load(options.workdir)
     domain = run.model.domain
-    if options.data_dir and options.mode in ("sample", "manifold") and (options.condition or domain.num_classes or not domain.conditional):
+    if (
+        options.data_dir
+        and options.mode in ("sample", "manifold")
+        and (options.condition or domain.num_classes or not domain.conditional)
+    ):
         raise BadInput(f"--data_dir: --mode={options.mode} reads no data.")
     if options.mode not in draws.modes(run.model):
-        raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has {', '.join(draws.modes(run.model))}.")
+        raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has "
+                       f"{', '.join(draws.modes(run.model))}.")
     if options.out is None:
         with workdir.storage_errors(folder.path):
             folder.samples.mkdir(exist_ok=True)

@@ -1,7 +1,8 @@
 """Trains a model of the zoo: python -m trainers.train --model=NAME --dataset=NAME --workdir=DIR.
 
-The same command resumes a run that was stopped or killed. Any entry of the recipe is set by --config.KEY=VALUE, for example
---config.model.latent_size=20 or --config.optimizer.learning_rate=3e-4; the recipe is printed before anything starts.
+The same command resumes a run that was stopped or killed. Any entry of the recipe is set by --config.KEY=VALUE, for
+example --config.model.latent_size=20 or --config.optimizer.learning_rate=3e-4; the recipe is printed before anything
+starts.
 """
 
 import math
@@ -16,35 +17,46 @@ from absl import flags
 from trainers import cli
 from trainers.training import strategies
 
-
-# What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good checkpoint.
-_FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm", "config.skip_norm",
-         "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions", "commit", "command")
+# What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good
+# checkpoint.
+_FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm",
+         "config.skip_norm",
+         "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions",
+         "commit", "command")
 
 _SHOWN = 8  # samples whose conditions are those of training examples
 
 
 def define(options):
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
-    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, shapes, shapes/colour, shapes/outline, sketches, tones, a TFDS name, or KIND:PATH "
+    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, "
+                                             "pysource, shapes, shapes/colour, shapes/outline, sketches, tones, a TFDS "
+                                             "name, or KIND:PATH "
                         "with KIND one of image_folder, lines, ndjson, table, text_file, wav_folder.",
                         flag_values=options)
-    flags.DEFINE_string("variant", "", "Another recipe of the same model and data set, by its name; zoo-list prints all.", flag_values=options)
+    flags.DEFINE_string("variant", "", "Another recipe of the same model and data set, by its name; zoo-list prints "
+                                       "all.", flag_values=options)
     flags.DEFINE_string("workdir", None, "Folder of the run; runs/MODEL-DATASET if not given.", flag_values=options)
-    flags.DEFINE_string("data_dir", None, "Folder with prepared TFDS data sets; nothing is downloaded for those that are there.",
+    flags.DEFINE_string("data_dir", None,
+                        "Folder with prepared TFDS data sets; nothing is downloaded for those that are there.",
                         flag_values=options)
     flags.DEFINE_integer("steps", None, "Steps in all; the recipe's if not given.", flag_values=options)
-    flags.DEFINE_integer("batch_size", None, "Examples in a step, over all replicas; the recipe's if not given.", flag_values=options)
+    flags.DEFINE_integer("batch_size", None, "Examples in a step, over all replicas; the recipe's if not given.",
+                         flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of weights, order of examples and noise.", flag_values=options)
     flags.DEFINE_string("strategy", "one_device", f"One of {', '.join(strategies.STRATEGIES)}.", flag_values=options)
-    flags.DEFINE_integer("virtual_devices", 0, "Split the CPU into this many logical ones (to try --strategy=mirrored).", flag_values=options)
-    flags.DEFINE_boolean("mixed_precision", False, "Compute in bfloat16, keep weights and losses in float32.", flag_values=options)
+    flags.DEFINE_integer("virtual_devices", 0,
+                         "Split the CPU into this many logical ones (to try --strategy=mirrored).", flag_values=options)
+    flags.DEFINE_boolean("mixed_precision", False, "Compute in bfloat16, keep weights and losses in float32.",
+                         flag_values=options)
     flags.DEFINE_boolean("jit", False, "Compile losses and gradients with XLA.", flag_values=options)
     flags.DEFINE_boolean("export", True, "Write a SavedModel at the end.", flag_values=options)
     flags.DEFINE_integer("log_every", 100, "Steps between two lines of metrics.", flag_values=options)
-    flags.DEFINE_integer("eval_every", 0, "Steps between two validations (0: none; needs a validation split).", flag_values=options)
+    flags.DEFINE_integer("eval_every", 0, "Steps between two validations (0: none; needs a validation split).",
+                         flag_values=options)
     flags.DEFINE_integer("sample_every", 1000, "Steps between two sample pictures (0: none).", flag_values=options)
-    flags.DEFINE_integer("checkpoint_every", 1000, "Steps between two checkpoints (0: only at the end).", flag_values=options)
+    flags.DEFINE_integer("checkpoint_every", 1000, "Steps between two checkpoints (0: only at the end).",
+                         flag_values=options)
 
 
 def _define_config(options):
@@ -62,12 +74,13 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers.runs import config as configs, records
-    from trainers.training import fitting, previews
-    from trainers.pictures import files
     from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
     from trainers.errors import BadInput
+    from trainers.pictures import files
+    from trainers.runs import config as configs
+    from trainers.runs import records
     from trainers.runs.workdir import FORMAT, Workdir
+    from trainers.training import fitting, previews
     from zoo.density.parts.fitted import FittedModel
     from zoo.layers.following import followed
 
@@ -91,10 +104,11 @@ def main(options):
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
     description = dict(
-        format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed, shape=list(dataset.shape),
-        config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data), strategy=options.strategy, replicas=replicas,
-        mixed_precision=options.mixed_precision, jit=options.jit, hardware=records.hardware(),
-        versions=records.versions(), commit=records.commit(), command=shlex.join(["zoo-train", *sys.argv[1:]]),
+        format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed,
+        shape=list(dataset.shape), config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data),
+        strategy=options.strategy, replicas=replicas, mixed_precision=options.mixed_precision, jit=options.jit,
+        hardware=records.hardware(), versions=records.versions(), commit=records.commit(),
+        command=shlex.join(["zoo-train", *sys.argv[1:]]),
         **({"class_names": list(dataset.class_names)} if plain.domain.num_classes and dataset.class_names else {}),
         **({"variant": options.variant} if options.variant else {}))
     if isinstance(plain, FittedModel):
@@ -104,15 +118,19 @@ def main(options):
             if dataset.tokenizer:
                 workdir.write_tokenizer(dataset.tokenizer.to_dict())
             own = any(item.replicas == "each" for player in plain.players() for item in followed(player.follows))
-            changed = workdir.claim(description, free=[key for key in _FREE if not own or key not in ("strategy", "replicas")])
-            print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in {workdir.path}\n{configs.as_flags(config)}", flush=True)
+            changed = workdir.claim(description,
+                                    free=[key for key in _FREE if not own or key not in ("strategy", "replicas")])
+            print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in "
+                  f"{workdir.path}\n{configs.as_flags(config)}", flush=True)
             for key, (before, now) in changed.items():
                 if key.startswith("config.") and before is not None:
                     print(f"changed: {key} was {before}, is {now}", flush=True)
         data = types.SimpleNamespace(
             training=lambda start, index, num: training_batches(
-                dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index, workers=num),
-            validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed, config.data),
+                dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index,
+                workers=num),
+            validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed,
+                                                  config.data),
             medium=files.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
             examples=_examples(dataset, plain.domain, config, options.seed) if previews.needs_examples(plain) else None)
         if isinstance(plain, FittedModel):
@@ -121,7 +139,8 @@ def main(options):
 
 
 def _check_batch(config, replicas):
-    """Raises BadInput for a batch that does not divide among the replicas, or a replica's part of it into the parts of an accumulation."""
+    """Raises BadInput for a batch that does not divide among the replicas, or a replica's part of it into the parts of
+    an accumulation."""
     from trainers.errors import BadInput
 
     if config.batch_size % replicas:
@@ -129,7 +148,8 @@ def _check_batch(config, replicas):
                        f"{config.batch_size // replicas * replicas or replicas} does.")
     part = config.batch_size // replicas
     if config.accumulation < 1 or part % config.accumulation:
-        raise BadInput(f"--config.accumulation={config.accumulation} does not divide the {part} examples of a replica's batch; "
+        raise BadInput(f"--config.accumulation={config.accumulation} does not divide the {part} examples of a "
+                       "replica's batch; "
                        f"{math.gcd(part, max(config.accumulation, 1))} does.")
 
 
@@ -140,27 +160,33 @@ def _check_validation(options, config, dataset):
     validations = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
     asked = [f"{flag}={every}" for flag, every in validations.items() if every]
     if asked and not dataset.sizes.get("validation"):
-        raise BadInput(f"{asked[0]}: {options.dataset} has no validation split; --config.data.validation=N holds N training examples out.")
+        raise BadInput(f"{asked[0]}: {options.dataset} has no validation split; --config.data.validation=N holds N "
+                       "training examples out.")
     if asked and dataset.partner and not dataset.partner.sizes.get("validation"):
-        raise BadInput(f"{asked[0]}: --config.data.partner={config.data.partner} has no validation split; choose one that has.")
+        raise BadInput(f"{asked[0]}: --config.data.partner={config.data.partner} has no validation split; choose one "
+                       "that has.")
 
 
 def _condition(dataset, domain, config, seed):
-    """The conditions of the first examples, for the samples of a model that needs some; None of a model of classes, which come in turn, and of others."""
+    """The conditions of the first examples, for the samples of a model that needs some; None of a model of classes,
+    which come in turn, and of others."""
     from trainers.data import evaluation_batches
 
     if not domain.conditional or domain.num_classes:
         return None
-    return domain.split(next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data, limit=_SHOWN))))[1]
+    return domain.split(next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data,
+                                                     limit=_SHOWN))))[1]
 
 
 def _folder(options):
     """The name of the run's folder, where none is given."""
-    return "-".join(part.replace("/", "-").replace(":", "-") for part in (options.model, options.dataset, options.variant) if part)
+    return "-".join(part.replace("/", "-").replace(":", "-")
+                    for part in (options.model, options.dataset, options.variant) if part)
 
 
 def _examples(dataset, domain, config, seed):
-    """The examples of which pictures show reconstructions: the first of the validation split, or of the training split where there is no other."""
+    """The examples of which pictures show reconstructions: the first of the validation split, or of the training split
+    where there is no other."""
     from trainers.data import evaluation_batches, num_examples
     from trainers.training.previews import EXAMPLES
 
@@ -178,12 +204,13 @@ def _absolute(dataset):
 
 
 def _check(options, config, dataset, configs, check):
-    """Makes the plain model, and checks it, the recipe and the data set against one another before anything is written."""
+    """Makes the plain model, and checks it, the recipe and the data set against one another before anything is
+    written."""
     import keras
 
-    from trainers.training import fitting
     from trainers.errors import BadInput
     from trainers.runs.run import plain_model
+    from trainers.training import fitting
     from zoo.density.parts.fitted import FittedModel
     from zoo.training.game import check_accumulation
 
@@ -191,11 +218,13 @@ def _check(options, config, dataset, configs, check):
     _take_from_data(config, dataset)
     plain = plain_model(options.model, config, dataset.shape)
     if isinstance(plain, FittedModel):
-        plain = fitting.prepare(options, config, dataset, plain, lambda: plain_model(options.model, config, dataset.shape))
+        plain = fitting.prepare(options, config, dataset, plain,
+                                lambda: plain_model(options.model, config, dataset.shape))
     configs.check(config, [player.name for player in plain.players()])
     for player in plain.players():
         if player.start >= config.steps:
-            raise BadInput(f"--config.steps={config.steps}: player {player.name!r} begins at step {player.start}; more steps are needed, or an earlier beginning "
+            raise BadInput(f"--config.steps={config.steps}: player {player.name!r} begins at step {player.start}; more "
+                           "steps are needed, or an earlier beginning "
                            "(--config.model.autoencoder_steps).")
     if config.accumulation > 1:
         try:
@@ -207,7 +236,8 @@ def _check(options, config, dataset, configs, check):
 
 
 def _take_from_data(config, dataset):
-    """Gives a model what the data set alone knows: its number of examples, and of tokens the tokenizer's vocabulary and end, whatever the recipe says."""
+    """Gives a model what the data set alone knows: its number of examples, and of tokens the tokenizer's vocabulary and
+    end, whatever the recipe says."""
     from trainers.errors import BadInput
 
     _take_grammar(config, dataset)
@@ -216,7 +246,8 @@ def _take_from_data(config, dataset):
     for key, value in (("levels", dataset.levels), ("end", dataset.tokenizer.end)) if dataset.tokenizer else ():
         if key in config.model:
             if _given(key) and config.model[key] != value:
-                raise BadInput(f"--config.model.{key}={config.model[key]}: the tokenizer of --dataset={dataset.name} says {value}; leave it out, "
+                raise BadInput(f"--config.model.{key}={config.model[key]}: the tokenizer of --dataset={dataset.name} "
+                               f"says {value}; leave it out, "
                                "or choose another --config.data.tokenizer or --config.data.vocabulary.")
             config.model[key] = value
 
@@ -236,7 +267,8 @@ def _take_grammar(config, dataset):
         raise BadInput("--config.model.grammar: is that of the data; leave it out and set --config.data.grammar.")
     if dataset.tokenizer:
         if dataset.tokenizer.name != "grammar":
-            raise BadInput(f"--config.data.tokenizer={config.data.tokenizer}: the model reads the rules of a grammar; set --config.data.tokenizer=grammar.")
+            raise BadInput(f"--config.data.tokenizer={config.data.tokenizer}: the model reads the rules of a grammar; "
+                           "set --config.data.tokenizer=grammar.")
         config.model.grammar = dataset.tokenizer.grammar.text
 
 
@@ -245,14 +277,15 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
     import tensorflow as tf
 
     from trainers.runs import config as configs
-    from trainers.training.loop import Loop
     from trainers.runs.workdir import storage_errors
+    from trainers.training.loop import Loop
 
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         keras.utils.set_random_seed(options.seed % 2**32)
-        loop = Loop(lambda: configs.make_model(options.model, config, dataset.shape), plain, data, config, options.seed, strategy, workdir, options)
+        loop = Loop(lambda: configs.make_model(options.model, config, dataset.shape), plain, data, config, options.seed,
+                    strategy, workdir, options)
         began = time.monotonic()
         with storage_errors(workdir.path):
             step = loop.train()
@@ -260,7 +293,8 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
         keras.config.set_dtype_policy("float32")
     loop.log(f"step {step} after {time.monotonic() - began:.0f} s")
     if loop.stopped_by:
-        loop.log(f"stopped by signal {loop.stopped_by}; the checkpoint of step {step} is saved and the same command resumes")
+        loop.log(f"stopped by signal {loop.stopped_by}; the checkpoint of step {step} is saved and the same command "
+                 "resumes")
         return 128 + loop.stopped_by
     if loop.chief and options.export:
         from trainers.export import export_run, exported_step

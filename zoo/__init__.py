@@ -25,17 +25,17 @@ from zoo.density.kernel_density import KernelDensity
 from zoo.diffusion.ddpm import DDPM
 from zoo.flow.real_nvp import RealNVP
 from zoo.gan.gan import GAN
-from zoo.latent.sketch_rnn import SketchRNN
 from zoo.latent.autoencoder import Autoencoder
 from zoo.latent.beta_tcvae import BetaTCVAE
 from zoo.latent.beta_vae import BetaVAE
 from zoo.latent.character_vae import CharacterVAE
-from zoo.latent.grammar_vae import GrammarVAE
 from zoo.latent.conditional_vae import ConditionalVAE
 from zoo.latent.denoising_autoencoder import DenoisingAutoencoder
 from zoo.latent.dlgm import DLGM
+from zoo.latent.grammar_vae import GrammarVAE
 from zoo.latent.iwae import IWAE
 from zoo.latent.ladder_vae import LadderVAE
+from zoo.latent.sketch_rnn import SketchRNN
 from zoo.latent.vae import VAE
 from zoo.latent.very_deep_vae import VeryDeepVAE
 from zoo.latent.vq_vae import VQVAE
@@ -92,7 +92,8 @@ def model_class(name):
 
 
 def create(name, **arguments):
-    """Makes the model `name` of `MODELS`. Raises ValueError, naming the nearest right one, for an unknown model or argument."""
+    """Makes the model `name` of `MODELS`. Raises ValueError, naming the nearest right one, for an unknown model or
+    argument."""
     cls = model_class(name)
     known = [p for p in inspect.signature(cls.__init__).parameters if p not in ("self", "kwargs")]
     for argument in arguments:

@@ -13,10 +13,12 @@ import tensorflow as tf
 
 from zoo.capabilities import Sampling
 from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
-from zoo.training.fit import Playing
 from zoo.layers.following import followed
+from zoo.training.fit import Playing
 
-KNOWN = {}  # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that family
+# `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that
+# family
+KNOWN = {}
 
 
 class Player(NamedTuple):
@@ -29,7 +31,8 @@ class Player(NamedTuple):
     start, stop: it moves from step `start` on and before step `stop` (None: to the end).
     shared: whether its noise is the same on all replicas.
     measures: () -> {name: scalar}, what else is logged of it.
-    follows: weights that the loss says the next values of, or `zoo.layers.following.Followed` ones; the loss then returns
+    follows: weights that the loss says the next values of, or `zoo.layers.following.Followed` ones; the loss then
+    returns
         `(terms, values)`, values in this order, and after the move the weights take them.
     ends_averaged: whether its weights take the values of their averages, where there are some, when it stops: who
         learns from it later learns from what will be evaluated.

@@ -1,10 +1,11 @@
-"""What follows from encoding and decoding: reconstructions, denoising, paths between two examples, sums of codes, and pictures of
-what latents mean.
+"""What follows from encoding and decoding: reconstructions, denoising, paths between two examples, sums of codes, and
+pictures of what latents mean.
 
 Written once over `zoo.model.Autoencoding` and `zoo.model.Denoising`; a code may have any shape [batch, ...].
 
-K. Shoemake, Animating Rotation with Quaternion Curves, 1985 (slerp); T. White, Sampling Generative Networks, 2016, arXiv:1609.04468
-(why codes of a Gaussian prior are interpolated on the sphere: a straight line passes through norms that the prior hardly draws).
+K. Shoemake, Animating Rotation with Quaternion Curves, 1985 (slerp); T. White, Sampling Generative Networks, 2016,
+arXiv:1609.04468 (why codes of a Gaussian prior are interpolated on the sphere: a straight line passes through norms
+that the prior hardly draws).
 """
 
 import inspect
@@ -26,9 +27,11 @@ def reconstruct(model, x, condition=None):
 
 
 def denoise(model, x, seeds=0, condition=None, **controls):
-    """(noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what the model makes of that.
+    """(noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what the
+    model makes of that.
 
-    `controls`: those of the model's `corrupt`. Raises ValueError if the model does not denoise, or for a control out of its range.
+    `controls`: those of the model's `corrupt`. Raises ValueError if the model does not denoise, or for a control out of
+    its range.
     """
     if not isinstance(model, Denoising):
         raise ValueError(f"{type(model).__name__} does not denoise: it knows no noise.")
@@ -39,7 +42,8 @@ def denoise(model, x, seeds=0, condition=None, **controls):
 def blend(z0, z1, weight, kind="spherical"):
     """The code at `weight` (float [batch]; 0 is z0, 1 is z1) on the way from z0 to z1, both [batch, ...].
 
-    linear: (1 - w) z0 + w z1. spherical: (sin((1 - w) a) z0 + sin(w a) z1) / sin(a), a the angle between z0 and z1; linear for rows
+    linear: (1 - w) z0 + w z1. spherical: (sin((1 - w) a) z0 + sin(w a) z1) / sin(a), a the angle between z0 and z1;
+    linear for rows
     that have no arc: nearly parallel or opposite codes, or one that is zero. Raises ValueError for another kind.
     """
     if kind not in KINDS:
@@ -67,9 +71,11 @@ def between(model, x0, x1, weight, kind="spherical", condition=None):
 
 
 def interpolate(model, x0, x1, num, kind="spherical", condition=None):
-    """`num` decoded codes at equal steps from x0's code to x1's, [batch, num, *shape]; the ends are the two reconstructions.
+    """`num` decoded codes at equal steps from x0's code to x1's, [batch, num, *shape]; the ends are the two
+    reconstructions.
 
-    Raises ValueError if the model does not encode, `num` is less than 2, `kind` is unknown or x0 and x1 differ in shape.
+    Raises ValueError if the model does not encode, `num` is less than 2, `kind` is unknown or x0 and x1 differ in
+    shape.
     """
     _need(model, "encode")
     if num < 2:
@@ -84,22 +90,25 @@ def interpolate(model, x0, x1, num, kind="spherical", condition=None):
 
 
 def traverse(model, x, latent, value, condition=None):
-    """The decoded code of x, [batch, *shape], one of whose numbers is another: that of place `latent` (int32 [batch], of the code made flat) is `value` [batch].
+    """The decoded code of x, [batch, *shape], one of whose numbers is another: that of place `latent` (int32 [batch],
+    of the code made flat) is `value` [batch].
 
-    I. Higgins et al., beta-VAE, 2017: what changes along a latent is what it stands for. Raises ValueError if the model does not encode.
+    I. Higgins et al., beta-VAE, 2017: what changes along a latent is what it stands for. Raises ValueError if the model
+    does not encode.
     """
     _need(model, "encode")
     z = model.encode(x, condition=condition)
     flat = tf.reshape(z, [tf.shape(z)[0], -1])
     there = tf.one_hot(latent, tf.shape(flat)[1], on_value=True, off_value=False, dtype=tf.bool)
-    return model.decode(tf.reshape(tf.where(there, tf.cast(value, flat.dtype)[:, None], flat), tf.shape(z)), condition=condition)
+    return model.decode(tf.reshape(tf.where(there, tf.cast(value, flat.dtype)[:, None], flat), tf.shape(z)),
+                        condition=condition)
 
 
 def arithmetic(model, a, b, c, condition=None):
     """decode(z_a + z_b - z_c), [batch, *shape], of the codes of three examples a row: a, with what b has and c has not.
 
-    T. White, 2016; D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477 (cat + (dog - pig)). Raises ValueError if the model does not
-    encode.
+    T. White, 2016; D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477 (cat + (dog -
+    pig)). Raises ValueError if the model does not encode.
     """
     _need(model, "encode")
     z_a, z_b, z_c = (model.encode(x, condition=condition) for x in (a, b, c))
@@ -112,18 +121,24 @@ def prior_of(model):
 
 
 def manifold(model, num, condition=None):
-    """Decodes a grid of the prior's quantiles (i + 1/2) / num, [num, num, *shape]: equal steps of probability along both latents.
+    """Decodes a grid of the prior's quantiles (i + 1/2) / num, [num, num, *shape]: equal steps of probability along
+    both latents.
 
     The first latent grows down the rows, the second along the columns; `condition` is one for the whole
     picture, a label or one row [1, ...]. Raises ValueError if
-    the model does not decode, `num` is less than 1, or its prior is not two independent latents with a quantile function.
+    the model does not decode, `num` is less than 1, or its prior is not two independent latents with a quantile
+    function.
     """
     _need(model, "decode")
     if num < 1:
         raise ValueError(f"num must be at least 1, found {num}.")
     prior = prior_of(model)
     if not isinstance(prior, tfp.distributions.Independent) or prior.event_shape != [2]:
-        found = f"codes of shape {tuple(prior.event_shape)}" if isinstance(prior, tfp.distributions.Distribution) else "no prior"
+        found = (
+            f"codes of shape {tuple(prior.event_shape)}"
+            if isinstance(prior, tfp.distributions.Distribution)
+            else "no prior"
+        )
         raise ValueError(f"a manifold needs a prior over two independent latents; {type(model).__name__} has {found}.")
     q = (tf.range(num, dtype=tf.float32) + 0.5) / num
     z = prior.distribution.quantile(tf.reshape(tf.stack(tf.meshgrid(q, q, indexing="ij"), -1), [num * num, 2]))

@@ -20,6 +20,7 @@ def test_rows_of_models_that_were_not_measured_stay(tmp_path):
     some = HEAD + "| `b, --jit` | 3 |\n| `c` | 4 |\n| `a` | 5 |\n"
     both = HEAD + "| `a` | 5 |\n| `b, --jit` | 3 |\n| `c` | 4 |\n"
     assert publish(tmp_path, some, "a", "b", "c") == (both, f"before\n<!-- speed -->\n{both}<!-- /speed -->\nafter\n")
-    assert publish(tmp_path, HEAD + "| `c` | 6 |\n")[0] == HEAD + "| `c` | 6 |\n"  # all were asked for: nothing else stays
+    # all were asked for: nothing else stays
+    assert publish(tmp_path, HEAD + "| `c` | 6 |\n")[0] == HEAD + "| `c` | 6 |\n"
     other = "| model | ms |\n|---|---|\n| `a` | 7 |\n"
     assert publish(tmp_path, other, "a")[0] == other  # another table is no place for rows

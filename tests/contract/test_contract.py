@@ -10,9 +10,9 @@ import tensorflow_probability as tfp
 
 import zoo
 from tests.support import cases
-from zoo.layers import following
 from zoo import operations, random
 from zoo.capabilities import Autoencoding, Denoising, ExactLikelihood, LowerBound, capabilities
+from zoo.layers import following
 from zoo.model import GenerativeModel, split_batch
 from zoo.training.game import losses_and_gradients
 
@@ -64,13 +64,19 @@ def test_config_and_weights_round_trip(name, tmp_path):
 def losses(model, batch):
     """What a model says of a batch: the terms of its players, or log p where it has none."""
     players = model.players()
-    return [value for player in players for value in player.outcome(batch, random.seed(3))[0].values()] or [model.log_prob(*split_batch(batch))]
+    return [value for player in players for value in player.outcome(batch, random.seed(3))[0].values()] or [
+        model.log_prob(*split_batch(batch))
+    ]
 
 
 def output(model):
     """Two samples of a model, or reconstructions where it can't be sampled."""
     x, condition = split_batch(cases.batch(model, 2))
-    return model.sample(random.rows(random.seed(3), 2), condition) if hasattr(model, "sample") else operations.reconstruct(model, x, condition)
+    return (
+        model.sample(random.rows(random.seed(3), 2), condition)
+        if hasattr(model, "sample")
+        else operations.reconstruct(model, x, condition)
+    )
 
 
 def test_a_model_is_generative_if_it_can_be_sampled(name):
@@ -119,7 +125,10 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
     history = model.fit(batches, epochs=3, verbose=0).history
     expected = set()
     for player in players:
-        prefix, terms = f"{player.name}_" if len(players) > 1 else "", player.outcome(cases.batch(model, 2), random.seed(0))[0]
+        prefix, terms = (
+            f"{player.name}_" if len(players) > 1 else "",
+            player.outcome(cases.batch(model, 2), random.seed(0))[0],
+        )
         expected |= {f"{prefix}loss"} | {prefix + term for term in terms if len(terms) > 1}
         expected |= {prefix + measure for measure in (player.measures() if player.measures else ())}
     assert set(history) == expected  # and no `loss` of Keras's own, which would be 0 for a game of several players
@@ -132,7 +141,8 @@ def test_fit_shows_every_term_and_moves_every_weight(trained_name, optimizer):
 @pytest.mark.parametrize("trained_name", cases.slow_but(cases.TRAINED, "vae", "made", "gan"), indirect=True)
 def test_fit_ends_with_the_averages_of_the_weights(trained_name):
     model = cases.make(trained_name)
-    model.compile({player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5) for player in model.players()})
+    model.compile({player.name: keras.optimizers.SGD(1e-2, use_ema=True, ema_momentum=0.5)
+                   for player in model.players()})
     model.fit(tf.data.Dataset.from_tensor_slices(cases.batch(model, 16)).batch(4), verbose=0)
     averages = model._fit.game.averages.of(model.weights)
     assert set(averages) == {id(weight) for player in model.players() for weight in player.weights}
@@ -149,10 +159,16 @@ def test_sample_row_depends_on_its_own_seed_alone_and_stays_in_the_domain(sample
     model = cases.shared(sampled_name)
     condition = split_batch(cases.batch(model, 5))[1]
     given = [t for t in (random.rows(random.seed(7), 5), condition) if t is not None]
-    sample = tf.function(model.sample).get_concrete_function(*(tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in given))  # one graph for all sizes of a batch
+    # one graph for all sizes of a batch
+    sample = tf.function(model.sample).get_concrete_function(*(tf.TensorSpec([None, *t.shape[1:]], t.dtype)
+                                                               for t in given))
     together = np.asarray(sample(*given))
     assert together.shape == (5, *model.domain.shape) and together.dtype == model.domain.dtype.as_numpy_dtype
-    close = np.testing.assert_array_equal if model.domain.kind in ("binary", "levels") else lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)
+    close = (
+        np.testing.assert_array_equal
+        if model.domain.kind in ("binary", "levels")
+        else lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5)
+    )
     for index in ([4, 2, 0, 1, 3], [1, 3], [2]):
         close(np.asarray(sample(*(tf.gather(t, index) for t in given))), together[index])
     assert len({row.tobytes() for row in together}) > 1
@@ -185,7 +201,8 @@ def test_mixed_precision_keeps_losses_and_samples_in_32_bits(name):
         keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if {"encode", "decode"} & set(capabilities(zoo.MODELS[name]))])
+@pytest.mark.parametrize("name",
+                         [name for name in MODELS if {"encode", "decode"} & set(capabilities(zoo.MODELS[name]))])
 def test_codes_decode_to_the_shape_of_examples(name):
     model = cases.shared(name)
     assert isinstance(model, Autoencoding)  # both, or neither
@@ -196,7 +213,8 @@ def test_codes_decode_to_the_shape_of_examples(name):
 
 
 def kept(thing, seen=None):
-    """Whatever hangs on a model: its attributes, those of its layers and of the zoo's own objects, and what their containers hold."""
+    """Whatever hangs on a model: its attributes, those of its layers and of the zoo's own objects, and what their
+    containers hold."""
     seen = {} if seen is None else seen
     if id(thing) in seen:
         return
@@ -218,18 +236,22 @@ FROZEN = (tfp.distributions.Distribution, tfp.bijectors.Bijector, keras.random.S
 
 
 def test_no_distribution_and_no_generator_is_kept(name):
-    """A distribution made in a constructor holds its weights frozen; a generator's state is the same on every replica."""
+    """A distribution made in a constructor holds its weights frozen; a generator's state is the same on every
+    replica."""
     model = cases.shared(name)
     found = list(kept(model))
     assert not [thing for thing in found if isinstance(thing, FROZEN)]
-    assert {id(layer) for layer in model._flatten_layers()} <= {id(thing) for thing in found}  # the search reached every layer
+    # the search reached every layer
+    assert {id(layer) for layer in model._flatten_layers()} <= {id(thing) for thing in found}
 
 
 def test_the_search_finds_what_is_kept():
     layer = keras.layers.Dense(1)
-    layer.parts = [{"prior": tfp.distributions.Normal(0.0, 1.0)}, tfp.bijectors.Tanh(), keras.layers.Dropout(0.5, seed=1)]
+    layer.parts = [{"prior": tfp.distributions.Normal(0.0, 1.0)}, tfp.bijectors.Tanh(),
+                   keras.layers.Dropout(0.5, seed=1)]
     model = keras.Sequential([keras.Input([1]), layer])
-    assert sorted(type(thing).__name__ for thing in kept(model) if isinstance(thing, FROZEN)) == ["Normal", "SeedGenerator", "Tanh"]
+    assert sorted(type(thing).__name__ for thing in kept(model)
+                  if isinstance(thing, FROZEN)) == ["Normal", "SeedGenerator", "Tanh"]
 
 
 def test_create_names_the_nearest_right_argument(name):
@@ -242,12 +264,14 @@ def test_create_names_the_nearest_right_model():
         zoo.create("real_nvq")
 
 
-FLOWS = [name for name in MODELS if issubclass(zoo.MODELS[name], (ExactLikelihood,)) and issubclass(zoo.MODELS[name], Autoencoding)]
+FLOWS = [name for name in MODELS if issubclass(zoo.MODELS[name], (ExactLikelihood,))
+         and issubclass(zoo.MODELS[name], Autoencoding)]
 
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_an_exact_density_with_codes_is_the_change_of_variables(name):
-    """log p(x) = log p(z) + log|det dz/dx| of z = encode(x), by autodiff, with p(z) that of the prior; decode inverts encode."""
+    """log p(x) = log p(z) + log|det dz/dx| of z = encode(x), by autodiff, with p(z) that of the prior; decode inverts
+    encode."""
     model = cases.make(name)
     for weight in model.trainable_weights:
         weight.assign_add(tf.random.stateless_normal(weight.shape, [3, 4], stddev=0.1))

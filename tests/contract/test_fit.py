@@ -7,10 +7,10 @@ import tensorflow as tf
 
 import zoo
 from tests.support import cases, games, standins
-from tests.trainers import test_engine
 from tests.support.duels import SEED, batches, by_hand, close, compiled, engine, equal, stream
-from zoo.training import adam, feeding
+from tests.trainers import test_engine
 from zoo import random
+from zoo.training import adam, feeding
 
 
 @pytest.mark.parametrize("updates", [1, 5])

@@ -9,10 +9,10 @@ from tests.support import games
 from tests.trainers import test_engine, test_train
 from trainers.runs import run as runs
 from trainers.training.engine import Engine
-from zoo.layers import following
 from zoo import random
-from zoo.layers.following import Followed, collect, follow
 from zoo.latent.vae import VAE
+from zoo.layers import following
+from zoo.layers.following import Followed, collect, follow
 
 SEED = random.seed(1)
 

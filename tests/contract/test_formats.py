@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from trainers import evaluate, export, sample, train
-from trainers.runs import run as runs
 from trainers.errors import BadInput
+from trainers.runs import run as runs
 from trainers.runs.workdir import FORMAT
 
 DATA = pathlib.Path(__file__).parents[1] / "data"

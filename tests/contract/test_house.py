@@ -1,4 +1,5 @@
-"""The import rule, and what no model may use: families do not know one another, the zoo knows no flags, files or plots, each layer only those below.
+"""The import rule, and what no model may use: families do not know one another, the zoo knows no flags, files or plots,
+each layer only those below.
 
 And that every deliberate mistake of `tests.support.mutations` finds its text and its test.
 """
@@ -21,11 +22,16 @@ CONTRACT = {"random", "domain", "control", "capabilities", "model"}
 BELOW |= {"metrics": CONTRACT, "operations": CONTRACT}
 BELOW |= {family: CONTRACT | {"checks", "distributions", "layers", "networks", "metrics", "transforms", "solvers"}
           for family in FAMILIES}
-FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL", "tqdm"}
+FOREIGN = {"absl", "matplotlib", "tensorflow_datasets", "trainers", "tests", "tf_keras", "ml_collections", "PIL",
+           "tqdm"}
 # State that replicas would share or a server would start over from, code that no SavedModel holds, and Keras 2.
-REFUSED = re.compile(r"""(^|\.)(SeedGenerator|\w*Dropout\w*|GaussianNoise|Lambda|py_function|numpy_function|py_func|make_py_function)$
-                         |(^|\.)random\.(normal|uniform|truncated_normal|categorical|gamma|shuffle|Generator|set_seed|get_global_generator)$
-                         |^(tfp|tensorflow_probability(\.python)?)\.layers(\.|$)""", re.VERBOSE)
+REFUSED = re.compile(
+    r"""(^|\.)(SeedGenerator|\w*Dropout\w*|GaussianNoise|Lambda|py_function|numpy_function|py_func|make_py_function)$
+                         |(^|\.)random\.(normal|uniform|truncated_normal|categorical|gamma
+                                      |shuffle|Generator|set_seed|get_global_generator)$
+                         |^(tfp|tensorflow_probability(\.python)?)\.layers(\.|$)""",
+    re.VERBOSE,
+)
 
 
 def zoo_files():
@@ -62,12 +68,19 @@ def test_imports_run_one_way(path):
 
 
 @pytest.mark.parametrize("here, source", [
-    ("latent", "import zoo"), ("latent", "from zoo import MODELS"), ("latent", "from zoo.flow import real_nvp"), ("flow", "import zoo.latent.vae"),
-    ("latent", "from zoo.serving import export"), ("latent", "from . import vae"), ("gan", "from .losses import minimax"), ("gan", "import matplotlib.pyplot as plt"),
-    ("metrics", "from zoo.gan.gan import GAN"), ("training", "from zoo.model import Player"), ("model", "from zoo.latent import vae"), ("domain", "from zoo.model import Player"), ("operations", "from zoo import latent"), ("model", "import zoo"),
-    ("layers", "from zoo import networks"), ("networks", "from zoo.model import Domain"), ("serving", "from trainers import train"),
-     ("transforms", "from zoo.flow import real_nvp"), ("transforms", "from zoo.networks import dense"), ("solvers", "from zoo.model import Domain"),
-     ("solvers", "from zoo.transforms import coupling"), ("layers", "from zoo.transforms import transform"), ("networks", "from zoo.solvers import fixed")])
+    ("latent", "import zoo"), ("latent", "from zoo import MODELS"), ("latent", "from zoo.flow import real_nvp"),
+    ("flow", "import zoo.latent.vae"),
+    ("latent", "from zoo.serving import export"), ("latent", "from . import vae"),
+    ("gan", "from .losses import minimax"), ("gan", "import matplotlib.pyplot as plt"),
+    ("metrics", "from zoo.gan.gan import GAN"), ("training", "from zoo.model import Player"),
+    ("model", "from zoo.latent import vae"), ("domain", "from zoo.model import Player"),
+    ("operations", "from zoo import latent"), ("model", "import zoo"),
+    ("layers", "from zoo import networks"), ("networks", "from zoo.model import Domain"),
+    ("serving", "from trainers import train"),
+     ("transforms", "from zoo.flow import real_nvp"), ("transforms", "from zoo.networks import dense"),
+    ("solvers", "from zoo.model import Domain"),
+     ("solvers", "from zoo.transforms import coupling"), ("layers", "from zoo.transforms import transform"),
+    ("networks", "from zoo.solvers import fixed")])
 def test_wrong_imports_are_found(here, source):
     assert len(list(wrong_imports(here, ast.parse(f"def f():\n    {source}")))) == 1
 
@@ -78,21 +91,28 @@ def test_no_state_no_python_and_no_keras_2(path):
 
 
 @pytest.mark.parametrize("source", [
-    "keras.random.SeedGenerator(1)", "keras.layers.Dropout(0.1)", "from keras.layers import Dropout", "layers.SpatialDropout2D(0.1)", "keras.layers.Lambda(f)",
-    "keras.layers.GaussianNoise(1.0)", "tf.py_function(f, [x], tf.float32)", "tf.numpy_function(f, [x], tf.float32)", "tf.random.normal([2])",
-    "tf.random.uniform([2])", "from tensorflow.random import normal", "keras.random.normal([2])", "np.random.normal()", "tf.random.Generator.from_seed(1)",
+    "keras.random.SeedGenerator(1)", "keras.layers.Dropout(0.1)", "from keras.layers import Dropout",
+    "layers.SpatialDropout2D(0.1)", "keras.layers.Lambda(f)",
+    "keras.layers.GaussianNoise(1.0)", "tf.py_function(f, [x], tf.float32)", "tf.numpy_function(f, [x], tf.float32)",
+    "tf.random.normal([2])",
+    "tf.random.uniform([2])", "from tensorflow.random import normal", "keras.random.normal([2])", "np.random.normal()",
+    "tf.random.Generator.from_seed(1)",
     "tfp.layers.DenseFlipout(3)", "from tensorflow_probability import layers", "tf.random.set_seed(1)"])
 def test_what_is_refused_is_found(source):
     assert refused(ast.parse(source))
 
 
-@pytest.mark.parametrize("source", ["tf.random.stateless_normal([2], seed)", "random.normal_rows(seeds, [2])", "tfp.distributions.Normal(0.0, 1.0)",
-                                    "keras.layers.LayerNormalization()", "from zoo import random"])
+@pytest.mark.parametrize("source",
+                         ["tf.random.stateless_normal([2], seed)", "random.normal_rows(seeds, [2])",
+                          "tfp.distributions.Normal(0.0, 1.0)",
+                          "keras.layers.LayerNormalization()", "from zoo import random"])
 def test_what_is_allowed_is_not_refused(source):
     assert not refused(ast.parse(source))
 
 
-@pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("zoo/**/*.py"), *ROOT.glob("trainers/**/*.py")]))
+@pytest.mark.parametrize("path",
+                         sorted(str(p.relative_to(ROOT))
+                                for p in [*ROOT.glob("zoo/**/*.py"), *ROOT.glob("trainers/**/*.py")]))
 def test_files_stay_readable(path):
     assert len((ROOT / path).read_text().splitlines()) <= 300
     assert ast.get_docstring(ast.parse((ROOT / path).read_text())), f"{path}: says nothing of its idea"

@@ -82,16 +82,21 @@ def test_spherical_path_against_arccos():
 def test_spherical_path_keeps_the_norm_where_a_line_does_not():
     x0, x1 = tf.constant([[3.0, 0.0]]), tf.constant([[0.0, 3.0]])
     turn = np.linspace(0, np.pi / 2, 7)
-    np.testing.assert_allclose(operations.interpolate(Affine(), x0, x1, 7)[0], 3 * np.stack([np.cos(turn), np.sin(turn)], -1), atol=1e-6)
-    assert np.linalg.norm(operations.interpolate(Affine(), x0, x1, 7, "linear")[0, 3]) == pytest.approx(3 / np.sqrt(2), rel=1e-6)
+    np.testing.assert_allclose(operations.interpolate(Affine(), x0, x1, 7)[0],
+                               3 * np.stack([np.cos(turn), np.sin(turn)], -1), atol=1e-6)
+    assert np.linalg.norm(operations.interpolate(Affine(), x0, x1, 7, "linear")[0, 3]) == pytest.approx(
+        3 / np.sqrt(2), rel=1e-6
+    )
 
 
-@pytest.mark.parametrize("x1", [[2.0, 0.0, 0.0], [1.0, 1e-6, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]], ids=["parallel", "nearly", "opposite", "zero"])
+@pytest.mark.parametrize("x1", [[2.0, 0.0, 0.0], [1.0, 1e-6, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+                         ids=["parallel", "nearly", "opposite", "zero"])
 def test_spherical_path_without_an_arc_is_the_line(x1):
     x0, x1 = tf.constant([[1.0, 0.0, 0.0]] * 2), tf.constant([x1, [0.0, 1.0, 0.0]])
     found, line = (operations.interpolate(Affine(), x0, x1, 5, kind) for kind in ("spherical", "linear"))
     np.testing.assert_allclose(found[0], line[0], atol=1e-6)
-    assert np.all(np.isfinite(found)) and not np.allclose(found[1], line[1], atol=1e-2)  # the other row still goes round
+    # the other row still goes round
+    assert np.all(np.isfinite(found)) and not np.allclose(found[1], line[1], atol=1e-2)
 
 
 @pytest.mark.parametrize("name", cases.CASES)
@@ -109,7 +114,8 @@ def test_ends_are_the_reconstructions(name):
 def test_between_gives_a_row_its_own_weight():
     x0, x1 = normal(3, 4), normal(3, 4, seed=1)
     path = operations.interpolate(Affine(), x0, x1, 3)
-    np.testing.assert_allclose(operations.between(Affine(), x0, x1, tf.constant([0.0, 0.5, 1.0])), [path[i, i] for i in range(3)], atol=1e-6)
+    np.testing.assert_allclose(operations.between(Affine(), x0, x1, tf.constant([0.0, 0.5, 1.0])),
+                               [path[i, i] for i in range(3)], atol=1e-6)
 
 
 @pytest.mark.parametrize("condition", [None, 2])
@@ -131,10 +137,12 @@ X = normal(2, 3)
 
 @pytest.mark.parametrize("call, says", [
     (lambda: operations.interpolate(Affine(), X, X, 1), "num must be at least 2"),
-    (lambda: operations.interpolate(Affine(), X, X, 3, "cubic"), "kind must be one of spherical, linear, found 'cubic'"),
+    (lambda: operations.interpolate(Affine(), X, X, 3, "cubic"),
+     "kind must be one of spherical, linear, found 'cubic'"),
     (lambda: operations.interpolate(Affine(), X, X[:1], 3), "same shape"),
     (lambda: operations.interpolate(object(), X, X, 3), "object does not encode"),
-    (lambda: operations.traverse(object(), X, [0], [0.0]), "object does not encode"), (lambda: operations.arithmetic(object(), X, X, X), "object does not encode"),
+    (lambda: operations.traverse(object(), X, [0], [0.0]), "object does not encode"),
+    (lambda: operations.arithmetic(object(), X, X, X), "object does not encode"),
     (lambda: operations.reconstruct(object(), X), "object does not encode"),
     (lambda: operations.manifold(object(), 3), "object does not decode"),
     (lambda: operations.manifold(Plane(), 0), "num must be at least 1"),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support import cases, games
-from tests.trainers import test_engine
 from tests.support.duels import Averaged, Lookup, Slowed, Staged, Steady, batches, close, engine, equal, stream
+from tests.trainers import test_engine
 from tests.trainers.test_train import TINY, run
 from trainers.runs import checkpoints
 from trainers.training import optimizers

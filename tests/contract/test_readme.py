@@ -17,7 +17,8 @@ def test_the_example(capsys):
 
 
 def test_the_saved_model(tmp_path, capsys):
-    tiny = ["--config.model.network=dense", "--config.model.hidden=(8,)", "--config.model.latent_size=2", "--steps=2", "--sample_every=0"]
+    tiny = ["--config.model.network=dense", "--config.model.hidden=(8,)", "--config.model.latent_size=2", "--steps=2",
+            "--sample_every=0"]
     assert train.run(["zoo-train", f"--workdir={tmp_path}/run", *tiny]) == 0
     names = {}
     exec(SAVED.replace("runs/mnist/export/1", f"{tmp_path}/run/export/1"), names)

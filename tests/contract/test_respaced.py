@@ -9,8 +9,8 @@ import tensorflow as tf
 from tests.support import cases
 from tests.support.diffusions import exact_denoiser, gains, perturbed
 from zoo import random
-from zoo.diffusion.parts import samplers
 from zoo.diffusion.ddpm import DDPM
+from zoo.diffusion.parts import samplers
 from zoo.diffusion.parts.schedules import cosine, linear
 
 

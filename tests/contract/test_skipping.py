@@ -1,4 +1,5 @@
-"""Updates that are skipped: a spoiled batch leaves everything as it was, the next one moves it, on one replica as on two; what is counted survives a resumption."""
+"""Updates that are skipped: a spoiled batch leaves everything as it was, the next one moves it, on one replica as on
+two; what is counted survives a resumption."""
 
 import json
 
@@ -34,7 +35,8 @@ def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@pytest.mark.parametrize("replicas, spoiled", [(1, np.nan), (2, np.nan), (2, 1e6), *(pytest.param(*case, marks=pytest.mark.slow)
+@pytest.mark.parametrize("replicas, spoiled",
+                         [(1, np.nan), (2, np.nan), (2, 1e6), *(pytest.param(*case, marks=pytest.mark.slow)
                                                for case in ((1, np.inf), (2, np.inf), (1, 1e6)))])
 def test_a_spoiled_batch_is_skipped_and_the_next_one_is_not(replicas, spoiled):
     one = engine("rnade", replicas, settings())
@@ -86,7 +88,11 @@ def test_the_norm_is_that_before_clipping_and_each_player_s_own():
     one = engine("gan", settings=settings(1e-9, clip_norm=1e-12))
     before = state(one)
     one.advance(batches(one.model), 3)
-    assert same(before, state(one)) and one.totals() == {"skipped": 3 * sum(player.updates for player in one.players)} and one.skipped_in_a_row == 3
+    assert (
+        same(before, state(one))
+        and one.totals() == {"skipped": 3 * sum(player.updates for player in one.players)}
+        and one.skipped_in_a_row == 3
+    )
 
 
 def test_means_leave_out_what_is_not_finite():
@@ -114,7 +120,9 @@ def test_a_run_that_only_skips_stops_and_goes_on_with_a_higher_threshold(tmp_pat
     monkeypatch.setattr(loop, "_MOST_SKIPS", 5)
     assert run(tmp_path / "run", *TINY, "--steps=50", "--checkpoint_every=2", "--config.skip_norm=1e-6") == 2
     error = capfd.readouterr().err
-    assert "updates in a row were skipped" in error and "--config.skip_norm=1e-06" in error and "is good: resume" in error
+    assert (
+        "updates in a row were skipped" in error and "--config.skip_norm=1e-06" in error and "is good: resume" in error
+    )
     assert run(tmp_path / "run", *TINY, "--steps=6", "--config.skip_norm=1e6") == 0
     assert lines(tmp_path / "run")[-1]["skipped"] >= 4
 

@@ -35,7 +35,8 @@ def gains(schedule, scale):
 def exact_bound(schedule, sigma2, x_0, mean, scale):
     """The expected bound on -log p(x_0) of scalar data under the exact denoiser: (prior, diffusion, reconstruction)."""
     ab, c, g = schedule.alpha_bar, schedule.posterior_x_0, gains(schedule, scale)
-    error = (x_0 - mean) ** 2 * (1 - g * np.sqrt(ab)) ** 2 + g**2 * (1 - ab)  # E (x_0 - E[x_0|x_t])^2 over x_t given x_0
+    # E (x_0 - E[x_0|x_t])^2 over x_t given x_0
+    error = (x_0 - mean) ** 2 * (1 - g * np.sqrt(ab)) ** 2 + g**2 * (1 - ab)
     t = slice(2, None)
     ratio = schedule.beta_tilde[t] / sigma2[t]
     prior = 0.5 * (ab[-1] * x_0**2 - ab[-1] - np.log(1 - ab[-1]))

@@ -1,4 +1,5 @@
-"""Duels to be played by hand, by the engine and by Keras's fit: variants of the game, and what the tests of a step share."""
+"""Duels to be played by hand, by the engine and by Keras's fit: variants of the game, and what the tests of a step
+share."""
 
 import keras
 import numpy as np
@@ -108,7 +109,8 @@ def by_hand(model, points, rate=0.1):
 
 
 def interrupted(make, batches, path):
-    """Two engines after four steps: one that took them all, and one that goes on, after two, from the checkpoint of a third."""
+    """Two engines after four steps: one that took them all, and one that goes on, after two, from the checkpoint of a
+    third."""
     whole, first, second = (make() for _ in range(3))
     whole.advance(batches(whole.model), 4)
     iterator = batches(first.model)

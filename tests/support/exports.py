@@ -1,4 +1,5 @@
-"""What the tests of export and of its checker share: every model's exported folder, a model with a condition everywhere, and ways to spoil one."""
+"""What the tests of export and of its checker share: every model's exported folder, a model with a condition
+everywhere, and ways to spoil one."""
 
 import functools
 
@@ -10,12 +11,13 @@ from tests.support import cases
 from zoo import random
 from zoo.capabilities import Autoencoding, Completing, ExactLikelihood
 from zoo.domain import one_class
-from zoo.serving.export import export
 from zoo.model import Domain, GenerativeModel, Player
+from zoo.serving.export import export
 
 
 class Labelled(GenerativeModel, ExactLikelihood, Autoencoding, Completing):
-    """A model of every conditional capability in closed form: x = shift[condition] + eps, eps ~ N(0, I), and z = x - shift[condition]."""
+    """A model of every conditional capability in closed form: x = shift[condition] + eps, eps ~ N(0, I), and z = x -
+    shift[condition]."""
 
     def __init__(self, classes=4, **kwargs):
         super().__init__(**kwargs)
@@ -38,7 +40,8 @@ class Labelled(GenerativeModel, ExactLikelihood, Autoencoding, Completing):
         return self._log_prob(*batch)
 
     def _log_prob(self, x, condition=None):
-        return tfp.distributions.Independent(tfp.distributions.Normal(self.where(condition), tf.ones([2, 3])), 2).log_prob(x)
+        return tfp.distributions.Independent(tfp.distributions.Normal(self.where(condition), tf.ones([2, 3])),
+                                             2).log_prob(x)
 
     def _encode(self, x, condition=None):
         return x - self.where(condition)
@@ -71,7 +74,8 @@ def _exported(name, directory):
 
 @pytest.fixture
 def exported(tmp_path_factory):
-    """A function of a model's name that exports it once for the tests of every file: (model, folder), to be looked at and not changed."""
+    """A function of a model's name that exports it once for the tests of every file: (model, folder), to be looked at
+    and not changed."""
     return lambda name: _exported(name, tmp_path_factory.getbasetemp())
 
 
@@ -88,7 +92,8 @@ def spoil(model, how):
         "EagerPyFunc": lambda x: tf.ensure_shape(tf.py_function(lambda x: x, [x], tf.float32), x.shape),
         "WriteFile": lambda x: _after(tf.io.write_file("/tmp/never", "x"), x),
         "ReadFile": lambda x: x + 0.0 * tf.cast(tf.strings.length(tf.io.read_file("/dev/null")), tf.float32),
-        "RestoreV2": lambda x: x + 0.0 * tf.raw_ops.RestoreV2(prefix="x", tensor_names=["a"], shape_and_slices=[""], dtypes=[tf.float32])[0],
+        "RestoreV2": lambda x: x + 0.0 * tf.raw_ops.RestoreV2(prefix="x", tensor_names=["a"], shape_and_slices=[""],
+                                                              dtypes=[tf.float32])[0],
         "RandomStandardNormal": lambda x: x + tf.random.normal(tf.shape(x)),
         "jit_compile=True": tf.function(lambda x: 2.0 * x, jit_compile=True),
     }

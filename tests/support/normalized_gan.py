@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
-from zoo.layers import following
 from zoo import random
-from zoo.layers.following import collect
+from zoo.layers import following
 from zoo.layers.batch_normalization import BatchNormalization
+from zoo.layers.following import collect
 from zoo.layers.spectral_normalization import SpectralNormalization
 from zoo.model import Domain, GenerativeModel, Player
 

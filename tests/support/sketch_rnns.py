@@ -16,7 +16,11 @@ MODELS = {"with codes": SketchRNN, "alone": UnconditionalSketchRNN}
 def make(cls=SketchRNN, **arguments):
     """A tiny model in which the steps depend on one another, and scales are near 1."""
     keras.utils.set_random_seed(7)
-    tiny = dict(latent_size=2, encoder_units=4, decoder_units=6, components=2) if cls is SketchRNN else dict(units=6, components=2)
+    tiny = (
+        dict(latent_size=2, encoder_units=4, decoder_units=6, components=2)
+        if cls is SketchRNN
+        else dict(units=6, components=2)
+    )
     model = cls(**dict(shape=(T, 5), dropout=0.0) | tiny | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:

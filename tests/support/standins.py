@@ -1,6 +1,8 @@
-"""Models and a data set that no family has yet: conditions of every kind, alone and by name, unpaired sets, and groups of one label.
+"""Models and a data set that no family has yet: conditions of every kind, alone and by name, unpaired sets, and groups
+of one label.
 
-The models are small enough to be known in closed form, and are trained, drawn from, measured and exported as any other one.
+The models are small enough to be known in closed form, and are trained, drawn from, measured and exported as any other
+one.
 """
 
 import keras
@@ -17,20 +19,25 @@ from zoo.model import GenerativeModel, Model, Player
 
 SIDE, MAP, NAMES, POSE = 4, 3, ("red", "green", "blue"), 2
 SHAPE = (SIDE, SIDE, 1)
-PARTS = dict(mask=label_map(SHAPE, MAP), label=one_class(len(NAMES)), pose=of_features((POSE,)), sketch=Domain("binary", SHAPE, 2))
+PARTS = dict(mask=label_map(SHAPE, MAP), label=one_class(len(NAMES)), pose=of_features((POSE,)),
+             sketch=Domain("binary", SHAPE, 2))
 
 
 def scenes(sizes, seed=0, partner=None):
-    """A data set in memory whose images are their number, in two hexadecimal digits, and all of whose fields follow from it."""
-    fields = {"x": Field("image", SHAPE, 256), "label": Field("class", (), len(NAMES), NAMES), "mask": Field("labels", SHAPE[:2], MAP),
+    """A data set in memory whose images are their number, in two hexadecimal digits, and all of whose fields follow
+    from it."""
+    fields = {"x": Field("image", SHAPE, 256), "label": Field("class", (), len(NAMES), NAMES),
+              "mask": Field("labels", SHAPE[:2], MAP),
               "pose": Field("features", (POSE,)), "sketch": Field("image", SHAPE, 2)}
     cache, first = {}, seed
     for split, num in sizes.items():
         number = np.arange(first, first + num)
         x = np.zeros((num, *SHAPE), np.uint8) + number[:, None, None, None].astype(np.uint8)
         places = number[:, None, None] + np.arange(SIDE)[:, None] + np.arange(SIDE)
-        cache[split] = {"x": x, "label": (number % len(NAMES)).astype(np.int32), "mask": (places % MAP).astype(np.uint8),
-                        "pose": np.stack([number, -number], -1).astype(np.float32) / 100, "sketch": (places % 2).astype(np.uint8)[..., None]}
+        cache[split] = {"x": x, "label": (number % len(NAMES)).astype(np.int32),
+                        "mask": (places % MAP).astype(np.uint8),
+                        "pose": np.stack([number, -number], -1).astype(np.float32) / 100,
+                        "sketch": (places % 2).astype(np.uint8)[..., None]}
         first += num
     return DataSet("scenes", "1", fields, dict(sizes), cache=cache, partner=partner)
 
@@ -48,7 +55,9 @@ class Reread:
         from trainers.data.pipeline import visits
 
         arrays = self.arrays[split]
-        return visits(len(arrays["x"]), position, key).unbatch().map(lambda index: {name: tf.gather(values, index) for name, values in arrays.items()})
+        return visits(len(arrays["x"]), position,
+                      key).unbatch().map(lambda index: {name: tf.gather(values, index) for name,
+                                                        values in arrays.items()})
 
     def decode(self, record, names):
         return {name: record[name] for name in names}
@@ -79,12 +88,13 @@ class Painter(GenerativeModel, ExactLikelihood):
 
     def logits(self, condition):
         given = condition if self.named else {self.parts[0]: condition}
-        said = dict(mask=lambda c, w: tf.gather(w, c), label=lambda c, w: tf.gather(w, c)[:, None, None], pose=lambda c, w: (c @ w)[:, None, None],
-                    sketch=lambda c, w: c * w)
+        said = dict(mask=lambda c, w: tf.gather(w, c), label=lambda c, w: tf.gather(w, c)[:, None, None],
+                    pose=lambda c, w: (c @ w)[:, None, None], sketch=lambda c, w: c * w)
         return self.bias + sum(said[part](given[part], 1.0 * table) for part, table in self.tables.items())
 
     def distribution(self, condition):
-        return tfp.distributions.Independent(tfp.distributions.Bernoulli(logits=self.logits(condition), dtype=tf.float32), 3)
+        return tfp.distributions.Independent(tfp.distributions.Bernoulli(logits=self.logits(condition),
+                                                                         dtype=tf.float32), 3)
 
     def players(self):
         return (Player("model", self.trainable_weights, lambda batch, seed: {"nll": -self._log_prob(*batch)}),)
@@ -101,7 +111,8 @@ class Painter(GenerativeModel, ExactLikelihood):
 
 @keras.saving.register_keras_serializable("standins")
 class Crowd(GenerativeModel, EstimatedLikelihood):
-    """Groups of k images of one label: p(x_1..x_k|label) = prod_i Bernoulli(sigmoid(b + w_label)), of which it knows no more than an estimate."""
+    """Groups of k images of one label: p(x_1..x_k|label) = prod_i Bernoulli(sigmoid(b + w_label)), of which it knows no
+    more than an estimate."""
 
     def __init__(self, shape=SHAPE, k=3, **kwargs):
         super().__init__(**kwargs)
@@ -120,7 +131,8 @@ class Crowd(GenerativeModel, EstimatedLikelihood):
         return tf.repeat(tf.gather(1.0 * self.table, label)[:, None], self.k, axis=1)  # [B, k, H, W, C]
 
     def exact(self, x, label):
-        return tfp.distributions.Independent(tfp.distributions.Bernoulli(logits=self.logits(label), dtype=tf.float32), 4).log_prob(x)
+        return tfp.distributions.Independent(tfp.distributions.Bernoulli(logits=self.logits(label), dtype=tf.float32),
+                                             4).log_prob(x)
 
     def players(self):
         return (Player("model", self.trainable_weights, lambda batch, seed: {"nll": -self.exact(*batch)}),)
@@ -132,7 +144,8 @@ class Crowd(GenerativeModel, EstimatedLikelihood):
         return self.exact(x, condition) + random.normal_rows(seeds, [])
 
     def _sample(self, seeds, condition=None):
-        return tf.cast(random.uniform_rows(seeds, [self.k, *self.shape]) < tf.sigmoid(self.logits(condition)), tf.float32)
+        return tf.cast(random.uniform_rows(seeds, [self.k, *self.shape]) < tf.sigmoid(self.logits(condition)),
+                       tf.float32)
 
 
 @keras.saving.register_keras_serializable("standins")
@@ -172,5 +185,7 @@ class Translator(Model, Translating):
 
 MODELS = {"painter": Painter, "crowd": Crowd, "translator": Translator}
 RECIPES = [Recipe(name, ANY, steps=4, batch_size=6) for name in MODELS]
-CASES = {"a label map": (Painter, {}), "a pose": (Painter, dict(parts=("pose",))), "another image": (Painter, dict(parts=("sketch",))),
-         "several by name": (Painter, dict(parts=("mask", "label", "pose", "sketch"), named=True)), "groups": (Crowd, {}), "a partner": (Translator, {})}
+CASES = {"a label map": (Painter, {}), "a pose": (Painter, dict(parts=("pose",))),
+         "another image": (Painter, dict(parts=("sketch",))),
+         "several by name": (Painter, dict(parts=("mask", "label", "pose", "sketch"), named=True)),
+         "groups": (Crowd, {}), "a partner": (Translator, {})}

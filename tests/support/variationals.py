@@ -1,4 +1,5 @@
-"""What the tests of models with latents share: every binary image of 2x2, and tiny models with weights that are not those of the start."""
+"""What the tests of models with latents share: every binary image of 2x2, and tiny models with weights that are not
+those of the start."""
 
 import itertools
 

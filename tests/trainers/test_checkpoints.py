@@ -1,12 +1,13 @@
-"""Checkpoints: what is saved comes back, a damaged newest one falls back, a worker that is not the chief leaves nothing in the folder."""
+"""Checkpoints: what is saved comes back, a damaged newest one falls back, a worker that is not the chief leaves nothing
+in the folder."""
 
 import os
 
 import pytest
 import tensorflow as tf
 
-from trainers.runs import checkpoints
 from trainers.errors import BadInput
+from trainers.runs import checkpoints
 
 
 def state(value=0.0, size=1000):

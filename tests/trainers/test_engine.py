@@ -1,4 +1,5 @@
-"""The compiled step: clipping after the all-reduce, one replica equals two, noise per replica, averages of weights, losses that are not finite."""
+"""The compiled step: clipping after the all-reduce, one replica equals two, noise per replica, averages of weights,
+losses that are not finite."""
 
 import functools
 
@@ -10,15 +11,14 @@ import tensorflow as tf
 
 import zoo
 from tests.support import cases
-from trainers.training import optimizers, strategies
-from trainers.runs.config import default
-from trainers.training.engine import Engine
 from trainers.recipes import ANY, RECIPES
 from trainers.recipes.recipe import DATA, EVALUATION, SCHEDULE, SELECTION
+from trainers.runs.config import default
+from trainers.training import optimizers, strategies
+from trainers.training.engine import Engine
 from zoo import random
 from zoo.layers.following import followed
 from zoo.training.game import measure
-
 
 
 def config(**entries):
@@ -40,11 +40,13 @@ def strategy(replicas):
 
 def engine(name, replicas=1, settings=None, jit=False, **arguments):
     keras.utils.set_random_seed(3)
-    return Engine(lambda: zoo.create(name, **(cases.CASES[name] | arguments)), settings or config(), strategy(replicas), seed=11, jit=jit)
+    return Engine(lambda: zoo.create(name, **(cases.CASES[name] | arguments)), settings or config(), strategy(replicas),
+                  seed=11, jit=jit)
 
 
 def batches(model, size=8, num=4):
-    return iter(tf.data.Dataset.from_tensor_slices(cases.batch(model, size * num)).batch(size, drop_remainder=True).repeat())
+    return iter(tf.data.Dataset.from_tensor_slices(cases.batch(model,
+                                                               size * num)).batch(size, drop_remainder=True).repeat())
 
 
 def test_two_replicas_equal_one_with_clipping_on():
@@ -69,7 +71,8 @@ def test_clipping_bounds_the_whole_update():
         before = one.weights()
         one.advance(batches(one.model), 1)
         moved = np.sqrt(sum(np.sum((a - b) ** 2) for a, b in zip(before, one.weights())))
-        np.testing.assert_allclose(moved, 0.01, rtol=1e-4)  # the gradient's norm is far above, so it is clipped to the bound
+        # the gradient's norm is far above, so it is clipped to the bound
+        np.testing.assert_allclose(moved, 0.01, rtol=1e-4)
 
 
 def test_replicas_draw_different_noise():
@@ -144,8 +147,12 @@ def test_jit_computes_the_same():
         np.testing.assert_allclose(a[name], b[name], rtol=1e-4)
 
 
-@pytest.mark.parametrize("option, name", [("jit", "vae"), ("mixed_precision", "gan"), *(pytest.param("jit", name, marks=pytest.mark.slow) for name in cases.TRAINED if name != "vae"),
-                                          *(pytest.param("mixed_precision", name, marks=pytest.mark.slow) for name in cases.TRAINED if name != "gan")])
+@pytest.mark.parametrize("option, name",
+                         [("jit", "vae"), ("mixed_precision", "gan"),
+                          *(pytest.param("jit", name, marks=pytest.mark.slow) for name in cases.TRAINED
+                            if name != "vae"),
+                          *(pytest.param("mixed_precision", name, marks=pytest.mark.slow) for name in cases.TRAINED
+                            if name != "gan")])
 def test_every_model_trains_on_two_replicas_with(option, name):
     keras.config.set_dtype_policy("mixed_bfloat16" if option == "mixed_precision" else "float32")
     try:
@@ -202,7 +209,11 @@ def test_every_recipe_is_whole(recipe):
     """Every entry is one that the model, the optimizer and the loop know, and the optimizer can be made."""
     made = default(recipe.model, recipe.dataset)
     assert set(recipe.arguments) <= set(made.model) and set(recipe.data) <= set(DATA)
-    assert set(recipe.evaluation) <= set(EVALUATION) and set(recipe.schedule) <= set(SCHEDULE) and set(recipe.selection) <= set(SELECTION)
+    assert (
+        set(recipe.evaluation) <= set(EVALUATION)
+        and set(recipe.schedule) <= set(SCHEDULE)
+        and set(recipe.selection) <= set(SELECTION)
+    )
     players = [p.name for p in cases.make(recipe.model).players()]
     optimizers.check(made, players)
     for player in players:

@@ -9,8 +9,8 @@ import pytest
 from tests.support.evaluations import NUM, case  # noqa: F401
 from trainers import evaluate
 from trainers.data import masks
-from trainers.evaluation import measures
 from trainers.data.embedded import toy2d
+from trainers.evaluation import measures
 from zoo import random
 
 
@@ -30,7 +30,8 @@ def test_completions_measure_what_is_hidden_given_the_rest(case):
     mask[:, :4] = True
     top = -np.where(mask, 0.0, c.model.log_probs(c.x, c.condition)).sum((1, 2))
     np.testing.assert_allclose(c.records["missing_negative_log_likelihood_top"]["value"], top.mean(), rtol=1e-5)
-    assert [c.records[f"missing_negative_log_likelihood_{name}"]["kind"] for name in masks.names((8, 8))] == ["exact", "upper_bound", "upper_bound"]
+    assert [c.records[f"missing_negative_log_likelihood_{name}"]["kind"]
+            for name in masks.names((8, 8))] == ["exact", "upper_bound", "upper_bound"]
     assert c.records["missing_negative_log_likelihood_left"]["protocol"]["hidden_places"] == 32
     assert 0.4 < masks.make("random", (8, 8), NUM).mean() < 0.6
     np.testing.assert_array_equal(masks.make("random", (8, 8), NUM)[:5], masks.make("random", (8, 8), 5))
@@ -79,10 +80,14 @@ def test_bounds_are_called_bounds(case):
     weighted = -c.model.log_prob(c.x, c.rows(1), num_samples=20)
     c.check("negative_log_likelihood", weighted, "nats", "upper_bound")
     c.check("bits_per_dimension", weighted / (64 * math.log(2)), "bits/dim", "upper_bound")
-    assert [c.records[m]["protocol"].get("importance_samples") for m in ("negative_elbo", "negative_log_likelihood", "bits_per_dimension")] == [
+    assert [c.records[m]["protocol"].get("importance_samples")
+            for m in ("negative_elbo", "negative_log_likelihood", "bits_per_dimension")] == [
         None, 20, 20]
     # The weighted bound is the tighter one, up to the noise of its samples.
-    assert c.records["negative_log_likelihood"]["value"] < c.records["negative_elbo"]["value"] + 3 * c.records["negative_elbo"]["stderr"]
+    assert (
+        c.records["negative_log_likelihood"]["value"]
+        < c.records["negative_elbo"]["value"] + 3 * c.records["negative_elbo"]["stderr"]
+    )
 
 
 def test_a_model_with_an_elbo_alone_has_bits_from_it(case):
@@ -124,8 +129,11 @@ def test_modes_of_true_samples():
     centres, std = measures.known_modes("toy2d/eight_gaussians")
     x = toy2d.eight_gaussians(np.random.RandomState(0), 20_000)
     nearest = np.linalg.norm(x[:, None] - centres, axis=-1)
-    assert (np.bincount(nearest.argmin(1)) > 2000).all() and np.sqrt((nearest.min(1) ** 2).mean() / 2) == pytest.approx(std, rel=0.02)
-    found = {metric: (estimate, kind) for metric, estimate, _, kind, _ in measures._modes(x, centres, std, dict(generated_samples=20_000))}
+    assert (np.bincount(nearest.argmin(1)) > 2000).all() and np.sqrt((nearest.min(1) ** 2).mean() / 2) == pytest.approx(
+        std, rel=0.02
+    )
+    found = {metric: (estimate, kind) for metric, estimate, _, kind,
+             _ in measures._modes(x, centres, std, dict(generated_samples=20_000))}
     assert found["modes_covered"][0].value == 8
     fraction, expected = found["high_quality_fraction"][0], 1 - math.exp(-9 / 2)
     assert abs(fraction.value - expected) < 4 * fraction.stderr
@@ -136,7 +144,8 @@ def test_modes_of_true_samples():
 def test_batch_size_does_not_change_a_number(case):
     c = case("vae")
     old = c.records
-    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", f"--num_examples={NUM}", "--batch_size=50", "--seed=3"]) == 0
+    assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", f"--num_examples={NUM}", "--batch_size=50",
+                         "--seed=3"]) == 0
     for record in json.loads((c.path / "results.json").read_text()):
         assert record["value"] == pytest.approx(old[record["metric"]]["value"], rel=1e-5)
         assert record["command"].endswith("--batch_size=50 --num_examples=50 --seed=3 " + f"--workdir={c.path}")

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tests.trainers.test_data import quiet, sentence
 from trainers import data
-from trainers.data.readers import folder
 from trainers.data import sizes
+from trainers.data.readers import folder
 
 
 def write_images(folder, num=20, size=(6, 5), channels=3, suffix="png", seed=0):
@@ -33,7 +33,12 @@ def open_folder(path, **arguments):
 def test_folder_of_one_size(tmp_path):
     images = write_images(tmp_path, 30)
     dataset = open_folder(tmp_path, validation=3)
-    assert dataset.shape == (6, 5, 3) and dataset.classes is None and sum(dataset.sizes.values()) == 30 and dataset.sizes["validation"] == 3
+    assert (
+        dataset.shape == (6, 5, 3)
+        and dataset.classes is None
+        and sum(dataset.sizes.values()) == 30
+        and dataset.sizes["validation"] == 3
+    )
     found = np.concatenate([dataset.decoded(split)["x"] for split in dataset.sizes])
     assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in images.values())
     again = open_folder(tmp_path, validation=3)
@@ -94,7 +99,8 @@ def test_resize_keeps_the_aspect_and_the_centre():
     upscaled = sizes.resize_and_crop(np.full((3, 5, 1), 7, np.uint8), (9, 12)).numpy()
     assert upscaled.shape == (9, 12, 1) and (upscaled == 7).all()
     stripes = np.tile(np.array([0, 255], np.uint8)[None, :, None], (64, 32, 1))
-    assert np.abs(sizes.resize_and_crop(stripes, (16, 16)).numpy().astype(int) - 127)[:, 1:-1].max() <= 8  # antialiased, not picked
+    # antialiased, not picked
+    assert np.abs(sizes.resize_and_crop(stripes, (16, 16)).numpy().astype(int) - 127)[:, 1:-1].max() <= 8
 
 
 # Bad input.
@@ -119,7 +125,8 @@ def test_folder_without_permission(tmp_path):
 
 
 def test_a_folder_that_fails_while_it_is_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))
+    monkeypatch.setattr(os, "scandir",
+                        lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied", str(path))))
     sentence(lambda: open_folder(tmp_path), str(tmp_path), "Permission denied")
 
 

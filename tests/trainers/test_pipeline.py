@@ -1,4 +1,5 @@
-"""Batches: a function of (seed, number), the same whoever makes them; and the arithmetic from stored levels to a model's domain."""
+"""Batches: a function of (seed, number), the same whoever makes them; and the arithmetic from stored levels to a
+model's domain."""
 
 import itertools
 
@@ -7,14 +8,16 @@ import pytest
 import tensorflow as tf
 
 from trainers import data
-from trainers.data import domain as domains, pipeline
+from trainers.data import domain as domains
+from trainers.data import pipeline
 from trainers.data.dataset import DataSet, Field
 from trainers.data.encoding import UNIT
 from zoo.domain import of_features, one_class
 from zoo.model import Domain
 
 BINARY = Domain("binary", (8, 8, 1), 2)
-DOMAINS = {"binary": BINARY, "levels": Domain("levels", (8, 8, 1), 4, condition=one_class(10)), "real": Domain("real", (8, 8, 1), 17, (-1.0, 1.0), True)}
+DOMAINS = {"binary": BINARY, "levels": Domain("levels", (8, 8, 1), 4, condition=one_class(10)),
+           "real": Domain("real", (8, 8, 1), 17, (-1.0, 1.0), True)}
 KEPT, STREAMED = {}, dict(cache_bytes=100)
 
 
@@ -39,11 +42,13 @@ def folder(tmp_path_factory):
 def numbered(num):
     """A data set in memory whose example i is the point i."""
     x = np.arange(num, dtype=np.float32)[:, None]
-    return DataSet("numbered", "1", {"x": Field("points", (1,))}, {"train": num, "test": num}, cache={split: {"x": x} for split in ("train", "test")})
+    return DataSet("numbered", "1", {"x": Field("points", (1,))}, {"train": num, "test": num},
+                   cache={split: {"x": x} for split in ("train", "test")})
 
 
-def batches(dataset, domain, config={}, batch_size=12, seed=3, steps=5, **arguments):
-    found = list(data.training_batches(dataset, domain, batch_size, seed, config, steps=steps, **arguments).as_numpy_iterator())
+def batches(dataset, domain, config=None, batch_size=12, seed=3, steps=5, **arguments):
+    found = list(data.training_batches(dataset, domain, batch_size, seed, config or {}, steps=steps,
+                                       **arguments).as_numpy_iterator())
     return [batch if domain.conditional else (batch,) for batch in found]
 
 
@@ -54,7 +59,9 @@ def assert_equal(one, two):
             np.testing.assert_array_equal(part, other)
 
 
-@pytest.mark.parametrize("kind, how", [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED), ("levels", STREAMED)],
+@pytest.mark.parametrize("kind, how",
+                         [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED),
+                          ("levels", STREAMED)],
                          ids=["binary", "levels", "real", "binary-streamed", "levels-streamed"])
 def test_a_batch_is_a_function_of_seed_and_number(digits, kind, how):
     domain = DOMAINS[kind]
@@ -70,7 +77,9 @@ def test_a_batch_is_a_function_of_seed_and_number(digits, kind, how):
     assert data.training_batches(digits, domain, 12, 0, {}, **how).element_spec == spec
 
 
-@pytest.mark.parametrize("kind, how", [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED), ("levels", STREAMED)],
+@pytest.mark.parametrize("kind, how",
+                         [("binary", KEPT), ("levels", KEPT), ("real", KEPT), ("binary", STREAMED),
+                          ("levels", STREAMED)],
                          ids=["binary", "levels", "real", "binary-streamed", "levels-streamed"])
 def test_workers_slices_make_up_the_batch(digits, kind, how):
     whole = batches(digits, DOMAINS[kind], start=118, steps=3, **how)
@@ -82,17 +91,22 @@ def test_workers_slices_make_up_the_batch(digits, kind, how):
 def test_each_epoch_is_a_permutation(num, batch_size):
     epochs = 3
     steps = -(-epochs * num // batch_size)
-    x = np.concatenate([b[0] for b in batches(numbered(num), Domain("real", (1,)), batch_size=batch_size, steps=steps)])[:epochs * num, 0].reshape(epochs, num)
+    x = np.concatenate([b[0] for b in batches(numbered(num), Domain("real", (1,)), batch_size=batch_size,
+                                              steps=steps)])[:epochs * num, 0].reshape(epochs, num)
     np.testing.assert_array_equal(np.sort(x, axis=1), np.tile(np.arange(num), (epochs, 1)))
     if num > 9:
         assert len(np.unique(x, axis=0)) == epochs
 
 
 def test_permutations_are_random():
-    """Of 5 examples: each one at each place equally often, and each of the 120 orders about equally often (chi-squared)."""
+    """Of 5 examples: each one at each place equally often, and each of the 120 orders about equally often
+    (chi-squared)."""
     num, epochs = 5, 6_000
     order = pipeline.key(0, "order")
-    x = np.stack([next(iter(pipeline.visits(num, 0, order)))] + list(pipeline.visits(num, num, order).take(epochs - 1).as_numpy_iterator()))
+    x = np.stack(
+        [next(iter(pipeline.visits(num, 0, order)))]
+        + list(pipeline.visits(num, num, order).take(epochs - 1).as_numpy_iterator())
+    )
     places = np.stack([np.bincount(x[:, place], minlength=num) for place in range(num)])
     assert ((places - epochs / num)**2 / (epochs / num)).sum() < 60  # 16 degrees of freedom
     counts = np.array([np.sum((x == order).all(1)) for order in itertools.permutations(range(num))])
@@ -118,17 +132,24 @@ def test_streamed_blocks(digits, monkeypatch):
     assert_equal(batches(digits, domain, batch_size=479, start=4, steps=2, **STREAMED), whole[4:])
     x = np.concatenate([b[0] for b in whole]).astype(np.uint8)
     for epoch in (x[:1437], x[1437:]):
-        assert sorted(image.tobytes() for image in epoch) == sorted(image.tobytes() for image in digits.decoded("train")["x"])
+        assert sorted(image.tobytes() for image in epoch) == sorted(image.tobytes()
+                                                                    for image in digits.decoded("train")["x"])
 
 
 def test_dynamic_binarization_has_the_right_mean_and_is_drawn_anew():
     levels = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
-    one = DataSet("one", "1", {"x": Field("image", (16, 16, 1), 256)}, {"train": 100}, cache={"train": {"x": np.repeat(levels, 100, axis=0)}})
+    one = DataSet("one", "1", {"x": Field("image", (16, 16, 1), 256)}, {"train": 100},
+                  cache={"train": {"x": np.repeat(levels, 100, axis=0)}})
     x = batches(one, Domain("binary", (16, 16, 1), 2), batch_size=8_000, steps=3)
     draws = np.concatenate([b[0] for b in x]).reshape(-1, 256)
     p = np.arange(256) / 255
     z = (draws.mean(0) - p) / np.sqrt(np.maximum(p * (1 - p), 1e-9) / len(draws))
-    assert set(np.unique(draws)) == {0, 1} and np.abs(z).max() < 4.5 and (draws[:, 0] == 0).all() and (draws[:, 255] == 1).all()
+    assert (
+        set(np.unique(draws)) == {0, 1}
+        and np.abs(z).max() < 4.5
+        and (draws[:, 0] == 0).all()
+        and (draws[:, 255] == 1).all()
+    )
     assert 0.7 < np.mean(z**2) < 1.3
     assert np.abs(np.corrcoef(draws[:, 100], draws[:, 101])[0, 1]) < 0.03 and (draws[0] != draws[1]).any()
     fixed = batches(one, Domain("binary", (16, 16, 1), 2), {"binarization": "threshold"}, batch_size=2, steps=1)[0][0]
@@ -149,7 +170,8 @@ def test_each_level_is_binarized_as_a_table_would(levels):
 @pytest.mark.parametrize("low, high, levels", [(0.0, 1.0, 256), (-1.0, 1.0, 256), (0.0, 1.0, 17)])
 def test_dequantization_stays_inside_its_level(low, high, levels):
     stored = np.repeat(np.arange(levels, dtype=np.uint8), 64).reshape(1, levels, 64, 1)
-    dataset = DataSet("all", "1", {"x": Field("image", stored.shape[1:], levels)}, {"train": 1}, cache={"train": {"x": stored}})
+    dataset = DataSet("all", "1", {"x": Field("image", stored.shape[1:], levels)}, {"train": 1},
+                      cache={"train": {"x": stored}})
     x = batches(dataset, Domain("real", stored.shape[1:], levels, (low, high), True), batch_size=200, steps=1)[0][0]
     assert x.dtype == np.float32 and x.min() > low and x.max() < high
     u = (x.astype(np.float64) - low) / (high - low) * levels
@@ -173,7 +195,8 @@ def test_requantization(digits):
 @pytest.mark.parametrize("kind", DOMAINS)
 def test_evaluation_is_in_order_and_does_not_depend_on_the_batch(digits, kind):
     def run(batch_size, limit=None, **how):
-        found = list(data.evaluation_batches(digits, "test", DOMAINS[kind], batch_size, 1, {}, limit, **how).as_numpy_iterator())
+        found = list(data.evaluation_batches(digits, "test", DOMAINS[kind], batch_size, 1, {}, limit,
+                                             **how).as_numpy_iterator())
         return [np.concatenate(part) for part in zip(*(b if isinstance(b, tuple) else (b,) for b in found))]
 
     whole = run(360)
@@ -187,7 +210,8 @@ def test_evaluation_is_in_order_and_does_not_depend_on_the_batch(digits, kind):
 
 
 def test_noise_of_rows_and_batches():
-    """A row's noise does not depend on its neighbours, no two rows or batches share any, and it is uniform on 15 bits."""
+    """A row's noise does not depend on its neighbours, no two rows or batches share any, and it is uniform on 15
+    bits."""
     key = pipeline.key(0, "noise")
     whole = pipeline.noise(key, 5, 0, 40, (9, 3)).numpy()
     np.testing.assert_array_equal(pipeline.noise(key, 5, 11, 13, (9, 3)).numpy(), whole[11:24])
@@ -222,7 +246,8 @@ def test_binary_set_is_taken_as_it_is():
 
 def test_sound_becomes_a_waveform():
     x = np.array([[-32768, 0], [1, 32767]], np.int16)
-    dataset = DataSet("sound", "1", {"x": Field("audio", (2,))}, {"train": 2, "test": 2}, cache={split: {"x": x} for split in ("train", "test")}, rate=8000)
+    dataset = DataSet("sound", "1", {"x": Field("audio", (2,))}, {"train": 2, "test": 2},
+                      cache={split: {"x": x} for split in ("train", "test")}, rate=8000)
     domain = Domain("waveform", (2,), 256, range=(-1.0, 1.0))
     found = next(data.evaluation_batches(dataset, "test", domain, 2, 0, {}).as_numpy_iterator())
     np.testing.assert_array_equal(found, np.array([[-1, 0], [2**-15, 1 - 2**-15]], np.float32))
@@ -236,13 +261,15 @@ def test_sound_becomes_a_waveform():
 
 def test_labels_as_features(digits):
     """A model of a real-valued condition is given the label's indicator; nothing else stands for features."""
-    classes, features = Domain("levels", (8, 8, 1), 17, condition=one_class(10)), Domain("levels", (8, 8, 1), 17, condition=of_features((10,)))
+    classes, features = Domain("levels", (8, 8, 1), 17,
+                               condition=one_class(10)), Domain("levels", (8, 8, 1), 17, condition=of_features((10,)))
     x, labels = batches(digits, classes, steps=1)[0]
     batch = next(data.training_batches(digits, features, 12, 3, {}).as_numpy_iterator())
     np.testing.assert_array_equal(batch[0], x)
     np.testing.assert_array_equal(batch[1], np.eye(10, dtype=np.float32)[labels])
     assert data.training_batches(digits, features, 12, 3, {}).element_spec == features.batch_spec(12)
-    with pytest.raises(data.dataset.BadInput, match=r"features of shape \(10,\), .* of shape \(4, 10\); set --config.model.features=\(10,\)"):
+    with pytest.raises(data.dataset.BadInput,
+                       match=r"features of shape \(10,\), .* of shape \(4, 10\); set --config.model.features=\(10,\)"):
         data.check(digits, Domain("levels", (8, 8, 1), 17, condition=of_features((4, 10))), {})
     with pytest.raises(data.dataset.BadInput, match="neither features nor labels"):
         data.check(numbered(3), Domain("real", (1,), condition=of_features((10,))), {})
@@ -250,7 +277,8 @@ def test_labels_as_features(digits):
 
 def test_features_go_with_their_examples():
     x, y = np.arange(40, dtype=np.float32).reshape(20, 2), np.arange(120, dtype=np.float32).reshape(20, 3, 2)
-    dataset = DataSet("featured", "1", {"x": Field("points", (2,)), "features": Field("features", (3, 2))}, {"train": 20, "test": 20},
+    dataset = DataSet("featured", "1", {"x": Field("points", (2,)), "features": Field("features", (3, 2))},
+                      {"train": 20, "test": 20},
                       cache={split: {"x": x, "features": y} for split in ("train", "test")})
     domain = Domain("real", (2,), condition=of_features((3, 2)))
     for found, condition in data.training_batches(dataset, domain, 7, 0, {}, steps=5).as_numpy_iterator():

@@ -1,4 +1,5 @@
-"""Pictures: every pixel of a grid by a brute-force twin, levels by their formula, and what a picture of samples shows."""
+"""Pictures: every pixel of a grid by a brute-force twin, levels by their formula, and what a picture of samples
+shows."""
 
 import json
 import os
@@ -21,7 +22,8 @@ def test_grid_puts_every_pixel_in_its_place(num, columns, scale):
     picture = plots.grid(images, columns, scale)
     columns, scale = columns or {4: 2, 1: 1, 7: 3}[num], scale or 19  # 56 / 3, rounded
     gap, lines = scale, -(-num // columns)
-    expected = np.full((lines * (2 * scale + gap) + gap, columns * (3 * scale + gap) + gap, 3), plots.SEPARATOR, np.uint8)
+    expected = np.full((lines * (2 * scale + gap) + gap, columns * (3 * scale + gap) + gap, 3), plots.SEPARATOR,
+                       np.uint8)
     for n in range(num):
         for i in range(2 * scale):
             for j in range(3 * scale):
@@ -50,14 +52,16 @@ def test_samples_shows_the_mean_where_there_is_one(name, method):
     model, seed = cases.make(name), random.seed(4)
     x = getattr(model, method)(random.rows(seed, 64))
     np.testing.assert_array_equal(plots.samples(model, seed), x)
-    np.testing.assert_array_equal(plots.picture(plots.samples(model, seed), model.domain), plots.grid(plots.to_uint8(x, model.domain)))
+    np.testing.assert_array_equal(plots.picture(plots.samples(model, seed), model.domain),
+                                  plots.grid(plots.to_uint8(x, model.domain)))
     assert len(np.unique(plots.to_uint8(x, model.domain))) > 4
 
 
 def test_samples_of_a_conditional_model_has_a_class_in_each_column():
     model, seed = cases.make("pixel_cnn"), random.seed(4)
     x = model.sample(random.rows(seed, 6), tf.constant([0, 1, 0, 1, 0, 1]))
-    np.testing.assert_array_equal(plots.picture(plots.samples(model, seed, num=6), model.domain), plots.grid(plots.to_uint8(x, model.domain), columns=2))
+    np.testing.assert_array_equal(plots.picture(plots.samples(model, seed, num=6), model.domain),
+                                  plots.grid(plots.to_uint8(x, model.domain), columns=2))
 
 
 def test_a_compiled_sampler_follows_the_weights():
@@ -74,9 +78,11 @@ def test_rows_do_not_depend_on_how_many():
 
 
 def test_scatter_draws_points_where_they_are():
-    ink = lambda x: np.argwhere(plots.scatter(x)[30:-30, 40:-20].min(-1) < 200).mean(0)  # the middle of what is not white, inside the axes
+    # the middle of what is not white, inside the axes
+    ink = lambda x: np.argwhere(plots.scatter(x)[30:-30, 40:-20].min(-1) < 200).mean(0)
     corners = np.tile([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]], (25, 1))
-    up, right = (np.concatenate([corners, np.random.default_rng(0).normal(centre, 0.1, (400, 2))]) for centre in ([0.0, 0.8], [0.8, 0.0]))
+    up, right = (np.concatenate([corners, np.random.default_rng(0).normal(centre, 0.1, (400, 2))])
+                 for centre in ([0.0, 0.8], [0.8, 0.0]))
     middle = ink(np.concatenate([corners, np.random.default_rng(0).normal(0.0, 0.1, (400, 2))]))
     assert ink(up)[0] < middle[0] - 50 and abs(ink(up)[1] - middle[1]) < 10
     assert ink(right)[1] > middle[1] + 50 and abs(ink(right)[0] - middle[0]) < 10
@@ -90,7 +96,8 @@ def test_scatter_of_one_dimension_and_of_what_is_not_finite():
 
 def test_curves_has_a_panel_for_each_scalar(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    lines = [json.dumps({"step": n, "split": "train", "loss": 1.0 / (n + 1), "kl": n, "reconstruction": 1, "rate": 2}) for n in range(20)]
+    lines = [json.dumps({"step": n, "split": "train", "loss": 1.0 / (n + 1), "kl": n, "reconstruction": 1, "rate": 2})
+             for n in range(20)]
     path.write_text("\n".join(lines) + '\n{"step": 20, "spl')
     assert plots.curves(path).shape == (600, 900, 3)  # four panels of 300 in lines of three
     path.write_text('{"step": 1, "split": "train", "loss": 2.0}\n')

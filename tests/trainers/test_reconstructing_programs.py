@@ -1,4 +1,5 @@
-"""The programs with models that can't be sampled: pictures while training, errors, modes of zoo-sample, one sentence where a sample is asked for."""
+"""The programs with models that can't be sampled: pictures while training, errors, modes of zoo-sample, one sentence
+where a sample is asked for."""
 
 import functools
 import json
@@ -12,19 +13,20 @@ from PIL import Image
 import zoo
 from tests.support import runs
 from tests.support.runs import draw
-from trainers.modes import draws
 from trainers import evaluate, sample, train
-from trainers.training import previews
+from trainers.data import check, evaluation_batches, open_dataset
+from trainers.modes import draws
 from trainers.pictures import files, plots
 from trainers.runs import run as run_module
-from trainers.data import check, evaluation_batches, open_dataset
+from trainers.training import previews
 from zoo import operations, random
 
 NUM = 50
 CASES = {
     "autoencoder": dict(model="autoencoder", arguments=dict(latent_size=3, hidden=(6,), distortion="cross_entropy")),
-    "denoising_autoencoder": dict(model="denoising_autoencoder", arguments=dict(levels=17, latent_size=9, hidden=(6,), distortion="categorical",
-                                                                                corruption="masking", level=0.25)),
+    "denoising_autoencoder": dict(model="denoising_autoencoder",
+                                  arguments=dict(levels=17, latent_size=9, hidden=(6,), distortion="categorical",
+                                                 corruption="masking", level=0.25)),
 }
 
 
@@ -42,7 +44,8 @@ def case(tmp_path_factory):
 
 def test_modes(case):
     assert draws.modes(case("autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic"]
-    assert draws.modes(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic", "denoise"]
+    assert draws.modes(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic",
+                                                             "denoise"]
 
 
 def test_reconstructions_and_paths(case, tmp_path):
@@ -72,12 +75,16 @@ def test_denoise_shows_clean_noisy_and_denoised(case, tmp_path, level):
 
 
 @pytest.mark.parametrize("name, arguments, said", [
-    ("autoencoder", [], "--mode=sample: model 'autoencoder' of this run can't; it has reconstruct, interpolate, traverse, arithmetic."),
-    ("denoising_autoencoder", ["--mode=sample"], "--mode=sample: model 'denoising_autoencoder' of this run can't; it has reconstruct, interpolate, traverse, arithmetic, denoise."),
+    ("autoencoder", [], "--mode=sample: model 'autoencoder' of this run can't; it has reconstruct, interpolate, "
+                        "traverse, arithmetic."),
+    ("denoising_autoencoder", ["--mode=sample"], "--mode=sample: model 'denoising_autoencoder' of this run can't; it "
+                                                 "has reconstruct, interpolate, traverse, arithmetic, denoise."),
     ("autoencoder", ["--mode=denoise"], "it has reconstruct, interpolate, traverse, arithmetic."),
-    ("autoencoder", ["--mode=reconstruct", "--level=0.5"], "--level: model 'autoencoder' of this run has no such control; it has none."),
+    ("autoencoder", ["--mode=reconstruct", "--level=0.5"],
+     "--level: model 'autoencoder' of this run has no such control; it has none."),
     ("denoising_autoencoder", ["--mode=denoise", "--level=1.5"], "error: --level must be 0 to 1, found 1.5."),
-    ("denoising_autoencoder", ["--mode=reconstruct", "--level=0.5"], "--level: goes with --mode=denoise, not with --mode=reconstruct."),
+    ("denoising_autoencoder", ["--mode=reconstruct", "--level=0.5"],
+     "--level: goes with --mode=denoise, not with --mode=reconstruct."),
     ("denoising_autoencoder", ["--mode=denoise", "--num_samples=361"], "error: --num_samples: 361 test examples"),
 ])
 def test_bad_input(case, capsys, name, arguments, said):
@@ -97,16 +104,20 @@ def error(x, y, top=1.0):
 def test_errors_are_measured_in_the_place_of_samples(case):
     for name, top in (("autoencoder", 1.0), ("denoising_autoencoder", 16.0)):
         path, model, x = case(name)
-        assert evaluate.run(["zoo-evaluate", f"--workdir={path}", f"--num_examples={NUM}", "--batch_size=16", "--seed=3"]) == 0
+        assert evaluate.run(["zoo-evaluate", f"--workdir={path}", f"--num_examples={NUM}", "--batch_size=16",
+                             "--seed=3"]) == 0
         found = {record["metric"]: record for record in json.loads((path / "results.json").read_text())}
-        assert set(found) == {"reconstruction_error", "distortion"} | ({"denoising_error"} if name != "autoencoder" else set())
+        assert set(found) == {"reconstruction_error",
+                              "distortion"} | ({"denoising_error"} if name != "autoencoder" else set())
         lacking = error(x, operations.reconstruct(model, x), top)
-        wanted = {"reconstruction_error": (lacking, "squared error", "exact"), "distortion": (model.distortion(x).numpy(), "nats", "exact")}
+        wanted = {"reconstruction_error": (lacking, "squared error", "exact"),
+                  "distortion": (model.distortion(x).numpy(), "nats", "exact")}
         if "denoising_error" in found:
             noisy, denoised = operations.denoise(model, x, random.rows(random.fold_in(random.seed(3), 5), NUM))
             wanted["denoising_error"] = error(x, denoised, top), "squared error", "estimate"
             assert found["denoising_error"]["protocol"]["corruption"] == "masking noise, level 0.25"
-            np.testing.assert_allclose(found["denoising_error"]["protocol"]["noisy_error"], error(x, noisy, top).mean(), rtol=1e-4)
+            np.testing.assert_allclose(found["denoising_error"]["protocol"]["noisy_error"], error(x, noisy, top).mean(),
+                                       rtol=1e-4)
         for metric, (values, unit, kind) in wanted.items():
             record = found[metric]
             assert (record["unit"], record["kind"]) == (unit, kind)
@@ -118,14 +129,17 @@ def test_errors_are_measured_in_the_place_of_samples(case):
 @pytest.mark.parametrize("flags", [[], ["--config.data.validation=37"]])
 @pytest.mark.parametrize("name", CASES)
 def test_pictures_while_training_show_the_same_examples(name, flags, tmp_path, monkeypatch):
-    command = ["zoo-train", f"--model={name}", "--dataset=digits", "--steps=2", "--sample_every=1", "--noexport", "--config.model.hidden=(4,)", *flags]
+    command = ["zoo-train", f"--model={name}", "--dataset=digits", "--steps=2", "--sample_every=1", "--noexport",
+               "--config.model.hidden=(4,)", *flags]
     monkeypatch.setattr(sys, "argv", command)
     given = []
-    monkeypatch.setattr(files, "beneath", lambda stacks, *a, _plain=files.beneath, **k: given.append(stacks) or _plain(stacks, *a, **k))
+    monkeypatch.setattr(files, "beneath", lambda stacks, *a, _plain=files.beneath, **k: given.append(stacks)
+                        or _plain(stacks, *a, **k))
     assert train.run([*command, f"--workdir={tmp_path}/run"]) == 0
     run = run_module.load(tmp_path / "run")
     dataset = open_dataset("digits", None, run.config.data)
-    x = next(iter(evaluation_batches(dataset, "validation" if flags else "train", run.model.domain, previews.EXAMPLES, 0, run.config.data, limit=previews.EXAMPLES)))
+    x = next(iter(evaluation_batches(dataset, "validation" if flags else "train", run.model.domain, previews.EXAMPLES,
+                                     0, run.config.data, limit=previews.EXAMPLES)))
     first, last = given
     assert len(first) == len(last) == (3 if name == "denoising_autoencoder" else 2)
     np.testing.assert_array_equal(first[0], x)
@@ -133,10 +147,14 @@ def test_pictures_while_training_show_the_same_examples(name, flags, tmp_path, m
         np.testing.assert_array_equal(first[i], last[i])  # the examples and their noise
     assert np.any(first[-1] != last[-1])
     shown = np.asarray(Image.open(tmp_path / "run" / "samples" / "step-00000002.png"))
-    np.testing.assert_array_equal(shown, plots.grid(np.concatenate([plots.to_uint8(stack, run.model.domain) for stack in last]), columns=10)[..., 0])
+    np.testing.assert_array_equal(shown,
+                                  plots.grid(np.concatenate([plots.to_uint8(stack, run.model.domain)
+                                                             for stack in last]), columns=10)[..., 0])
 
 
-@pytest.mark.parametrize("distortion", ["auto", "gaussian", "categorical", "discretized_logistic", "continuous_bernoulli", "cross_entropy", "squared_error"])
+@pytest.mark.parametrize("distortion",
+                         ["auto", "gaussian", "categorical", "discretized_logistic", "continuous_bernoulli",
+                          "cross_entropy", "squared_error"])
 def test_digits_fit_every_distortion(distortion):
     model = zoo.Autoencoder(shape=(8, 8, 1), levels=17, latent_size=2, hidden=(3,), distortion=distortion)
     dataset = open_dataset("digits")

@@ -1,4 +1,5 @@
-"""The records of an evaluation: complete, held against published numbers, printed, published, and written whole or not at all."""
+"""The records of an evaluation: complete, held against published numbers, printed, published, and written whole or not
+at all."""
 
 import json
 import math
@@ -9,37 +10,52 @@ import tensorflow as tf
 
 from tests.support.evaluations import case  # noqa: F401
 from trainers import evaluate
-from trainers.runs import records
 from trainers.errors import BadInput
 from trainers.recipes import Published, Recipe
+from trainers.runs import records
 
 
 def test_a_record_is_complete(case):
     c = case("vae")
     record = c.records["negative_log_likelihood"]
     assert tuple(record) == records.FIELDS
-    assert (record["model"], record["dataset"], record["split"], record["steps"], record["seed"], record["train_seconds"]) == (
+    assert (record["model"], record["dataset"], record["split"], record["steps"], record["seed"],
+            record["train_seconds"]) == (
         "vae", "digits", "test", 7, 5, 90.0)
     assert record["batch_size"] == c.run.config.batch_size and record["published"] is None
     assert record["versions"] == dict(evaluation=records.versions(), training=None)  # `training`: what config.json says
-    assert records.versions()["tensorflow"] == tf.__version__ and record["commit"] == dict(evaluation=records.commit(), training=None)
-    assert record["hardware"]["evaluation"]["cores"] == len(os.sched_getaffinity(0)) and record["hardware"]["evaluation"]["cpu"]
+    assert records.versions()["tensorflow"] == tf.__version__ and record["commit"] == dict(
+        evaluation=records.commit(), training=None
+    )
+    assert (
+        record["hardware"]["evaluation"]["cores"] == len(os.sched_getaffinity(0))
+        and record["hardware"]["evaluation"]["cpu"]
+    )
     assert record["command"].startswith("zoo-train && zoo-evaluate --batch_size=16")
     assert record["protocol"]["binarization"] == "dynamic" and record["protocol"]["dataset"] == "digits"
 
 
 def test_published_numbers_match_by_metric_and_unit(case, monkeypatch):
     run = case("vae").run
-    numbers = (Published("bits_per_dimension", 0.5, "bits/dim", "A"), Published("negative_log_likelihood", 30.0, "nats", "B"))
-    monkeypatch.setattr(records.recipes, "of_model", lambda model: [Recipe(model, "mnist", 1, 1, published=(Published("negative_elbo", 9.0, "nats", "C"),)),
+    numbers = (Published("bits_per_dimension", 0.5, "bits/dim", "A"),
+               Published("negative_log_likelihood", 30.0, "nats", "B"))
+    monkeypatch.setattr(records.recipes, "of_model",
+                        lambda model: [Recipe(model, "mnist", 1, 1,
+                                              published=(Published("negative_elbo", 9.0, "nats", "C"),)),
                                                                      Recipe(model, "digits", 1, 1, published=numbers)])
     make = lambda metric, unit: records.make(run, "test", metric, 1.0, unit, "exact", math.nan, {}, "")
     assert make("negative_log_likelihood", "nats")["published"] == dict(value=30.0, source="B")
     assert make("bits_per_dimension", "bits/dim")["published"] == dict(value=0.5, source="A")
-    assert make("negative_log_likelihood", "bits/dim")["published"] is None and make("negative_elbo", "nats")["published"] is None
+    assert (
+        make("negative_log_likelihood", "bits/dim")["published"] is None
+        and make("negative_elbo", "nats")["published"] is None
+    )
     assert make("negative_elbo", "nats")["stderr"] is None  # NaN is no JSON
     part = records.make(run, "test", "negative_log_likelihood", 1.0, "nats", "exact", math.nan, {}, "", whole=False)
-    assert part["published"] is None and records.make(run, "train", "negative_log_likelihood", 1.0, "nats", "exact", 0, {}, "")["published"] is None
+    assert (
+        part["published"] is None
+        and records.make(run, "train", "negative_log_likelihood", 1.0, "nats", "exact", 0, {}, "")["published"] is None
+    )
     run.config.data.binarization = "threshold"  # another protocol: the published number does not stand beside it
     try:
         assert make("negative_log_likelihood", "nats")["published"] is None
@@ -61,7 +77,8 @@ def test_publish_and_load(case, tmp_path, capsys):
     c = case("gan")
     folder = tmp_path / "results"
     assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", "--data_dir=/elsewhere", f"--publish={folder}"]) == 0
-    assert sorted(os.listdir(folder)) == [f"gan-toy2d-eight_gaussians-{m}.json" for m in ("energy_distance", "high_quality_fraction", "modes_covered")]
+    assert sorted(os.listdir(folder)) == [f"gan-toy2d-eight_gaussians-{m}.json"
+                                          for m in ("energy_distance", "high_quality_fraction", "modes_covered")]
     loaded = records.load_results(folder)
     ours = sorted(json.loads((c.path / "results.json").read_text()), key=lambda r: r["metric"])
     assert [r | dict(command="") for r in loaded] == [r | dict(command="") for r in ours]
@@ -81,8 +98,10 @@ def test_publish_and_load(case, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command, told", [
-    ("zoo-train --dataset=lines:/x/y/names.txt --data_dir=/a/b --workdir=/x/runs/q --steps=1 && zoo-evaluate --publish=/x/results --workdir=/x/runs/q",
-     "zoo-train --dataset=lines:DIR/names.txt --data_dir=DIR --workdir=runs/q --steps=1 && zoo-evaluate --publish=results --workdir=runs/q"),
+    ("zoo-train --dataset=lines:/x/y/names.txt --data_dir=/a/b --workdir=/x/runs/q --steps=1 && zoo-evaluate "
+     "--publish=/x/results --workdir=/x/runs/q",
+     "zoo-train --dataset=lines:DIR/names.txt --data_dir=DIR --workdir=runs/q --steps=1 && zoo-evaluate "
+     "--publish=results --workdir=runs/q"),
     ("zoo-train --dataset=toy2d/claw --workdir=q/", "zoo-train --dataset=toy2d/claw --workdir=runs/q"),
     ("zoo-train --dataset=digits --workdir runs/x", "zoo-train --dataset=digits --workdir runs/x")])
 def test_a_published_command_names_no_place_of_the_machine(command, told):

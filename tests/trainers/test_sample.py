@@ -1,4 +1,5 @@
-"""zoo-sample: what each mode draws against the model called directly, independence of how many, pictures' layout, bad input."""
+"""zoo-sample: what each mode draws against the model called directly, independence of how many, pictures' layout, bad
+input."""
 
 import functools
 import os
@@ -13,17 +14,19 @@ from PIL import Image
 
 from tests.support import runs
 from tests.support.runs import draw
+from trainers import sample
 from trainers.modes import draws
 from trainers.pictures import plots
 from trainers.runs import rows
-from trainers import sample
 from zoo import operations, random
 
 CASES = {
     "vae": dict(model="vae", arguments=dict(latent_size=2, hidden=(6,))),
     "vae_3": dict(model="vae", arguments=dict(latent_size=3, hidden=(6,))),
-    "pixel_cnn": dict(model="pixel_cnn", arguments=dict(levels=4, channels=4, blocks=1, kernel_size=3, head_channels=4, classes=10)),
-    "real_nvp_points": dict(model="real_nvp", dataset="toy2d/eight_gaussians", shape=runs.POINT, arguments=dict(couplings=2, hidden=(4,))),
+    "pixel_cnn": dict(model="pixel_cnn",
+                      arguments=dict(levels=4, channels=4, blocks=1, kernel_size=3, head_channels=4, classes=10)),
+    "real_nvp_points": dict(model="real_nvp", dataset="toy2d/eight_gaussians", shape=runs.POINT,
+                            arguments=dict(couplings=2, hidden=(4,))),
 }
 
 
@@ -60,18 +63,23 @@ def test_a_sample_does_not_depend_on_how_many_or_on_the_chunks(case, tmp_path):
     np.testing.assert_array_equal(few, many[:5])
     np.testing.assert_array_equal(many[600:], model.sample(random.rows(random.seed(3), 13, start=600)))
     other = np.load(tmp_path / "5.npy")
-    assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={tmp_path / '5.npy'}", "--seed=4", "--num_samples=5"]) == 0
+    assert sample.run(["zoo-sample", f"--workdir={path}", f"--out={tmp_path / '5.npy'}", "--seed=4",
+                       "--num_samples=5"]) == 0
     assert (np.load(tmp_path / "5.npy") != other).any()
 
 
 @pytest.mark.slow
 def test_threads_are_as_many_as_asked_for_and_change_no_sample(case, tmp_path):
     path = case("pixel_cnn")[0]
-    code = ("import sys; from trainers import sample; code = sample.run(['zoo-sample', *sys.argv[1:]]); import tensorflow as tf; "
-            "print(code, tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads())")
+    code = ("import sys; from trainers import sample; code = sample.run(['zoo-sample', *sys.argv[1:]]); import "
+            "tensorflow as tf; "
+            "print(code, tf.config.threading.get_intra_op_parallelism_threads(), "
+            "tf.config.threading.get_inter_op_parallelism_threads())")
     arguments = [f"--workdir={path}", "--num_samples=6", "--seed=3"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments, "--threads=1", f"--out={tmp_path / 'one.npy'}"], capture_output=True, text=True, check=True,
-                          cwd=pathlib.Path(__file__).parents[2], timeout=300)  # of its own: TensorFlow takes threads before it starts
+    done = subprocess.run([sys.executable, "-c", code, *arguments, "--threads=1", f"--out={tmp_path / 'one.npy'}"],
+                          # of its own: TensorFlow takes threads before it starts
+                          capture_output=True, text=True, check=True, cwd=pathlib.Path(__file__).parents[2],
+                          timeout=300)
     assert done.stdout.splitlines()[-1] == "0 1 1"
     np.testing.assert_array_equal(np.load(tmp_path / "one.npy"), draw(path, tmp_path / "all.npy", "--num_samples=6"))
 
@@ -114,7 +122,9 @@ def test_interpolations_join_pairs_of_test_examples(case, tmp_path, kind):
     expected = operations.interpolate(model, x[0:6:2], x[1:6:2], 10, kind)
     np.testing.assert_allclose(paths, expected, atol=1e-6)
     shown = draw(path, tmp_path / "x.png", "--mode=interpolate", "--num_samples=3", f"--path={kind}")
-    np.testing.assert_array_equal(shown, plots.grid(plots.to_uint8(paths.reshape(30, 8, 8, 1), model.domain), columns=10)[..., 0])
+    np.testing.assert_array_equal(shown,
+                                  plots.grid(plots.to_uint8(paths.reshape(30, 8, 8, 1), model.domain),
+                                             columns=10)[..., 0])
 
 
 def test_the_manifold_is_the_plane_of_codes(case, tmp_path):
@@ -122,7 +132,8 @@ def test_the_manifold_is_the_plane_of_codes(case, tmp_path):
     x = draw(path, tmp_path / "x.npy", "--mode=manifold", "--num_samples=16")
     np.testing.assert_allclose(x, operations.manifold(model, 4), atol=1e-6)
     shown = draw(path, tmp_path / "x.png", "--mode=manifold", "--num_samples=16")
-    np.testing.assert_array_equal(shown, plots.grid(plots.to_uint8(x.reshape(16, 8, 8, 1), model.domain), columns=4)[..., 0])
+    np.testing.assert_array_equal(shown,
+                                  plots.grid(plots.to_uint8(x.reshape(16, 8, 8, 1), model.domain), columns=4)[..., 0])
 
 
 def test_completions_keep_the_top_half(case, tmp_path):
@@ -157,7 +168,9 @@ def test_the_picture_of_completions_shows_given_drawn_and_truth(case, tmp_path):
     images = plots.to_uint8(drawn, model.domain)
     given = images[:, -1:].copy()
     given[:, :, 4:] = plots.SEPARATOR
-    np.testing.assert_array_equal(shown, plots.grid(np.concatenate([given, images], axis=1).reshape(16, 8, 8, 1), columns=8)[..., 0])
+    np.testing.assert_array_equal(shown,
+                                  plots.grid(np.concatenate([given, images], axis=1).reshape(16, 8, 8, 1),
+                                             columns=8)[..., 0])
 
 
 def test_points_make_scatter_plots(case, tmp_path):
@@ -167,20 +180,24 @@ def test_points_make_scatter_plots(case, tmp_path):
     np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--num_samples=30"), plots.scatter(drawn))
     pairs = draw(path, tmp_path / "x.npy", "--mode=reconstruct", "--num_samples=9")
     np.testing.assert_allclose(pairs[:, 1], x[:9], atol=1e-4)  # a flow inverts itself
-    np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--mode=reconstruct", "--num_samples=9"), plots.scatter(pairs[:, 1]))
+    np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--mode=reconstruct", "--num_samples=9"),
+                                  plots.scatter(pairs[:, 1]))
 
 
 def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
     path, _, _, _ = case("vae")
     assert sample.run(["zoo-sample", f"--workdir={path}", "--num_samples=4"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(path / "samples" / "sample.png")
-    assert np.asarray(Image.open(path / "samples" / "sample.png")).shape == (2 * 8 * 7 + 3 * 7,) * 2  # a pixel is 7 dots
+    # a pixel is 7 dots
+    assert np.asarray(Image.open(path / "samples" / "sample.png")).shape == (2 * 8 * 7 + 3 * 7,) * 2
 
 
 def test_modes_follow_from_what_the_model_can_do(case):
     found = {name: draws.modes(case(name)[1]) for name in CASES}
-    assert found == {"vae": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold", "complete"], "vae_3": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "complete"],
-                     "pixel_cnn": ["sample", "complete"], "real_nvp_points": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold"]}
+    assert found == {"vae": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold", "complete"],
+                     "vae_3": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "complete"],
+                     "pixel_cnn": ["sample", "complete"],
+                     "real_nvp_points": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold"]}
 
 
 @pytest.mark.parametrize("arguments, said", [
@@ -211,7 +228,8 @@ def test_modes_follow_from_what_the_model_can_do(case):
 ])
 def test_bad_input(case, capsys, tmp_path, arguments, said):
     (tmp_path / "file").write_text("")
-    folders = dict(vae=case("vae")[0], pixel_cnn=case("pixel_cnn")[0], missing=tmp_path / "missing", tmp=tmp_path, file=tmp_path / "file")
+    folders = dict(vae=case("vae")[0], pixel_cnn=case("pixel_cnn")[0], missing=tmp_path / "missing", tmp=tmp_path,
+                   file=tmp_path / "file")
     capsys.readouterr()
     assert sample.run(["zoo-sample", *(argument.format(**folders) for argument in arguments)]) == 2
     error = capsys.readouterr().err

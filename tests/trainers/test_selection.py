@@ -1,4 +1,5 @@
-"""Selection by the validation split: the kept weights are the best, they survive a resumption, and patience ends a run."""
+"""Selection by the validation split: the kept weights are the best, they survive a resumption, and patience ends a
+run."""
 
 import json
 import re
@@ -6,13 +7,16 @@ import re
 import numpy as np
 import pytest
 
-from trainers.runs import run as runs
 from trainers import train
+from trainers.runs import run as runs
 
 # Few training examples and a high rate: the validation loss falls, then rises.
-OVERFIT = ["--model=pixel_cnn", "--dataset=digits", "--config.model.levels=2", "--config.model.blocks=1", "--config.model.channels=8", "--batch_size=16",
-           "--config.data.binarization=threshold", "--config.data.validation=1405", "--config.optimizer.learning_rate=0.02", "--config.schedule.name=constant",
-           "--config.schedule.warmup_steps=0", "--config.ema=0.0", "--sample_every=0", "--log_every=1000", "--noexport", "--config.selection.every=5"]
+OVERFIT = ["--model=pixel_cnn", "--dataset=digits", "--config.model.levels=2", "--config.model.blocks=1",
+           "--config.model.channels=8", "--batch_size=16",
+           "--config.data.binarization=threshold", "--config.data.validation=1405",
+           "--config.optimizer.learning_rate=0.02", "--config.schedule.name=constant",
+           "--config.schedule.warmup_steps=0", "--config.ema=0.0", "--sample_every=0", "--log_every=1000", "--noexport",
+           "--config.selection.every=5"]
 
 
 def trained(folder, *arguments):
@@ -49,7 +53,8 @@ def test_patience_ends_a_run_and_the_same_command_does_not_go_on(tmp_path, capfd
 
 
 @pytest.mark.parametrize("arguments, sentence", [
-    (["--config.selection.patience=2", "--config.selection.every=0"], "--config.selection.patience=2: --config.selection.every"),
+    (["--config.selection.patience=2", "--config.selection.every=0"],
+     "--config.selection.patience=2: --config.selection.every"),
     (["--config.selection.every=-1"], "--config.selection.every must be 0"),
     (["--config.data.validation=0"], "--config.selection.every=5: digits has no validation split")])
 def test_bad_selections_are_one_sentence(tmp_path, capfd, arguments, sentence):

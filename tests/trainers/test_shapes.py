@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainers.evaluation import factors
 from trainers.data import open_dataset
 from trainers.data.embedded import shapes
-from zoo.metrics import disentanglement
+from trainers.evaluation import factors
 from zoo.domain import one_class
+from zoo.metrics import disentanglement
 from zoo.model import Domain
 
 
@@ -48,14 +48,16 @@ def test_pictures_show_their_factors(drawn):
     at = np.arange(shapes.SIDE) + 0.5
     for image, cx, cy, a in zip(images[ellipses], across[ellipses], down[ellipses], angle[ellipses]):
         u, v = at[None] - cx, at[:, None] - cy
-        turned = 0.5 * np.arctan2(2 * (image * u * v).sum(), (image * (u * u - v * v)).sum())  # of the long axis, from the horizontal
+        # of the long axis, from the horizontal
+        turned = 0.5 * np.arctan2(2 * (image * u * v).sum(), (image * (u * u - v * v)).sum())
         assert abs(np.angle(np.exp(2j * (turned - np.pi / 2 - shapes.ANGLES[a]))) / 2) < 0.12
 
 
 def test_the_data_set_holds_each_picture_once_in_one_split(drawn):
     _, images = drawn
     dataset = open_dataset("shapes")
-    assert (dataset.shape, dataset.levels, dataset.classes, dataset.sizes) == ((32, 32, 1), 2, 3, {"train": 4147, "test": 461})
+    assert (dataset.shape, dataset.levels, dataset.classes, dataset.sizes) == ((32, 32, 1), 2, 3,
+                                                                               {"train": 4147, "test": 461})
     stored = np.concatenate([dataset.decoded(split)["x"] for split in dataset.sizes])[..., 0]
     assert {image.tobytes() for image in stored} == {image.astype(np.uint8).tobytes() for image in images}
     assert np.bincount(dataset.decoded("train")["label"]).min() > 1300
@@ -63,7 +65,8 @@ def test_the_data_set_holds_each_picture_once_in_one_split(drawn):
 
 def evaluation(encode, **domain):
     dataset, domain = open_dataset("shapes"), Domain("binary", (32, 32, 1), 2, **domain)
-    return types.SimpleNamespace(model=types.SimpleNamespace(encode=encode), domain=domain, dataset=dataset, batch_size=500, seed=0,
+    return types.SimpleNamespace(model=types.SimpleNamespace(encode=encode), domain=domain, dataset=dataset,
+                                 batch_size=500, seed=0,
                                  run=types.SimpleNamespace(config=types.SimpleNamespace(data={})))
 
 
@@ -75,7 +78,8 @@ def test_scores_are_those_of_the_codes_of_all_pictures(drawn):
         mass = tf.reduce_sum(x, (1, 2, 3))
         return tf.stack([tf.einsum("bijc,j->b", x, at) / mass, tf.einsum("bijc,i->b", x, at) / mass, mass], -1)
 
-    found = {name: (estimate.value, unit, protocol) for name, estimate, unit, _, protocol in factors.measure(evaluation(encode))}
+    found = {name: (estimate.value, unit, protocol) for name, estimate, unit, _,
+             protocol in factors.measure(evaluation(encode))}
     expected = disentanglement.scores(encode(tf.constant(images[..., None], tf.float32)).numpy(), rows)
     assert {name: value for name, (value, _, _) in found.items()} == pytest.approx(expected, abs=1e-6)
     value, unit, protocol = found["mig"]

@@ -1,4 +1,5 @@
-"""Samples of sound through the programs: the files that a run and zoo-sample write, conditions from the data, and what is measured."""
+"""Samples of sound through the programs: the files that a run and zoo-sample write, conditions from the data, and what
+is measured."""
 
 import io
 import json
@@ -10,11 +11,13 @@ import pytest
 from PIL import Image
 
 from trainers import evaluate, sample, train
-from trainers.runs import run as runs
 from trainers.data import open_dataset
+from trainers.runs import run as runs
 
-WAVENET = ["--model=wavenet", "--dataset=tones", "--config.model.channels=4", "--config.model.layers=3", "--config.model.skip_channels=4", "--batch_size=4",
-           "--config.model.head_channels=4", "--config.data.length=128", "--steps=2", "--sample_every=2", "--noexport", "--config.evaluation.completions=3"]
+WAVENET = ["--model=wavenet", "--dataset=tones", "--config.model.channels=4", "--config.model.layers=3",
+           "--config.model.skip_channels=4", "--batch_size=4",
+           "--config.model.head_channels=4", "--config.data.length=128", "--steps=2", "--sample_every=2", "--noexport",
+           "--config.evaluation.completions=3"]
 
 
 def sound(data):
@@ -37,7 +40,11 @@ def test_sound(tmp_path):
     records = {record["metric"]: record for record in json.loads((folder / "results.json").read_text())}
     bits = records["bits_per_sample"]
     assert math.isclose(bits["value"], records["negative_log_likelihood"]["value"] / 128 / math.log(2), rel_tol=1e-6)
-    assert bits["unit"] == "bits/sample" and bits["protocol"]["rate"] == rate and bits["protocol"]["given"] == "class label"
+    assert (
+        bits["unit"] == "bits/sample"
+        and bits["protocol"]["rate"] == rate
+        and bits["protocol"]["given"] == "class label"
+    )
     assert "energy_distance" not in records and records["missing_negative_log_likelihood_first"]["kind"] == "exact"
 
 

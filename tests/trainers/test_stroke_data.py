@@ -1,4 +1,5 @@
-"""Drawings: QuickDraw's ndjson read, simplified, normalised and held out; the embedded `sketches`; and every line that can't be read."""
+"""Drawings: QuickDraw's ndjson read, simplified, normalised and held out; the embedded `sketches`; and every line that
+can't be read."""
 
 import json
 import pathlib
@@ -31,7 +32,8 @@ def write(folder, lines, name="drawings.ndjson"):
 
 def drawings(num=60, seed=0, **options):
     rng = np.random.default_rng(seed)
-    return [dict(drawing=[wave(rng, **options) for _ in range(1 + i % 3)], word="cat" if i % 2 else "bat", key_id=str(10 ** 15 + i), recognized=True)
+    return [dict(drawing=[wave(rng, **options) for _ in range(1 + i % 3)], word="cat" if i % 2 else "bat",
+                 key_id=str(10 ** 15 + i), recognized=True)
             for i in range(num)]
 
 
@@ -59,20 +61,33 @@ def test_a_file_is_read_simplified_and_normalised(tmp_path):
     lines = drawings(whole=False)
     path = write(tmp_path, lines)
     dataset = opened(path)
-    assert (dataset.kind, dataset.levels, dataset.classes, dataset.dtype) == ("strokes", None, 2, np.float32) and dataset.version.startswith("sha256:")
+    assert (dataset.kind, dataset.levels, dataset.classes, dataset.dtype) == (
+        "strokes",
+        None,
+        2,
+        np.float32,
+    ) and dataset.version.startswith("sha256:")
     assert sum(dataset.sizes.values()) == 60 and min(dataset.sizes.values()) >= 1
     scale = dataset.facts["scale"]
     x, labels = dataset.decoded("train").values()
     inside = x[..., 4] == 0
     np.testing.assert_allclose(x[inside][:, :2].std(), 1.0, rtol=1e-5)
-    assert np.all(x[..., 2:].sum(-1) == 1) and np.all(np.diff(inside.astype(int), axis=1) <= 0) and np.all(x[~inside][:, :2] == 0) and not inside[:, -1].any()
+    assert (
+        np.all(x[..., 2:].sum(-1) == 1)
+        and np.all(np.diff(inside.astype(int), axis=1) <= 0)
+        and np.all(x[~inside][:, :2] == 0)
+        and not inside[:, -1].any()
+    )
     assert inside.sum(1).max() <= dataset.shape[0] - 1 < 90  # of 30 to 90 points a drawing
     found = 0
     for example, label in zip(x, labels):
         parts = rebuilt(example, scale)
-        for line in lines:  # the one that it was: every point kept is one of its points, in order, and every other one lies near
+        # the one that it was: every point kept is one of its points, in order, and every other one lies near
+        for line in lines:
             first = np.array(line["drawing"][0], float).T[0]
-            if len(line["drawing"]) != len(parts) or not np.allclose(parts[-1][-1] + first, np.array(line["drawing"][-1], float).T[-1], atol=1e-3):
+            if len(line["drawing"]) != len(parts) or not np.allclose(
+                parts[-1][-1] + first, np.array(line["drawing"][-1], float).T[-1], atol=1e-3
+            ):
                 continue
             found += 1
             assert label == ["bat", "cat"].index(line["word"])
@@ -120,12 +135,16 @@ def test_whole_numbers_get_noise_of_one_unit_once(tmp_path):
     assert np.abs(rest).max() > 0.4 and np.abs(rest).mean() == pytest.approx(0.25, abs=0.03)
     dots = np.array([np.hypot(*(rebuilt(example, scale)[-1][1] - rebuilt(example, scale)[-1][0])) for example in x])
     assert np.all((0 < dots) & (dots < 1.5))  # two points, half a unit or so apart
-    assert "noise" in dataset.facts["coordinates"] and "noise" not in opened(write(tmp_path, drawings(whole=False), "b.ndjson")).facts["coordinates"]
+    assert (
+        "noise" in dataset.facts["coordinates"]
+        and "noise" not in opened(write(tmp_path, drawings(whole=False), "b.ndjson")).facts["coordinates"]
+    )
 
 
 def test_a_drawing_keeps_its_split_and_drawers_are_held_out_whole(tmp_path):
     few, many = (opened(write(tmp_path, drawings(num, whole=False), f"{num}.ndjson")) for num in (100, 300))
-    one, two = ({split: [np.concatenate(rebuilt(x, dataset.facts["scale"]))[-1] for x in dataset.decoded(split)["x"]] for split in dataset.sizes}
+    one, two = ({split: [np.concatenate(rebuilt(x, dataset.facts["scale"]))[-1] for x in dataset.decoded(split)["x"]]
+                 for split in dataset.sizes}
                 for dataset in (few, many))
     for split, ends in one.items():
         assert all(np.abs(np.array(two[split]) - end).max(1).min() < 1e-3 for end in ends)
@@ -134,7 +153,10 @@ def test_a_drawing_keeps_its_split_and_drawers_are_held_out_whole(tmp_path):
         line["key_id"], line["word"] = f"{i:04}_{i % 20:02}", f"drawer{i % 20:02}"
     dataset = opened(write(tmp_path, lines))
     drawers = {split: set(dataset.decoded(split)["label"].tolist()) for split in dataset.sizes}
-    assert sum(map(len, drawers.values())) == 20 == len(set.union(*drawers.values())) and "drawers" in dataset.facts["hold_out"]
+    assert (
+        sum(map(len, drawers.values())) == 20 == len(set.union(*drawers.values()))
+        and "drawers" in dataset.facts["hold_out"]
+    )
 
 
 def test_drawings_without_words_have_no_classes(tmp_path):
@@ -146,7 +168,11 @@ def test_omniglot():
     if not REAL.exists():
         pytest.skip(f"{REAL} is not there")
     dataset = opened(REAL, length=64)
-    assert sum(dataset.sizes.values()) == 3120 and dataset.classes == 156 and all(size % 156 == 0 for size in dataset.sizes.values())
+    assert (
+        sum(dataset.sizes.values()) == 3120
+        and dataset.classes == 156
+        and all(size % 156 == 0 for size in dataset.sizes.values())
+    )
     assert 15 < dataset.facts["steps"] < 25
 
 
@@ -178,10 +204,14 @@ GOOD = dict(drawing=[[[0, 5, 9], [0, 9, 1]]], word="cat")
 
 
 @pytest.mark.parametrize("line, words", [
-    ("", ["is empty"]), ("   ", ["is empty"]), ("{\"drawing\": [[[1,", ["is no JSON", "character"]), ("not", ["is no JSON"]), ("[1]", ["has no \"drawing\""]),
-    ("{\"word\": \"cat\"}", ["has no \"drawing\""]), (dict(drawing="x"), ["has no \"drawing\""]), (dict(drawing=[]), ["without strokes"]),
-    (dict(drawing=[[[1, 2], [3]]]), ["number 1", "equally long"]), (dict(drawing=[[[1], [1]], [[], []]]), ["number 2"]), (dict(drawing=[[[1, 2]]]), ["number 1"]),
-    (dict(drawing=[[["a"], ["b"]]]), ["number 1"]), (dict(drawing=[7]), ["number 1"]), ("{\"drawing\": [[[1, NaN], [1, 2]]]}", ["number 1"]),
+    ("", ["is empty"]), ("   ", ["is empty"]), ("{\"drawing\": [[[1,", ["is no JSON", "character"]),
+    ("not", ["is no JSON"]), ("[1]", ["has no \"drawing\""]),
+    ("{\"word\": \"cat\"}", ["has no \"drawing\""]), (dict(drawing="x"), ["has no \"drawing\""]),
+    (dict(drawing=[]), ["without strokes"]),
+    (dict(drawing=[[[1, 2], [3]]]), ["number 1", "equally long"]), (dict(drawing=[[[1], [1]], [[], []]]), ["number 2"]),
+    (dict(drawing=[[[1, 2]]]), ["number 1"]),
+    (dict(drawing=[[["a"], ["b"]]]), ["number 1"]), (dict(drawing=[7]), ["number 1"]),
+    ("{\"drawing\": [[[1, NaN], [1, 2]]]}", ["number 1"]),
     (dict(drawing=[[[[1, 2]], [[1, 2]]]]), ["number 1"])])
 def test_lines_that_can_not_be_read(tmp_path, line, words):
     path = write(tmp_path, [GOOD, GOOD, line, GOOD])
@@ -203,8 +233,10 @@ def test_files_that_can_not_be_read(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("options, words", [
-    (dict(length=5), ["--config.data.length=5", "line 3", "3 strokes", "at least 6"]), (dict(length=-1), ["--config.data.length=-1"]),
-    (dict(validation=5), ["--config.data.validation=5", "already"]), (dict(image_size=8), ["--config.data.image_size=8", "drawings"]),
+    (dict(length=5), ["--config.data.length=5", "line 3", "3 strokes", "at least 6"]),
+    (dict(length=-1), ["--config.data.length=-1"]),
+    (dict(validation=5), ["--config.data.validation=5", "already"]),
+    (dict(image_size=8), ["--config.data.image_size=8", "drawings"]),
     (dict(tokenizer="bytes"), ["--config.data.tokenizer=bytes"])])
 def test_options_that_drawings_can_not_use(tmp_path, options, words):
     path = write(tmp_path, drawings())
@@ -215,8 +247,11 @@ def test_models_and_drawings(tmp_path):
     dataset = opened(write(tmp_path, drawings()), length=20)
     data.check(dataset, Domain("strokes", (20, 5)), {})
     sentence(lambda: data.check(dataset, Domain("strokes", (30, 5)), {}), "(20, 5)", "set --config.data.length=30.")
-    sentence(lambda: data.check(dataset, Domain("strokes", (20, 5), condition=one_class(3)), {}), "has 2 classes", "set --config.model.classes=2")
+    sentence(lambda: data.check(dataset, Domain("strokes", (20, 5), condition=one_class(3)), {}), "has 2 classes",
+             "set --config.model.classes=2")
     sentence(lambda: data.check(dataset, Domain("real", (20, 5)), {}), "has strokes", "real points")
-    sentence(lambda: data.check(dataset, Domain("strokes", (20, 5)), {"binarization": "dynamic"}), "the model reads strokes")
+    sentence(lambda: data.check(dataset, Domain("strokes", (20, 5)), {"binarization": "dynamic"}),
+             "the model reads strokes")
     points = data.open_dataset("toy2d", tmp_path, log=quiet)
-    sentence(lambda: data.check(points, Domain("strokes", (20, 5)), {}), "has real points", "for example sketches, or ndjson:PATH.")
+    sentence(lambda: data.check(points, Domain("strokes", (20, 5)), {}), "has real points",
+             "for example sketches, or ndjson:PATH.")

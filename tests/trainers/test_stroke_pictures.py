@@ -20,7 +20,8 @@ CORNER = sketch((2, 0, 0), (0, 2, 1), (1, 1, 1), (-3, 0, 0), (0, -1, 1))  # two 
 
 def test_lines_are_what_the_pen_draws():
     found = strokes.lines(CORNER)
-    assert [points.tolist() for points, _ in found] == [[[0, 0], [2, 0], [2, 2]], [[3, 3]], [[0, 3], [0, 2]]] and all(known for _, known in found)
+    assert [points.tolist() for points, _ in found] == [[[0, 0], [2, 0], [2, 2]], [[3, 3]],
+                                                        [[0, 3], [0, 2]]] and all(known for _, known in found)
     assert strokes.lines(sketch()) == []
     endless = sketch((1, 0, 0), (1, 0, 0), (1, 0, 0), length=3)
     assert [points.tolist() for points, _ in strokes.lines(endless)] == [[[0, 0], [1, 0], [2, 0], [3, 0]]]
@@ -44,7 +45,8 @@ def test_each_sketch_fills_its_cell():
         if drawn:
             dark = np.argwhere(cell < 128) + 2
             assert abs(dark.min() - MARGIN) <= 2 and abs(dark.max() - (CELL - MARGIN)) <= 2
-            assert cell[CELL // 2 - 10:CELL // 2 + 10, CELL // 2 - 10:CELL // 2 + 10].min() == 255  # the square is empty
+            # the square is empty
+            assert cell[CELL // 2 - 10:CELL // 2 + 10, CELL // 2 - 10:CELL // 2 + 10].min() == 255
     coloured = strokes.picture(square[None], given=np.arange(8)[None] < 2)
     red = (coloured[..., 0] > 150) & (coloured[..., 1] < 100)
     assert red[:, :CELL // 2].sum() > 50 and (coloured.max(-1) < 60).sum() > 50
@@ -54,7 +56,8 @@ def test_each_sketch_fills_its_cell():
 def test_the_svg_file_holds_the_same_lines():
     root = xml.etree.ElementTree.fromstring(strokes.svg(np.stack([CORNER, sketch(), CORNER]), columns=2))
     cells = [group for group in root.iter("{http://www.w3.org/2000/svg}g") if "transform" in group.attrib]
-    assert [cell.attrib["transform"] for cell in cells] == ["translate(0 0)", f"translate({CELL} 0)", f"translate(0 {CELL})"]
+    assert [cell.attrib["transform"] for cell in cells] == ["translate(0 0)", f"translate({CELL} 0)",
+                                                            f"translate(0 {CELL})"]
     assert [len(cell) for cell in cells] == [3, 0, 3]
     points = np.array([[float(v) for v in p.split(",")] for line in cells[0] for p in line.attrib["points"].split()])
     assert abs(points.min() - MARGIN) < 0.01 and abs(points.max() - (CELL - MARGIN)) < 0.01

@@ -1,4 +1,5 @@
-"""Drawings through the programs: trained, evaluated, drawn at a temperature, reconstructed, completed; and bad input."""
+"""Drawings through the programs: trained, evaluated, drawn at a temperature, reconstructed, completed; and bad
+input."""
 
 import json
 
@@ -9,13 +10,15 @@ from PIL import Image
 
 from tests.trainers.test_stroke_data import drawings, write
 from trainers import evaluate, sample, train
-from trainers.runs import run as runs
 from trainers.pictures import strokes
+from trainers.runs import run as runs
 from zoo import random
 
-TRAINED = ["--steps=3", "--batch_size=8", "--sample_every=3", "--eval_every=3", "--config.evaluation.importance_samples=4", "--config.evaluation.completions=4",
+TRAINED = ["--steps=3", "--batch_size=8", "--sample_every=3", "--eval_every=3",
+           "--config.evaluation.importance_samples=4", "--config.evaluation.completions=4",
            "--config.model.components=2", "--config.data.length=16", "--noexport"]
-TINY = {"sketch_rnn": ["--config.model.latent_size=2", "--config.model.encoder_units=4", "--config.model.decoder_units=5"],
+TINY = {"sketch_rnn": ["--config.model.latent_size=2", "--config.model.encoder_units=4",
+                       "--config.model.decoder_units=5"],
         "sketch_rnn_unconditional": ["--config.model.units=5", "--config.model.classes=2"]}
 
 
@@ -25,7 +28,8 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("strokes")
     path = write(root, drawings())
     for model, arguments in TINY.items():
-        assert train.run(["zoo-train", f"--model={model}", f"--dataset=ndjson:{path}", f"--workdir={root / model}", *TRAINED, *arguments]) == 0
+        assert train.run(["zoo-train", f"--model={model}", f"--dataset=ndjson:{path}", f"--workdir={root / model}",
+                          *TRAINED, *arguments]) == 0
     return {model: root / model for model in TINY}
 
 
@@ -40,14 +44,21 @@ def test_a_run_shows_its_samples_and_its_protocol(folders, model):
     assert {file.suffix for file in (folder / "samples").glob("step-*")} == {".png", ".svg"}
     assert np.asarray(Image.open(folder / "samples" / "step-00000003.png")).shape == (8 * strokes.CELL + 1,) * 2 + (3,)
     description = json.loads((folder / "config.json").read_text())
-    assert description["shape"] == [16, 5] and description["data"]["scale"] > 0 and "Douglas" in description["data"]["simplification"]
+    assert (
+        description["shape"] == [16, 5]
+        and description["data"]["scale"] > 0
+        and "Douglas" in description["data"]["simplification"]
+    )
 
 
 def test_bounds_are_measured_of_the_model_with_codes(folders):
     folder = folders["sketch_rnn"]
     assert evaluate.run(["zoo-evaluate", f"--workdir={folder}", "--num_examples=4"]) == 0
     found = {record["metric"]: record for record in json.loads((folder / "results.json").read_text())}
-    assert found["negative_log_likelihood"]["kind"] == found["negative_elbo"]["kind"] == "upper_bound" and "energy_distance" not in found
+    assert (
+        found["negative_log_likelihood"]["kind"] == found["negative_elbo"]["kind"] == "upper_bound"
+        and "energy_distance" not in found
+    )
     assert found["negative_elbo"]["protocol"]["measure"] == "density of offsets divided by scale"
 
 
@@ -58,7 +69,11 @@ def test_the_likelihood_and_the_completion_of_the_other_are_exact(folders):
     missing, whole = found["missing_negative_log_likelihood_first"], found["negative_log_likelihood"]
     assert missing["kind"] == whole["kind"] == "exact" and whole["protocol"]["given"] == "class label"
     steps = whole["protocol"]["steps"]
-    assert missing["protocol"]["hidden_places"] == pytest.approx(steps / 2 + 1, abs=3) and "4" in missing["protocol"]["given"]  # of its own steps and its end
+    # of its own steps and its end
+    assert (
+        missing["protocol"]["hidden_places"] == pytest.approx(steps / 2 + 1, abs=3)
+        and "4" in missing["protocol"]["given"]
+    )
 
 
 @pytest.mark.parametrize("model", TINY)
@@ -79,7 +94,8 @@ def test_reconstructions_and_paths(folders, tmp_path):
     pairs = drawn(folder, tmp_path / "x.npy", "--mode=reconstruct", "--num_samples=3")
     model = runs.load(folder).model
     np.testing.assert_allclose(pairs[:, 1], model.decode(model.encode(pairs[:, 0])), atol=1e-5)
-    assert drawn(folder, tmp_path / "x.svg", "--mode=reconstruct", "--num_samples=3").decode() == strokes.svg(np.concatenate([pairs[:, 0], pairs[:, 1]]), 3)
+    assert drawn(folder, tmp_path / "x.svg", "--mode=reconstruct",
+                 "--num_samples=3").decode() == strokes.svg(np.concatenate([pairs[:, 0], pairs[:, 1]]), 3)
     assert drawn(folder, tmp_path / "y.npy", "--mode=interpolate", "--num_samples=1").shape == (1, 10, 16, 5)
 
 
@@ -104,7 +120,8 @@ def test_completions_keep_the_first_half_of_each_sketch(folders, tmp_path):
     ("sketch_rnn", ["--mode=complete"], "it has sample, reconstruct, interpolate, traverse, arithmetic, manifold"),
     ("sketch_rnn", ["--mode=reconstruct", "--temperature=0.5"], "--temperature"),
     ("sketch_rnn", ["--prompt=x"], "goes on with no text"),
-    ("sketch_rnn", ["--top_k=3", "--temperature=0.5"], "--top_k: model 'sketch_rnn' of this run has no such control; it has temperature."),
+    ("sketch_rnn", ["--top_k=3", "--temperature=0.5"],
+     "--top_k: model 'sketch_rnn' of this run has no such control; it has temperature."),
     ("sketch_rnn", ["--out={tmp}/x.wav"], "unknown ending '.wav'"),
     ("sketch_rnn_unconditional", ["--prompt=x"], "goes on with no text"),
     ("sketch_rnn_unconditional", ["--mode=complete", "--temperature=0"], "--temperature must be 0.0001 to 100"),
@@ -122,11 +139,14 @@ def test_bad_input_of_zoo_sample(folders, tmp_path, capsys, model, arguments, sa
 
 @pytest.mark.parametrize("lines, arguments, words", [
     (["{\"drawing\": []}"], [], "line 61 has a drawing without strokes"), (["", "{}"], [], "line 61 is empty"),
-    ([], ["--config.data.length=4"], "--config.data.length=4: line 3"), ([], ["--config.model.latent_size=0"], "latent_size"),
-    ([], ["--config.model.classes=7"], "set --config.model.classes=2."), ([], ["--model=vae"], "shape must be an image's")])
+    ([], ["--config.data.length=4"], "--config.data.length=4: line 3"),
+    ([], ["--config.model.latent_size=0"], "latent_size"),
+    ([], ["--config.model.classes=7"], "set --config.model.classes=2."),
+    ([], ["--model=vae"], "shape must be an image's")])
 def test_bad_input_of_zoo_train(tmp_path, capfd, lines, arguments, words):
     path = write(tmp_path, [*drawings(), *lines])
-    code = train.run(["zoo-train", "--model=sketch_rnn", f"--dataset=ndjson:{path}", f"--workdir={tmp_path / 'run'}", "--steps=2", *arguments])
+    code = train.run(["zoo-train", "--model=sketch_rnn", f"--dataset=ndjson:{path}", f"--workdir={tmp_path / 'run'}",
+                      "--steps=2", *arguments])
     errors = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
     assert code == 2 and len(errors) == 1 and words in errors[0], errors
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]

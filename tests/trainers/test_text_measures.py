@@ -1,4 +1,5 @@
-"""Models of text through the programs: nats a token and bits a byte against direct computation, prompts, and a changed text."""
+"""Models of text through the programs: nats a token and bits a byte against direct computation, prompts, and a changed
+text."""
 
 import json
 import math
@@ -9,8 +10,10 @@ import pytest
 from trainers import evaluate, sample, train
 from trainers.runs import run as runs
 
-GPT = ["--model=gpt", "--config.model.width=8", "--config.model.heads=2", "--config.model.layers=1", "--batch_size=4", "--steps=3", "--sample_every=3",
-       "--noexport", "--config.evaluation.samples=50", "--config.evaluation.completions=5", "--config.data.length=12", "--config.data.tokenizer=characters"]
+GPT = ["--model=gpt", "--config.model.width=8", "--config.model.heads=2", "--config.model.layers=1", "--batch_size=4",
+       "--steps=3", "--sample_every=3",
+       "--noexport", "--config.evaluation.samples=50", "--config.evaluation.completions=5", "--config.data.length=12",
+       "--config.data.tokenizer=characters"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,10 @@ def test_windows(texts):
     assert size > len(tokens)  # of the accents
     windows = tokens[:len(tokens) // 12 * 12].reshape(-1, 12)
     expected = -run.model.log_probs(windows).numpy()[:, 1:].mean()
-    assert found["nats_per_token"]["value"] == pytest.approx(expected, rel=1e-5) and found["nats_per_token"]["kind"] == "exact"
+    assert (
+        found["nats_per_token"]["value"] == pytest.approx(expected, rel=1e-5)
+        and found["nats_per_token"]["kind"] == "exact"
+    )
     nats, scored = 0.0, 0
     while scored < len(tokens):  # each token once, with half a window before it
         start = min(max(scored - 6, 0), len(tokens) - 12)
@@ -62,7 +68,8 @@ def test_lines(texts):
 
 
 def draw(texts, out, *arguments):
-    assert sample.run(["zoo-sample", f"--workdir={texts / 'text_file'}", f"--out={out}", "--num_samples=3", *arguments]) == 0
+    assert sample.run(["zoo-sample", f"--workdir={texts / 'text_file'}", f"--out={out}", "--num_samples=3",
+                       *arguments]) == 0
     return out.read_text() if out.suffix == ".txt" else np.load(out)
 
 
@@ -81,9 +88,12 @@ def test_prompts(texts, tmp_path):
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["--prompt=\u20ac"], "--prompt: "), (["--prompt="], "--prompt: takes 1 to 11 tokens, found 0"), (["--prompt=Line Line Line"], "found 14"),
-    (["--temperature=0"], "--temperature must be 0.0001 to 100, found 0."), (["--top_p=1.5"], "top_p must be"), (["--top_k=-1"], "top_k must be"),
-    (["--mode=complete", "--prompt=Line"], "goes with --mode=sample"), (["--out=x.png"], "did you mean"), (["--mode=complete", "--mask=left"], "--mask=left")])
+    (["--prompt=\u20ac"], "--prompt: "), (["--prompt="], "--prompt: takes 1 to 11 tokens, found 0"),
+    (["--prompt=Line Line Line"], "found 14"),
+    (["--temperature=0"], "--temperature must be 0.0001 to 100, found 0."), (["--top_p=1.5"], "top_p must be"),
+    (["--top_k=-1"], "top_k must be"),
+    (["--mode=complete", "--prompt=Line"], "goes with --mode=sample"), (["--out=x.png"], "did you mean"),
+    (["--mode=complete", "--mask=left"], "--mask=left")])
 def test_bad_prompts_are_one_sentence(texts, capsys, arguments, said):
     assert sample.run(["zoo-sample", f"--workdir={texts / 'text_file'}", *arguments]) == 2
     error = capsys.readouterr().err

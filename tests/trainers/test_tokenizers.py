@@ -22,7 +22,8 @@ def test_a_tokenizer_gives_the_text_back(name, vocabulary, end):
     assert tokenizer.decode(tokens) == RHYME and tokenizer.decode([]) == ""
     again = tokenizers.from_dict(json.loads(json.dumps(tokenizer.to_dict())))
     np.testing.assert_array_equal(again.encode(RHYME), tokens)
-    assert (again.decode(tokens), again.size, again.end, again.describe()) == (RHYME, tokenizer.size, tokenizer.end, tokenizer.describe())
+    assert (again.decode(tokens), again.size, again.end, again.describe()) == (RHYME, tokenizer.size, tokenizer.end,
+                                                                               tokenizer.describe())
     parts = ["The cat", "", "☕", "mat.\n"]
     for part, found in zip(parts, tokenizer.encode_all(parts), strict=True):
         np.testing.assert_array_equal(found, tokenizer.encode(part))
@@ -47,21 +48,27 @@ def test_byte_pairs_merge_the_most_frequent_pair_within_a_word():
     assert len(set(tokenizer.encode("xy xy")) & set(tokens)) == 1
     text = "hello there, hello where, hello here. " * 30
     large = tokenizers.make("bpe", 280, [text])
-    assert 4 * len(large.encode(text)) < len(text) and large.decode(large.encode("ünseen ☕\x00\n")) == "ünseen ☕\x00\n"  # and no text is refused
+    # and no text is refused
+    assert 4 * len(large.encode(text)) < len(text)
+    assert large.decode(large.encode("ünseen ☕\x00\n")) == "ünseen ☕\x00\n"
 
 
 def test_byte_pairs_of_pieces_are_those_of_the_whole(monkeypatch):
     whole = BytePairs.train([POEM + RHYME], 300)
     tokens = whole.encode(POEM + RHYME)
     monkeypatch.setattr(tokenizers, "PIECE", 20)
-    assert len(list(tokenizers._pieces(POEM + RHYME))) > 100 and "".join(tokenizers._pieces(POEM + RHYME)) == POEM + RHYME
+    assert (
+        len(list(tokenizers._pieces(POEM + RHYME))) > 100 and "".join(tokenizers._pieces(POEM + RHYME)) == POEM + RHYME
+    )
     assert BytePairs.train([POEM + RHYME], 300).to_dict() == whole.to_dict()
     np.testing.assert_array_equal(whole.encode(POEM + RHYME), tokens)
 
 
 @pytest.mark.parametrize("name, vocabulary, words", [
-    ("caracters", 0, ["--config.data.tokenizer=caracters", "'characters'"]), ("bpe", 0, ["--config.data.vocabulary=0", "257", "1024"]),
-    ("auto", 256, ["--config.data.vocabulary=256", "257"]), ("bytes", 300, ["--config.data.vocabulary=300", "bytes", "tokenizer=bpe"])])
+    ("caracters", 0, ["--config.data.tokenizer=caracters", "'characters'"]),
+    ("bpe", 0, ["--config.data.vocabulary=0", "257", "1024"]),
+    ("auto", 256, ["--config.data.vocabulary=256", "257"]),
+    ("bytes", 300, ["--config.data.vocabulary=300", "bytes", "tokenizer=bpe"])])
 def test_tokenizers_that_there_are_not(name, vocabulary, words):
     sentence(lambda: tokenizers.make(name, vocabulary, [RHYME]), *words)
 

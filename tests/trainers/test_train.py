@@ -17,14 +17,15 @@ from absl import flags
 
 import zoo.serving.export
 from tests.support import cases
-from trainers.runs import checkpoints
 from trainers import cli, train
 from trainers.pictures import plots
+from trainers.runs import checkpoints
 from trainers.runs.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parents[2]
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
-TINY = ["--config.model.network=dense", "--config.model.levels=2", "--config.model.hidden=(16,)", "--config.model.latent_size=2", "--batch_size=16", "--log_every=5", "--sample_every=0", "--noexport"]
+TINY = ["--config.model.network=dense", "--config.model.levels=2", "--config.model.hidden=(16,)",
+        "--config.model.latent_size=2", "--batch_size=16", "--log_every=5", "--sample_every=0", "--noexport"]
 
 
 def run(workdir, *arguments):
@@ -32,14 +33,16 @@ def run(workdir, *arguments):
 
 
 def process(workdir, *arguments, environment=()):
-    return subprocess.Popen([sys.executable, "-m", "trainers.train", f"--workdir={workdir}", *TINY, *arguments], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | dict(environment))
+    return subprocess.Popen([sys.executable, "-m", "trainers.train", f"--workdir={workdir}", *TINY, *arguments],
+                            cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=os.environ | dict(environment))
 
 
 def final_state(workdir):
     """{name: array} of the newest checkpoint: weights, optimizer and step, without the wall-clock."""
     reader = tf.train.load_checkpoint(list(checkpoints.find(workdir / "checkpoints").values())[-1])
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if "seconds" not in name and "save_counter" not in name
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if "seconds" not in name
+            and "save_counter" not in name
             and not name.startswith("_")}
 
 
@@ -51,14 +54,16 @@ def same(a, b):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained") / "run"
-    arguments = [*TINY, "--steps=12", "--config.data.validation=64", "--eval_every=6", "--sample_every=6", "--checkpoint_every=4", "--export"]
+    arguments = [*TINY, "--steps=12", "--config.data.validation=64", "--eval_every=6", "--sample_every=6",
+                 "--checkpoint_every=4", "--export"]
     assert run(folder, *arguments) == 0
     return folder, arguments
 
 
 def test_the_work_folder_holds_everything(trained):
     folder, _ = trained
-    assert sorted(os.listdir(folder)) == [".lock", "checkpoints", "config.json", "export", "metrics.jsonl", "samples", "tensorboard"]
+    assert sorted(os.listdir(folder)) == [".lock", "checkpoints", "config.json", "export", "metrics.jsonl", "samples",
+                                          "tensorboard"]
     assert sorted(os.listdir(folder / "samples")) == ["curves.png", "step-00000006.png", "step-00000012.png"]
     assert os.listdir(folder / "export") == ["1"] and list(checkpoints.find(folder / "checkpoints")) == [4, 8, 12]
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -195,7 +200,8 @@ def test_every_flag_is_read(tmp_path, monkeypatch):
     (["--steps=-5"], "--steps must be more than 0, found -5"),
     (["--steps=ten"], "--steps"),
     (["--batch_size=0"], "--batch_size must be more than 0"),
-    (["--batch_size=15", "--strategy=mirrored", "--virtual_devices=2"], "--batch_size=15 does not divide among 2 replicas; 14 does"),
+    (["--batch_size=15", "--strategy=mirrored", "--virtual_devices=2"],
+     "--batch_size=15 does not divide among 2 replicas; 14 does"),
     (["--virtual_devices=2"], "only --strategy=mirrored"),
     (["--config.optimizer.learning_rate=nan"], "learning_rate must be more than 0"),
     (["--config.optimizer.beta_1=1.5"], "beta_1 must be"),
@@ -219,29 +225,38 @@ def test_bad_input_is_one_sentence_and_nothing_written(tmp_path, capfd, argument
 def test_another_run_in_the_folder_is_refused(trained, capfd):
     folder, arguments = trained
     before = final_state(folder)
-    for change, sentence in (("--model=pixel_cnn", "holds a run of model 'vae', not 'pixel_cnn'"), ("--seed=4", "holds a run with seed 0, not 4"),
-                             ("--jit", "holds a run with jit False, not True"), ("--mixed_precision", "mixed_precision False, not True")):
-        assert train.run(["zoo-train", f"--workdir={folder}", *(arguments if "model" not in change else []), change]) == 2
+    for change, sentence in (("--model=pixel_cnn", "holds a run of model 'vae', not 'pixel_cnn'"),
+                             ("--seed=4", "holds a run with seed 0, not 4"),
+                             ("--jit", "holds a run with jit False, not True"),
+                             ("--mixed_precision", "mixed_precision False, not True")):
+        assert train.run(["zoo-train", f"--workdir={folder}", *(arguments if "model" not in change else []),
+                          change]) == 2
         assert sentence in capfd.readouterr().err
     assert same(before, final_state(folder))
 
 
 def test_nan_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(tmp_path, capfd):
-    arguments = [*TINY, "--steps=200", "--checkpoint_every=1", "--config.optimizer.learning_rate=1e18", "--config.optimizer.name=sgd",
+    arguments = [*TINY, "--steps=200", "--checkpoint_every=1", "--config.optimizer.learning_rate=1e18",
+                 "--config.optimizer.name=sgd",
                  "--config.ema=0.0", "--config.schedule.name=constant"]
     assert run(tmp_path / "run", *arguments) == 2
-    found = re.search(r"error: step (\d+): (reconstruction|kl|loss) is not finite; the checkpoint of step (\d+) is good: resume", capfd.readouterr().err)
+    found = re.search(r"error: step (\d+): (reconstruction|kl|loss) is not finite; the checkpoint of step (\d+) is "
+                      r"good: resume", capfd.readouterr().err)
     assert found and int(found[3]) <= int(found[1])
     before = final_state(tmp_path / "run")
     assert all(np.all(np.isfinite(value)) for value in before.values())
     # It goes on from there, with what the message advises: the weights are as they were, the rate is not.
-    assert run(tmp_path / "run", *arguments, "--config.optimizer.learning_rate=1e-30", f"--steps={int(found[3]) + 2}") == 2  # weights of 1e17 stay lost
+    # weights of 1e17 stay lost
+    assert run(tmp_path / "run", *arguments, "--config.optimizer.learning_rate=1e-30",
+               f"--steps={int(found[3]) + 2}") == 2
     assert "changed: config.optimizer.learning_rate was 1e+18, is 1e-30" in capfd.readouterr().out
 
 
-@pytest.mark.parametrize("module, function", [(tf.train.CheckpointManager, "save"), (plots, "write"), (zoo.serving.export, "export")])
+@pytest.mark.parametrize("module, function",
+                         [(tf.train.CheckpointManager, "save"), (plots, "write"), (zoo.serving.export, "export")])
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"),
-                                     tf.errors.ResourceExhaustedError(None, None, "No space left on device")], ids=lambda f: type(f).__name__)
+                                     tf.errors.ResourceExhaustedError(None, None, "No space left on device")],
+                         ids=lambda f: type(f).__name__)
 def test_a_full_disk_is_one_sentence(tmp_path, capfd, monkeypatch, module, function, failure):
     def refuse(*args, **kwargs):
         raise failure

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from trainers.runs import workdir
 from trainers.errors import BadInput
+from trainers.runs import workdir
 
 RUN = dict(model="vae", dataset="digits", config=dict(steps=10, optimizer=dict(learning_rate=1e-3)), seed=0)
 
@@ -18,7 +18,8 @@ RUN = dict(model="vae", dataset="digits", config=dict(steps=10, optimizer=dict(l
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     workdir.write_json(path, 1)
-    monkeypatch.setattr(os, "fsync", lambda number: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
+    monkeypatch.setattr(os, "fsync",
+                        lambda number: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(BadInput, match="No space left on device"), workdir.storage_errors(tmp_path):
         workdir.write_json(path, 2)
     assert json.loads(path.read_text()) == 1 and os.listdir(tmp_path) == ["a.json"]
@@ -28,7 +29,8 @@ def test_another_process_holds_the_lock_until_it_dies(tmp_path):
     code = ("import sys, time; sys.path.insert(0, sys.argv[1]); from trainers.runs.workdir import Workdir\n"
             "with Workdir(sys.argv[2]).locked(): print('held', flush=True); time.sleep(60)")
     root = str(pathlib.Path(__file__).parents[2])
-    with subprocess.Popen([sys.executable, "-c", code, root, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen([sys.executable, "-c", code, root, str(tmp_path)], stdout=subprocess.PIPE,
+                          text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(BadInput, match="in use by another trainer"), workdir.Workdir(tmp_path).locked():
             pass
@@ -94,6 +96,7 @@ def test_unreadable_description(tmp_path, text, message):
 
 def test_a_file_in_the_place_of_the_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    for path, message in ((tmp_path / "file", "is a file"), (tmp_path / "file" / "below", "cannot write there: Not a directory")):
+    for path, message in ((tmp_path / "file", "is a file"),
+                          (tmp_path / "file" / "below", "cannot write there: Not a directory")):
         with pytest.raises(BadInput, match=message), workdir.Workdir(path).locked():
             pass

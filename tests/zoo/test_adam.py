@@ -14,7 +14,8 @@ SHAPES = [(3, 4), (5,), ()]
 
 
 def moved(cls, replicas, arguments, steps=5):
-    """Weights and the optimizer's variables after some steps, by gradients of very different sizes that depend on the weights."""
+    """Weights and the optimizer's variables after some steps, by gradients of very different sizes that depend on the
+    weights."""
     used = strategy(replicas)
     with used.scope():
         weights = [keras.Variable(tf.random.stateless_normal(shape, [1, n])) for n, shape in enumerate(SHAPES)]
@@ -25,7 +26,8 @@ def moved(cls, replicas, arguments, steps=5):
     @tf.function
     def step(number):
         def update(number):
-            gradients = [(10.0 ** (n - 1)) * (weight + tf.random.stateless_normal(weight.shape, [number, n])) for n, weight in enumerate(weights)]
+            gradients = [(10.0 ** (n - 1)) * (weight + tf.random.stateless_normal(weight.shape, [number, n])) for n,
+                         weight in enumerate(weights)]
             optimizer.apply([gradient / replicas for gradient in gradients], weights)
 
         used.run(update, (number,))

@@ -1,4 +1,5 @@
-"""Annealed importance sampling on linear-Gaussian models, whose log p(x) is known, with one layer of latents and with two."""
+"""Annealed importance sampling on linear-Gaussian models, whose log p(x) is known, with one layer of latents and with
+two."""
 
 import numpy as np
 import pytest
@@ -22,7 +23,11 @@ def normal(loc, scale):
 def one_layer(x):
     """(log_prior, log_likelihood, draw_prior) of x = W z + noise, for CHAINS rows of each example."""
     x = tf.tile(x, [CHAINS, 1])
-    return normal(tf.zeros(K), 1.0).log_prob, lambda z: normal(z @ W, SIGMA).log_prob(x), lambda seeds: random.normal_rows(seeds, (K,))
+    return (
+        normal(tf.zeros(K), 1.0).log_prob,
+        lambda z: normal(z @ W, SIGMA).log_prob(x),
+        lambda seeds: random.normal_rows(seeds, (K,)),
+    )
 
 
 def two_layers(x):
@@ -60,7 +65,8 @@ def test_the_bounds_meet_at_log_p(model):
 
 
 def test_few_steps_are_below_and_above():
-    """With one step and no transition that matters the bounds are plain importance sampling from the prior, and its reverse: far from the truth, on either side."""
+    """With one step and no transition that matters the bounds are plain importance sampling from the prior, and its
+    reverse: far from the truth, on either side."""
     seeds = random.rows(random.seed(2), 400)  # over which the gaps are 0.5 and 1.3 nats, give or take 0.1
     z = random.normal_rows(seeds, (K,))
     x = z @ W + SIGMA * random.normal_rows(random.fold_in_rows(seeds, 9), (D,))
@@ -78,11 +84,16 @@ def test_weights_are_unbiased_whatever_the_sizes():
     likelihood = normal(tf.zeros(1), 0.5)
     seeds = random.rows(random.seed(3), rows)
     for size in (0.3, 1.5):
-        found = annealing.anneal(normal(tf.zeros(1), 1.0).log_prob, lambda z: likelihood.log_prob(x - z), random.normal_rows(seeds, (1,)),
-                                 random.fold_in_rows(seeds, 5), annealing.schedule(3), tf.fill([3, rows], size), leapfrogs=2)
+        found = annealing.anneal(normal(tf.zeros(1), 1.0).log_prob, lambda z: likelihood.log_prob(x - z),
+                                 random.normal_rows(seeds, (1,)),
+                                 random.fold_in_rows(seeds, 5), annealing.schedule(3), tf.fill([3, rows], size),
+                                 leapfrogs=2)
         weights = np.exp(found.log_weights.numpy().astype(np.float64))
         truth = np.exp(normal(tf.zeros(1), 1.25 ** 0.5).log_prob([0.4]).numpy())
-        assert abs(weights.mean() - truth) < 4 * weights.std() / np.sqrt(rows) and weights.std() / np.sqrt(rows) < 0.02 * truth
+        assert (
+            abs(weights.mean() - truth) < 4 * weights.std() / np.sqrt(rows)
+            and weights.std() / np.sqrt(rows) < 0.02 * truth
+        )
 
 
 def test_a_transition_leaves_its_distribution_as_it_is():
@@ -91,11 +102,17 @@ def test_a_transition_leaves_its_distribution_as_it_is():
     post_scale = np.sqrt(1 / (1 + 4.0))
     seeds = random.rows(random.seed(4), rows)
     z = 4.0 * x * post_scale ** 2 + post_scale * random.normal_rows(seeds, (1,))
-    log_prior, log_likelihood = normal(tf.zeros(1), 1.0).log_prob, lambda z: normal(z, 0.5).log_prob(tf.fill([rows, 1], x))
-    found = annealing.anneal(log_prior, log_likelihood, z, random.fold_in_rows(seeds, 1), tf.ones(6), tf.fill([5, rows], 0.4))
+    log_prior, log_likelihood = normal(tf.zeros(1), 1.0).log_prob, lambda z: normal(z,
+                                                                                    0.5).log_prob(tf.fill([rows, 1], x))
+    found = annealing.anneal(log_prior, log_likelihood, z, random.fold_in_rows(seeds, 1), tf.ones(6),
+                             tf.fill([5, rows], 0.4))
     np.testing.assert_array_equal(found.log_weights, np.zeros(rows))
     last = found.z.numpy()
-    assert abs(last.mean() - 4.0 * x * post_scale ** 2) < 0.03 and abs(last.std() - post_scale) < 0.03 and 0.5 < found.acceptance.numpy().mean() < 1
+    assert (
+        abs(last.mean() - 4.0 * x * post_scale**2) < 0.03
+        and abs(last.std() - post_scale) < 0.03
+        and 0.5 < found.acceptance.numpy().mean() < 1
+    )
 
 
 def test_a_row_is_its_seeds():

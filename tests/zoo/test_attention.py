@@ -60,7 +60,8 @@ def test_the_blockwise_gradient_is_that_of_the_whole(strict, monkeypatch):
 @pytest.mark.parametrize("length", [1, 3, 4, 5, 11])
 def test_a_memory_gives_what_the_parallel_pass_does(strict, length, monkeypatch):
     monkeypatch.setattr(attention, "NEAR", 4)
-    layers = [[tf.constant(t[0], tf.float32) for t in inputs(length, *sizes)] for sizes in ((3, 5), (2, 2))]  # [N, T, size] each
+    # [N, T, size] each
+    layers = [[tf.constant(t[0], tf.float32) for t in inputs(length, *sizes)] for sizes in ((3, 5), (2, 2))]
 
     @tf.function(autograph=False)
     def run():
@@ -87,7 +88,9 @@ def test_heads_are_split_and_merged():
     assert [p.shape for p in parts] == [(2, 2, 3, 4)] * 3
     for number, part in enumerate(parts):
         np.testing.assert_array_equal(part[:, 1], t[..., 12 + 4 * number:16 + 4 * number])
-        np.testing.assert_array_equal(attention.merge_heads(part), tf.gather(t, [*range(4 * number, 4 * number + 4), *range(4 * number + 12, 4 * number + 16)], axis=-1))
+        np.testing.assert_array_equal(attention.merge_heads(part),
+                                      tf.gather(t, [*range(4 * number, 4 * number + 4),
+                                                    *range(4 * number + 12, 4 * number + 16)], axis=-1))
 
 
 def test_long_sequences_do_not_keep_their_weights():

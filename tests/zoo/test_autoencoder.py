@@ -1,4 +1,5 @@
-"""Autoencoder: a linear one against principal components in closed form, distortions against their formulas, interpolation, what it lacks and refuses."""
+"""Autoencoder: a linear one against principal components in closed form, distortions against their formulas,
+interpolation, what it lacks and refuses."""
 
 import keras
 import numpy as np
@@ -9,17 +10,24 @@ import zoo
 from tests.support import cases
 from tests.support.variationals import perturbed, trained
 from zoo import operations, random
-from zoo.latent.parts import observations
 from zoo.capabilities import Autoencoding, capabilities
+from zoo.latent.parts import observations
 from zoo.model import GenerativeModel
 
 TINY = dict(shape=(3, 2, 1), levels=2, latent_size=2, network="dense", hidden=(5,))
 
 
 def test_a_linear_one_has_the_error_of_principal_components():
-    """The smallest squared error of a linear code of k numbers is the sum of the covariance's smallest eigenvalues (Eckart and Young)."""
+    """The smallest squared error of a linear code of k numbers is the sum of the covariance's smallest eigenvalues
+    (Eckart and Young)."""
     rng = np.random.default_rng(0)
-    x = 0.5 + 0.1 * rng.normal(size=(200, 6)) @ np.diag([3.0, 2.0, 1.5, 0.7, 0.5, 0.3]) @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    x = (
+        0.5
+        + 0.1
+        * rng.normal(size=(200, 6))
+        @ np.diag([3.0, 2.0, 1.5, 0.7, 0.5, 0.3])
+        @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    )
     residual = np.linalg.eigvalsh(np.cov(x.T, bias=True))[:4].sum()
     keras.utils.set_random_seed(2)
     model = zoo.Autoencoder(**(TINY | dict(hidden=(), distortion="squared_error")))
@@ -38,8 +46,12 @@ def logits(model, x):
 
 @pytest.mark.parametrize("distortion, formula", [
     ("squared_error", lambda x, raw: np.sum((x - raw[..., 0]) ** 2, (1, 2, 3))),
-    ("cross_entropy", lambda x, raw: -np.sum(x * -np.log1p(np.exp(-raw[..., 0])) + (1 - x) * -np.log1p(np.exp(raw[..., 0])), (1, 2, 3))),
-    ("bernoulli", lambda x, raw: -np.sum(np.log(np.where(x > 0.5, 1 / (1 + np.exp(-raw[..., 0])), 1 / (1 + np.exp(raw[..., 0])))), (1, 2, 3))),
+    ("cross_entropy", lambda x, raw: -np.sum(x
+                                             * -np.log1p(np.exp(-raw[..., 0])) + (1
+                                                                                  - x) * -np.log1p(np.exp(raw[..., 0])),
+                                             (1, 2, 3))),
+    ("bernoulli", lambda x, raw: -np.sum(np.log(np.where(x > 0.5, 1 / (1 + np.exp(-raw[..., 0])),
+                                                         1 / (1 + np.exp(raw[..., 0])))), (1, 2, 3))),
 ])
 def test_distortions_are_their_formulas(distortion, formula):
     model = perturbed(zoo.Autoencoder, TINY | dict(distortion=distortion))
@@ -53,7 +65,9 @@ def test_distortions_are_their_formulas(distortion, formula):
 @pytest.mark.parametrize("network", ["dense", "conv"])
 def test_likelihoods_are_those_of_the_family(distortion, network):
     levels = 2 if distortion == "bernoulli" else 4
-    model = perturbed(zoo.Autoencoder, TINY | dict(shape=(5, 3, 1), levels=levels, distortion=distortion, network=network, hidden=(4, 3)), 0.1)
+    model = perturbed(zoo.Autoencoder,
+                      TINY | dict(shape=(5, 3, 1), levels=levels, distortion=distortion, network=network,
+                                  hidden=(4, 3)), 0.1)
     likelihood = observations.make(distortion, levels)
     assert str(model.domain) == str(likelihood.domain((5, 3, 1)))
     x = cases.batch(model, 4)
@@ -86,7 +100,8 @@ def test_interpolation_goes_from_one_reconstruction_to_the_other(name):
 def test_it_is_not_generative(name):
     cls, model = zoo.MODELS[name], cases.make(name)
     for thing in (cls, model):
-        assert not [attribute for attribute in dir(thing) if attribute.startswith(("sample", "log_prob", "elbo", "prior"))]
+        assert not [attribute for attribute in dir(thing)
+                    if attribute.startswith(("sample", "log_prob", "elbo", "prior"))]
         assert not {"sample", "sample_mean", "log_prob", "elbo", "complete"} & set(capabilities(thing))
     assert isinstance(model, Autoencoding) and not isinstance(model, GenerativeModel)
 

@@ -1,4 +1,5 @@
-"""What every autoregressive model promises, over the tiny instances of `cases.CASES`; and completion, against enumeration."""
+"""What every autoregressive model promises, over the tiny instances of `cases.CASES`; and completion, against
+enumeration."""
 
 import itertools
 import math
@@ -19,7 +20,8 @@ from zoo.model import split_batch
 
 MODELS = sorted(name for name, cls in zoo.MODELS.items() if issubclass(cls, Autoregressive))
 HEAVY = ("pixel_cnn_pp",)  # takes as long as five others; its own tests hold its sampler against the naive one
-# Models whose own tests hold their samplers, and what these complete, against the naive one in more cases than there are here.
+# Models whose own tests hold their samplers, and what these complete, against the naive one in more cases than there
+# are here.
 OWN = ("gated_pixel_cnn", "row_lstm", "diagonal_bilstm")
 
 
@@ -73,10 +75,14 @@ def test_no_gradient_flows_from_a_term_to_what_comes_after(model):
     for k, known in list(enumerate(before(model, 1)))[::2]:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            term = tf.reduce_sum(tf.boolean_mask(model.log_probs(x, condition), known, axis=1)) if k else 0.0 * tf.reduce_sum(x)
+            term = (
+                tf.reduce_sum(tf.boolean_mask(model.log_probs(x, condition), known, axis=1))
+                if k
+                else 0.0 * tf.reduce_sum(x)
+            )
         gradient = tape.gradient(term, x)
-        later = np.broadcast_to(known[..., None] if len(x.shape) > 1 + known.ndim else known, x.shape[1:]) == False  # noqa: E712
-        assert gradient is None or not np.any(gradient.numpy()[:, later])
+        given = np.broadcast_to(known[..., None] if len(x.shape) > 1 + known.ndim else known, x.shape[1:])
+        assert gradient is None or not np.any(gradient.numpy()[:, ~given])
 
 
 def close(model):
@@ -133,7 +139,8 @@ def test_complete_keeps_any_known_places(model):
     completed = tf.function(model.complete)(x, tf.constant(mask), seeds, condition)
     kept(x, completed, mask)
     assert np.all(np.isfinite(model.missing_log_prob(x, mask, seeds, condition)))
-    close(model)(completed[1:2], model.complete(x[1:2], mask[1:2], seeds[1:2], None if condition is None else condition[1:2]))
+    close(model)(completed[1:2],
+                 model.complete(x[1:2], mask[1:2], seeds[1:2], None if condition is None else condition[1:2]))
 
 
 def test_a_mask_of_the_wrong_shape_is_refused(model):
@@ -149,8 +156,10 @@ def pixel_cnn():
     model = zoo.create("pixel_cnn", shape=(2, 3, 1), channels=18, blocks=2, head_channels=16)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape, scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
-    logits = model.parameters(np.array(list(itertools.product([0, 1], repeat=6)), np.float32).reshape(-1, 2, 3, 1)).numpy()
+        weight.assign(rng.normal(size=weight.shape,
+                                 scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
+    logits = model.parameters(np.array(list(itertools.product([0, 1], repeat=6)),
+                                       np.float32).reshape(-1, 2, 3, 1)).numpy()
     kernel, bias = model.head[-1].weights
     bias.assign((bias - logits.mean()) * 1.5 / logits.std())
     kernel.assign(kernel * 1.5 / logits.std())
@@ -180,7 +189,8 @@ def test_completion_of_any_mask_against_enumeration(known, monkeypatch):
 
 
 def test_missing_log_prob_is_that_of_what_complete_draws(monkeypatch):
-    """With two candidates importance resampling is far from the posterior; the mean of the bound's exponential is its own probability all the same."""
+    """With two candidates importance resampling is far from the posterior; the mean of the bound's exponential is its
+    own probability all the same."""
     monkeypatch.setattr(autoregressive, "CANDIDATES", 2)
     model, num = pixel_cnn(), 4000
     known, truth = np.array([0, 1, 0, 1, 0, 1], bool), np.array([1, 0, 0, 1, 0, 1], np.float32)
@@ -189,5 +199,7 @@ def test_missing_log_prob_is_that_of_what_complete_draws(monkeypatch):
     share = (drawn == truth).all(1).mean()
     bounds = tf.function(model.missing_log_prob)(x, tf.constant(mask), random.rows(random.seed(2), num)).numpy()
     assert 0.02 < share < 0.9 and np.std(bounds) > 0.01
-    np.testing.assert_allclose(np.exp(bounds).mean(), share, atol=4 * math.sqrt(share * (1 - share) / num) + 4 * np.std(np.exp(bounds)) / math.sqrt(num))
+    np.testing.assert_allclose(np.exp(bounds).mean(), share,
+                               atol=4 * math.sqrt(share * (1 - share) / num) + 4
+                               * np.std(np.exp(bounds)) / math.sqrt(num))
     assert bounds.mean() < np.log(np.exp(bounds).mean())

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.layers.following import collect
 from zoo.layers.batch_normalization import BatchNormalization
+from zoo.layers.following import collect
 
 X = {"features": np.random.default_rng(0).normal(1.0, 2.0, (6, 4)).astype(np.float32),
      "images": np.random.default_rng(1).normal(1.0, 2.0, (3, 5, 2, 4)).astype(np.float32)}

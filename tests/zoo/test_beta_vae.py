@@ -37,7 +37,8 @@ def test_the_total_correlation_is_weighed_alone():
     x, seed = cases.batch(one, 6), random.seed(1)
     plain, dear = one.objective(x, seed), six.objective(x, seed)
     for name in plain:
-        np.testing.assert_allclose(dear[name], (6.0 if name == "total_correlation" else 1.0) * plain[name], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(dear[name], (6.0 if name == "total_correlation" else 1.0) * plain[name], rtol=1e-4,
+                                   atol=1e-5)
     # The three parts of the KL term are a sum that telescopes, whatever the estimate of q(z): log q(z|x) - log p(z).
     z, log_q = one.posterior(x).draw(tf.random.stateless_normal([6, 2], seed))
     parts = plain["mutual_information"] + plain["total_correlation"] + plain["dimension_wise_kl"]
@@ -45,7 +46,8 @@ def test_the_total_correlation_is_weighed_alone():
 
 
 def test_the_aggregate_is_unbiased():
-    """With all N examples in a batch the estimate of q(z), averaged over which example comes next to the code's own, is the mean of all posteriors."""
+    """With all N examples in a batch the estimate of q(z), averaged over which example comes next to the code's own, is
+    the mean of all posteriors."""
     loc, log_scale = tf.random.stateless_normal([7, 2], [1, 2]), tf.random.stateless_normal([7, 2], [3, 4], stddev=0.3)
     z = tf.random.stateless_normal([7, 2], [5, 6])
     found = []
@@ -55,7 +57,8 @@ def test_the_aggregate_is_unbiased():
         found.append((np.exp(log_qz[0]), float(log_marginals[0])))
     density = np.exp(-0.5 * ((z[:1] - loc) / np.exp(log_scale)) ** 2 - log_scale) / np.sqrt(2 * np.pi)  # [posterior, D]
     np.testing.assert_allclose(np.mean([qz for qz, _ in found]), density.prod(-1).mean(), rtol=1e-4)
-    np.testing.assert_allclose(np.mean([m for _, m in found]), np.log(density.mean(0)).sum(), atol=0.3)  # of a logarithm, so about
+    # of a logarithm, so about
+    np.testing.assert_allclose(np.mean([m for _, m in found]), np.log(density.mean(0)).sum(), atol=0.3)
 
 
 @pytest.mark.parametrize("size, num", [(2, 10), (5, 5), (5, 1000), (1, 10), (8, 3)])
@@ -66,15 +69,19 @@ def test_stratified_weights_are_a_distribution_with_the_code_s_own_share(size, n
         np.testing.assert_allclose(np.diag(weights), 1.0 / num, rtol=1e-5)
 
 
-@pytest.mark.parametrize("cls, arguments", [(zoo.BetaVAE, dict(beta=0.0)), (zoo.BetaVAE, dict(warmup_steps=-1)), (zoo.BetaTCVAE, dict(beta=-1.0)),
-                                            (zoo.BetaTCVAE, dict(num_examples=0)), (zoo.BetaVAE, dict(network="mlp")), (zoo.BetaTCVAE, dict(latent_size=0))])
+@pytest.mark.parametrize("cls, arguments",
+                         [(zoo.BetaVAE, dict(beta=0.0)), (zoo.BetaVAE, dict(warmup_steps=-1)),
+                          (zoo.BetaTCVAE, dict(beta=-1.0)),
+                          (zoo.BetaTCVAE, dict(num_examples=0)), (zoo.BetaVAE, dict(network="mlp")),
+                          (zoo.BetaTCVAE, dict(latent_size=0))])
 def test_bad_arguments(cls, arguments):
     with pytest.raises(ValueError):
         cls(**(TINY | arguments))
 
 
 def test_the_trainer_takes_the_data_set_s_size(tmp_path, monkeypatch):
-    command = ["zoo-train", "--model=beta_tcvae", "--dataset=digits", "--steps=1", "--sample_every=0", "--noexport", "--config.model.network=dense", "--config.model.hidden=(4,)"]
+    command = ["zoo-train", "--model=beta_tcvae", "--dataset=digits", "--steps=1", "--sample_every=0", "--noexport",
+               "--config.model.network=dense", "--config.model.hidden=(4,)"]
     for name, flags, size in (("own", [], 1437), ("given", ["--config.model.num_examples=99"], 99)):
         monkeypatch.setattr(sys, "argv", [*command, *flags])
         assert train.run([*command, *flags, f"--workdir={tmp_path / name}"]) == 0

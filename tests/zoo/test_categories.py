@@ -12,7 +12,8 @@ ALMOST_ONE = np.nextafter(np.float32(1), np.float32(0))
 
 def test_the_smallest_category_whose_cumulated_probability_exceeds_the_uniform():
     p = np.array([0.25, 0.5, 0.125, 0.125], np.float32)  # sums without rounding
-    for u, expected in [(0.0, 0), (0.2499, 0), (0.25, 1), (0.7499, 1), (0.75, 2), (0.8749, 2), (0.875, 3), (ALMOST_ONE, 3)]:
+    for u, expected in [(0.0, 0), (0.2499, 0), (0.25, 1), (0.7499, 1), (0.75, 2), (0.8749, 2), (0.875, 3),
+                        (ALMOST_ONE, 3)]:
         drawn = categories.from_noise(tf.constant(np.log(p)), tf.constant(u, tf.float32))
         assert drawn.dtype == tf.int32 and int(drawn) == expected, u
 

@@ -1,4 +1,5 @@
-"""Character VAE: probabilities that sum to one with and without an end, padding that costs nothing, bounds below log p by quadrature."""
+"""Character VAE: probabilities that sum to one with and without an end, padding that costs nothing, bounds below log p
+by quadrature."""
 
 import itertools
 import math
@@ -16,7 +17,8 @@ from zoo.latent.character_vae import CharacterVAE
 def make(**arguments):
     """A tiny model whose places depend on the code."""
     keras.utils.set_random_seed(7)
-    model = CharacterVAE(**dict(shape=(4,), levels=3, latent_size=2, filters=(4,), kernels=(2,), dense=6, hidden=5, layers=2) | arguments)
+    model = CharacterVAE(**dict(shape=(4,), levels=3, latent_size=2, filters=(4,), kernels=(2,), dense=6, hidden=5,
+                                layers=2) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(weight + rng.normal(size=weight.shape, scale=0.5))
@@ -30,7 +32,8 @@ def every_text(length, levels):
 @pytest.mark.parametrize("length, levels, end", [(4, 3, None), (4, 3, 0), (4, 4, 3), (2, 2, 1)])
 def test_probabilities_of_all_texts_sum_to_one(length, levels, end):
     model, x = make(shape=(length,), levels=levels, end=end), every_text(length, levels)
-    log_prob = model.likelihood(model.logits(tf.constant([[0.7, -1.2]])), model.allowed(x)).log_prob(x).numpy().astype(np.float64)
+    log_prob = model.likelihood(model.logits(tf.constant([[0.7, -1.2]])),
+                                model.allowed(x)).log_prob(x).numpy().astype(np.float64)
     assert np.exp(log_prob).sum() == pytest.approx(1.0, abs=1e-5)
     impossible = ((x.numpy()[:, :-1] == end) & (x.numpy()[:, 1:] != end)).any(1)
     np.testing.assert_array_equal(log_prob < -1e6, impossible)
@@ -49,7 +52,8 @@ def test_the_likelihood_is_the_product_up_to_the_end():
 @pytest.mark.parametrize("end", [None, 1])
 def test_texts_occur_as_often_as_log_prob_says(end):
     model, num, z = make(shape=(3,), end=end), 4096, tf.constant([[0.4, -0.8]])
-    drawn = model.draw(tf.repeat(model.logits(z), num, 0), random.uniform_rows(random.rows(random.seed(1), num), [3])).numpy()
+    drawn = model.draw(tf.repeat(model.logits(z), num, 0),
+                       random.uniform_rows(random.rows(random.seed(1), num), [3])).numpy()
     x = every_text(3, 3)
     p = np.exp(model.likelihood(model.logits(z), model.allowed(x)).log_prob(x))
     share = np.bincount(drawn @ [9, 3, 1], minlength=27) / num
@@ -95,20 +99,24 @@ def test_the_weight_of_the_kl_grows_and_the_bound_knows_nothing_of_it():
     rate = model.rate_distortion(x, random.rows(random.seed(3), 2))[0]
     for step, weight in ((0, 0.0), (4, 0.2), (20, 0.5), (None, 0.5)):
         np.testing.assert_allclose(model.objective(x, random.seed(3), step)["kl"], weight * rate, rtol=1e-5)
-    np.testing.assert_allclose(model.elbo(x, random.rows(random.seed(3), 2)), -tf.add_n(model.rate_distortion(x, random.rows(random.seed(3), 2))))
+    np.testing.assert_allclose(model.elbo(x, random.rows(random.seed(3), 2)),
+                               -tf.add_n(model.rate_distortion(x, random.rows(random.seed(3), 2))))
 
 
 def test_training_learns_to_rebuild_texts():
     keras.utils.set_random_seed(0)
-    model = CharacterVAE(shape=(4,), levels=3, end=2, latent_size=4, filters=(16,), kernels=(2,), dense=32, hidden=32, layers=1, beta=0.02)
+    model = CharacterVAE(shape=(4,), levels=3, end=2, latent_size=4, filters=(16,), kernels=(2,), dense=32, hidden=32,
+                         layers=1, beta=0.02)
     x = tf.constant([row for row in every_text(4, 3).numpy() if not ((row[:-1] == 2) & (row[1:] != 2)).any()])
     losses = trained(model, x, 300)
     assert losses[-1] < 0.5 * losses[0] and np.mean((operations.reconstruct(model, x) == x).numpy().all(1)) > 0.7
 
 
 @pytest.mark.parametrize("wrong, said", [
-    (dict(shape=(4, 1)), "shape"), (dict(levels=1), "levels"), (dict(end=3), "end must be a token, 0..2"), (dict(end=-1), "end"), (dict(kernels=(2, 3)), "equally many"),
-    (dict(kernels=(5,)), "5 places"), (dict(dense=0), "dense"), (dict(beta=-1.0), "beta"), (dict(warmup_steps=-1), "warmup_steps")])
+    (dict(shape=(4, 1)), "shape"), (dict(levels=1), "levels"), (dict(end=3), "end must be a token, 0..2"),
+    (dict(end=-1), "end"), (dict(kernels=(2, 3)), "equally many"),
+    (dict(kernels=(5,)), "5 places"), (dict(dense=0), "dense"), (dict(beta=-1.0), "beta"),
+    (dict(warmup_steps=-1), "warmup_steps")])
 def test_wrong_arguments_raise(wrong, said):
     with pytest.raises(ValueError, match=said):
         make(**wrong)

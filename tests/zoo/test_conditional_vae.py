@@ -1,4 +1,5 @@
-"""The conditional VAE: likelihoods of what is hidden that sum to one, given quadrants that stay, and bounds below the truth."""
+"""The conditional VAE: likelihoods of what is hidden that sum to one, given quadrants that stay, and bounds below the
+truth."""
 
 import numpy as np
 import pytest
@@ -29,9 +30,11 @@ def test_quadrants_are_those_of_the_published_numbers():
 
 @pytest.mark.parametrize("quadrants", [1, 2, 3])
 def test_the_hidden_pixels_have_a_distribution(quadrants):
-    """Over all images that agree with what is given, p(x|given) sums to one; it is zero for the others; the bound rises to it."""
+    """Over all images that agree with what is given, p(x|given) sums to one; it is zero for the others; the bound rises
+    to it."""
     model = make(quadrants=quadrants)
-    for weight in (*model.head.weights, *model.prior_head.weights):  # a posterior near the prior: the weights are bounded
+    # a posterior near the prior: the weights are bounded
+    for weight in (*model.head.weights, *model.prior_head.weights):
         weight.assign(0.2 * weight)
     condition = given(model, tf.repeat(IMAGES[6:7], 16, 0))
     agrees = np.all(np.where(model.given[..., None], IMAGES == IMAGES[6], True), (1, 2, 3))
@@ -42,7 +45,8 @@ def test_the_hidden_pixels_have_a_distribution(quadrants):
     np.testing.assert_allclose(np.exp(exact[agrees]).sum(), 1.0, atol=1e-4)
     assert np.all(exact[~agrees] < -20)
     seeds = random.rows(random.seed(2), 16)
-    bounds = [tf.boolean_mask(model.log_prob(IMAGES, seeds, num_samples=k, condition=condition), agrees).numpy() for k in (1, 2000)]
+    bounds = [tf.boolean_mask(model.log_prob(IMAGES, seeds, num_samples=k, condition=condition), agrees).numpy()
+              for k in (1, 2000)]
     np.testing.assert_allclose(bounds[1], exact[agrees], atol=0.1)
     terms = model.terms(IMAGES, tf.zeros([16, 2]), condition)
     np.testing.assert_allclose(terms["kl"] >= 0, True)
@@ -69,7 +73,9 @@ def test_labels_change_what_is_drawn():
         np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [dict(quadrants=0), dict(quadrants=4), dict(classes=3, quadrants=1), dict(classes=0, quadrants=0), dict(latent_size=0), dict(shape=(1, 4, 1))])
+@pytest.mark.parametrize("arguments",
+                         [dict(quadrants=0), dict(quadrants=4), dict(classes=3, quadrants=1),
+                          dict(classes=0, quadrants=0), dict(latent_size=0), dict(shape=(1, 4, 1))])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.ConditionalVAE(**(TINY | arguments))
@@ -81,7 +87,8 @@ def test_classes_alone_are_enough():
         config = configs.default("conditional_vae", dataset)
         config.model.update(classes=10, hidden=(5,))
         assert configs.make_model("conditional_vae", config, (4, 4, 1)).domain.num_classes == 10
-    assert configs.make_model("conditional_vae", configs.default("conditional_vae", "mnist"), (4, 4, 1)).domain.condition.kind == "known"
+    assert configs.make_model("conditional_vae", configs.default("conditional_vae", "mnist"),
+                              (4, 4, 1)).domain.condition.kind == "known"
 
 
 def test_a_condition_is_needed():
@@ -89,4 +96,5 @@ def test_a_condition_is_needed():
     with pytest.raises(ValueError, match="condition"):
         model.sample(random.rows(random.seed(0), 2))
     with pytest.raises(ValueError, match="condition"):
-        zoo.VAE(shape=(2, 2, 1), hidden=(3,), latent_size=1).sample(random.rows(random.seed(0), 2), condition=tf.zeros([2], tf.int32))
+        zoo.VAE(shape=(2, 2, 1), hidden=(3,), latent_size=1).sample(random.rows(random.seed(0), 2),
+                                                                    condition=tf.zeros([2], tf.int32))

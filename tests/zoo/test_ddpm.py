@@ -1,4 +1,5 @@
-"""Diffusion against Gaussian algebra: for Gaussian data the best denoiser, the sampler's output and the bound are known in closed form."""
+"""Diffusion against Gaussian algebra: for Gaussian data the best denoiser, the sampler's output and the bound are known
+in closed form."""
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import tensorflow_probability as tfp
 from tests.support import cases
 from tests.support.diffusions import exact_bound, exact_denoiser, gains, perturbed, steps
 from zoo import random
-from zoo.diffusion.parts import gaussian, samplers
 from zoo.diffusion.ddpm import DDPM
+from zoo.diffusion.parts import gaussian, samplers
 from zoo.diffusion.parts.schedules import at, cosine, linear
 from zoo.distributions.quantized import quantized_normal
 
@@ -32,15 +33,18 @@ def test_diffuse_equals_single_steps_by_simulation():
     rng, simulated = np.random.default_rng(0), np.full(100_000, x)
     for t in range(1, 7):
         simulated = np.sqrt(1 - schedule.beta[t]) * simulated + np.sqrt(schedule.beta[t]) * rng.normal(size=num)
-    x_t = gaussian.diffuse(schedule, tf.fill([num, 1], x), steps(num, 6), tf.constant(rng.normal(size=(num, 1)), tf.float32)).numpy()
+    x_t = gaussian.diffuse(schedule, tf.fill([num, 1], x), steps(num, 6),
+                           tf.constant(rng.normal(size=(num, 1)), tf.float32)).numpy()
     np.testing.assert_allclose(x_t.mean(), simulated.mean(), atol=5 * 2**0.5 * num**-0.5)
     np.testing.assert_allclose(x_t.std(), simulated.std(), atol=5 * num**-0.5)
 
 
 def test_x_0_of_eps_inverts_diffuse():
-    schedule, x_0, eps = cosine(20), tf.random.stateless_normal([19, 3], [0, 1]), tf.random.stateless_normal([19, 3], [0, 2])
+    schedule, x_0, eps = cosine(20), tf.random.stateless_normal([19, 3],
+                                                                [0, 1]), tf.random.stateless_normal([19, 3], [0, 2])
     t = tf.range(1, 20)
-    np.testing.assert_allclose(gaussian.x_0_of_eps(schedule, gaussian.diffuse(schedule, x_0, t, eps), t, eps), x_0, atol=1e-4)
+    np.testing.assert_allclose(gaussian.x_0_of_eps(schedule, gaussian.diffuse(schedule, x_0, t, eps), t, eps), x_0,
+                               atol=1e-4)
 
 
 @pytest.mark.parametrize("t", [2, 5, 8])
@@ -51,16 +55,21 @@ def test_posterior_is_proportional_to_joint(t):
     def q(loc, variance, x):
         return tfd.Normal(np.float64(loc), np.sqrt(variance)).log_prob(x).numpy()
     ab, beta = schedule.alpha_bar, schedule.beta
-    joint = q(np.sqrt(ab[t - 1]) * x_0, 1 - ab[t - 1], before) + tfd.Normal(np.sqrt(1 - beta[t]) * before, np.sqrt(beta[t])).log_prob(x_t).numpy()
+    joint = (
+        q(np.sqrt(ab[t - 1]) * x_0, 1 - ab[t - 1], before)
+        + tfd.Normal(np.sqrt(1 - beta[t]) * before, np.sqrt(beta[t])).log_prob(x_t).numpy()
+    )
     posterior = gaussian.posterior(schedule, tf.fill([9, 1], x_0), tf.fill([9, 1], x_t), steps(9, t))
-    np.testing.assert_allclose(joint - posterior.log_prob(before[:, None].astype(np.float32)), q(np.sqrt(ab[t]) * x_0, 1 - ab[t], x_t), atol=1e-4)
+    np.testing.assert_allclose(joint - posterior.log_prob(before[:, None].astype(np.float32)),
+                               q(np.sqrt(ab[t]) * x_0, 1 - ab[t], x_t), atol=1e-4)
 
 
 # The sampler.
 
 @both
 def test_sampler_with_exact_denoiser_has_the_exact_moments(variance):
-    """The reverse chain is linear: its mean and variance follow by recursion, and with many steps they are the data's."""
+    """The reverse chain is linear: its mean and variance follow by recursion, and with many steps they are the
+    data's."""
     mean, scale, size, schedule = 0.7, 0.5, (10, 600), cosine(50)
     g, sigma2 = gains(schedule, scale), schedule.reverse_variance(variance)
     m, v = 0.0, 1.0
@@ -78,7 +87,8 @@ def test_sampler_with_exact_denoiser_has_the_exact_moments(variance):
 
 @both
 def test_sampler_equals_algorithm_2(variance):
-    """x_{t-1} = (x_t - beta_t / sqrt(1 - alpha_bar_t) eps) / sqrt(alpha_t) + sigma_t z, written out, on the same noise."""
+    """x_{t-1} = (x_t - beta_t / sqrt(1 - alpha_bar_t) eps) / sqrt(alpha_t) + sigma_t z, written out, on the same
+    noise."""
     model = perturbed(DDPM((3,), None, 6, "cosine", variance, "dense", channels=4))
     schedule, s = model.process, seeds(4)
 
@@ -106,7 +116,8 @@ def test_rows_are_independent():
     s, x, order = seeds(4), cases.batch(model, 4), [3, 1, 0, 2]
     all_rows, all_bounds = model.sample(s), -sum(model.bound_terms(x, s, 3).values())
     np.testing.assert_array_equal(model.sample(tf.gather(s, [2])), tf.gather(all_rows, [2]))
-    np.testing.assert_allclose(-sum(model.bound_terms(tf.gather(x, order), tf.gather(s, order), 3).values()), tf.gather(all_bounds, order), rtol=1e-5)
+    np.testing.assert_allclose(-sum(model.bound_terms(tf.gather(x, order), tf.gather(s, order), 3).values()),
+                               tf.gather(all_bounds, order), rtol=1e-5)
     assert all_rows.dtype == tf.int32 and len(np.unique(all_rows)) > 1
     assert np.all((0 <= all_rows.numpy()) & (all_rows.numpy() < model.levels))
 
@@ -119,15 +130,18 @@ def test_bound_with_exact_denoiser_equals_closed_form(schedule, variance):
     x, mean, scale = 0.3, 0.7, 0.5
     terms = bound(exact_denoiser(schedule, mean, scale), schedule, tf.fill([10, 600], x), seeds(10), variance=variance)
     assert list(terms) == ["prior", "diffusion", "reconstruction"]
-    for value, expected in zip(terms.values(), exact_bound(schedule, schedule.reverse_variance(variance), x, mean, scale)):
+    for value, expected in zip(terms.values(),
+                               exact_bound(schedule, schedule.reverse_variance(variance), x, mean, scale)):
         value = value.numpy() / 600  # nats per dimension
         np.testing.assert_allclose(value.mean(), expected, atol=5 * value.std() * 10**-0.5 + 1e-4)
 
 
 def test_bound_lies_below_log_p_and_closes_with_more_steps():
-    """On average over the data; x = mean +- scale has the data's first two moments, and all that is averaged is quadratic in x.
+    """On average over the data; x = mean +- scale has the data's first two moments, and all that is averaged is
+    quadratic in x.
 
-    With beta_tilde the bound of continuous data stays a constant below: each of the first steps is too narrow, whatever T.
+    With beta_tilde the bound of continuous data stays a constant below: each of the first steps is too narrow, whatever
+    T.
     """
     mean, scale = 0.7, 0.5
     x = np.array([mean - scale, mean + scale])
@@ -135,17 +149,22 @@ def test_bound_lies_below_log_p_and_closes_with_more_steps():
     for timesteps in (10, 40, 160):
         schedule = cosine(timesteps)
         x_0 = tf.constant(np.tile(x, [10, 1000]), tf.float32)  # [10, 2000]
-        gap = log_p + sum(bound(exact_denoiser(schedule, mean, scale), schedule, x_0, seeds(10)).values()).numpy() / 2000
+        gap = (
+            log_p + sum(bound(exact_denoiser(schedule, mean, scale), schedule, x_0, seeds(10)).values()).numpy() / 2000
+        )
         expected = log_p + np.mean([sum(exact_bound(schedule, schedule.beta, v, mean, scale)) for v in x])
         np.testing.assert_allclose(gap.mean(), expected, atol=5 * gap.std() * 10**-0.5)
         gaps.append(gap.mean())
-        tilde = log_p + np.mean([sum(exact_bound(schedule, schedule.reverse_variance("beta_tilde"), v, mean, scale)) for v in x])
+        tilde = log_p + np.mean(
+            [sum(exact_bound(schedule, schedule.reverse_variance("beta_tilde"), v, mean, scale)) for v in x]
+        )
         assert tilde > expected
     assert gaps[0] > 2 * gaps[1] > 4 * gaps[2] > 0
 
 
 def test_bound_is_tight_for_standard_normal_data():
-    """With sigma_t^2 = beta_t the reverse of N(0, I) is exact in every step: the bound is log p(x), already for T = 5."""
+    """With sigma_t^2 = beta_t the reverse of N(0, I) is exact in every step: the bound is log p(x), already for T =
+    5."""
     schedule, x = linear(5), np.array([0.5, -1.2])
     x_0 = tf.constant(np.tile(x, [10, 1000]), tf.float32)
     value = -sum(bound(exact_denoiser(schedule, 0.0, 1.0), schedule, x_0, seeds(10)).values()).numpy() / 2000
@@ -168,7 +187,8 @@ def test_diffusion_terms_are_the_weighted_squared_errors_of_eps(variance):
 
 
 def test_one_step_bound_by_hand():
-    """T = 1: KL(q(x_1|x_0) || N(0, I)) - log p(x_0|x_1), the latter the discretized Gaussian around the predicted x_0."""
+    """T = 1: KL(q(x_1|x_0) || N(0, I)) - log p(x_0|x_1), the latter the discretized Gaussian around the predicted
+    x_0."""
     model = perturbed(DDPM((2, 2, 1), 3, 1, channels=4, multipliers=(1,)))
     x, s, beta = tf.constant(np.arange(8).reshape(2, 2, 2, 1) % 3, tf.int32), seeds(2), 0.1  # 1000 / T times 1e-4
     x_0 = x.numpy() - 1.0
@@ -179,19 +199,22 @@ def test_one_step_bound_by_hand():
     cdf = tfd.Normal(mean, np.sqrt(beta)).cdf
     p = np.select([x_0 == -1, x_0 == 0, x_0 == 1], [cdf(-0.5), cdf(0.5) - cdf(-0.5), 1 - cdf(0.5)])
     terms = model.bound_terms(x, s)
-    np.testing.assert_allclose(terms["prior"], 0.5 * np.sum(beta + (1 - beta) * x_0**2 - 1 - np.log(beta), (1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(terms["prior"], 0.5 * np.sum(beta + (1 - beta) * x_0**2 - 1 - np.log(beta), (1, 2, 3)),
+                               rtol=1e-5)
     np.testing.assert_allclose(terms["diffusion"], 0)
     np.testing.assert_allclose(terms["reconstruction"], -np.sum(np.log(p), (1, 2, 3)), rtol=1e-3)
     np.testing.assert_allclose(model.elbo(x, s), -sum(terms.values()), rtol=1e-6)
 
 
 def test_fewer_timesteps_estimate_the_same_bound():
-    """With a denoiser that always predicts x_0 = 0 each L_{t-1} is a number, so that only the choice of t is left to chance."""
+    """With a denoiser that always predicts x_0 = 0 each L_{t-1} is a number, so that only the choice of t is left to
+    chance."""
     schedule, num = linear(9), 1000
     def denoise(x_t, t):
         return at(1 / np.sqrt(np.maximum(schedule.variance, 1e-9)), t, x_t) * x_t
     x_0, s = tf.fill([num, 1], 0.8), seeds(num)
-    full, eight = bound(denoise, schedule, x_0, s)["diffusion"].numpy(), bound(denoise, schedule, x_0, s, num_timesteps=8)["diffusion"].numpy()
+    full, eight = bound(denoise, schedule, x_0, s)["diffusion"].numpy(), bound(denoise, schedule, x_0, s,
+                                                                               num_timesteps=8)["diffusion"].numpy()
     np.testing.assert_array_equal(full, eight)
     np.testing.assert_allclose(full, full[0], rtol=1e-4)
     spread = []
@@ -210,12 +233,14 @@ def test_discretized_gaussian_is_a_distribution_over_the_levels(levels):
     loc = tf.constant([-1.0, -0.37, 0.2, 1.0])[:, None]
     for scale in (0.01, 0.1, 1.0):
         k = np.arange(levels)[:, None, None] * np.ones([1, 4, 1])
-        log_p = quantized_normal(loc, tf.fill([4, 1], scale), levels, 1).log_prob(tf.constant(k, tf.float32)).numpy()  # [levels, 4]
+        # [levels, 4]
+        log_p = quantized_normal(loc, tf.fill([4, 1], scale), levels, 1).log_prob(tf.constant(k, tf.float32)).numpy()
         assert np.all(np.isfinite(log_p))
         np.testing.assert_allclose(np.exp(log_p).sum(0), 1, atol=1e-4)
         centre, half = 2 * k[..., 0] / (levels - 1) - 1, 1 / (levels - 1)
         cdf = tfd.Normal(loc[:, 0].numpy().astype(np.float64), scale).cdf
-        upper, lower = np.where(centre > 0.9999, 1, cdf(centre + half)), np.where(centre < -0.9999, 0, cdf(centre - half))
+        upper, lower = np.where(centre > 0.9999, 1, cdf(centre + half)), np.where(centre < -0.9999, 0,
+                                                                                  cdf(centre - half))
         np.testing.assert_allclose(np.exp(log_p), upper - lower, atol=1e-4)
 
 
@@ -233,9 +258,12 @@ def test_objective_with_exact_denoiser_is_the_posterior_variance_of_eps():
 
 
 @pytest.mark.parametrize("arguments, word", [
-    (dict(schedule="quadratic"), "schedule"), (dict(network="conv"), "network"), (dict(variance="learned"), "variance"), (dict(levels=1), "levels"),
-    (dict(timesteps=0), "timesteps"), (dict(channels=6), "channels"), (dict(blocks=0), "blocks"), (dict(multipliers=()), "multipliers"),
-    (dict(attention=(5,)), "attention"), (dict(shape=(2,)), "shape"), (dict(network="dense", attention=(8,)), "attention")])
+    (dict(schedule="quadratic"), "schedule"), (dict(network="conv"), "network"), (dict(variance="learned"), "variance"),
+    (dict(levels=1), "levels"),
+    (dict(timesteps=0), "timesteps"), (dict(channels=6), "channels"), (dict(blocks=0), "blocks"),
+    (dict(multipliers=()), "multipliers"),
+    (dict(attention=(5,)), "attention"), (dict(shape=(2,)), "shape"),
+    (dict(network="dense", attention=(8,)), "attention")])
 def test_bad_arguments(arguments, word):
     with pytest.raises(ValueError, match=word):
         DDPM(**(dict(shape=(8, 8, 1), timesteps=4) | arguments))

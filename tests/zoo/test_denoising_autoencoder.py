@@ -1,4 +1,5 @@
-"""Denoising autoencoder: what each corruption does to how many entries, seeds of rows, and a loss that compares with the clean example."""
+"""Denoising autoencoder: what each corruption does to how many entries, seeds of rows, and a loss that compares with
+the clean example."""
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ import zoo
 from tests.support import cases
 from tests.support.variationals import perturbed, trained
 from zoo import operations, random
-from zoo.latent.parts import corruptions
 from zoo.capabilities import Denoising, capabilities
+from zoo.latent.parts import corruptions
 
 TINY = dict(shape=(4, 5, 1), levels=2, latent_size=30, network="dense", hidden=())
 SHAPE = (4, 5, 1)
@@ -30,7 +31,8 @@ def test_masking_hides_as_many_entries_of_every_example(level, num):
     hidden = found == 0
     np.testing.assert_array_equal(hidden.sum((1, 2, 3)), num)
     np.testing.assert_array_equal(found[~hidden], np.float32(0.7))
-    np.testing.assert_allclose(hidden.mean(0), num / 20, atol=4 * np.sqrt(0.25 / 4000))  # every entry as often as another
+    # every entry as often as another
+    np.testing.assert_allclose(hidden.mean(0), num / 20, atol=4 * np.sqrt(0.25 / 4000))
 
 
 def test_salt_and_pepper_is_a_coin_for_as_many_entries():
@@ -57,7 +59,8 @@ def test_a_row_s_noise_comes_from_its_own_seed(name):
     x, its = cases.batch(model, 5), seeds(5, 3)
     together = model.corrupt(x, its).numpy()
     for index in ([4, 2], [1], [3, 0, 1]):
-        np.testing.assert_allclose(model.corrupt(tf.gather(x, index), tf.gather(its, index)), together[index], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(model.corrupt(tf.gather(x, index), tf.gather(its, index)), together[index], rtol=0,
+                                   atol=1e-6)
     same = model.corrupt(tf.repeat(x[:1], 5, axis=0), its).numpy()
     assert len({row.tobytes() for row in same}) == 5
     assert np.any(model.corrupt(x, seeds(5, 4)).numpy() != together)
@@ -67,7 +70,8 @@ def test_a_row_s_noise_comes_from_its_own_seed(name):
 @pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
 def test_the_noisy_example_is_in_the_domain_s_unit(name, distortion, levels):
     """Levels 0..K-1 are pixels k / (K - 1) on [0, 1], to which the noise is done."""
-    model = perturbed(zoo.DenoisingAutoencoder, TINY | dict(corruption=name, level=0.3, distortion=distortion, levels=levels))
+    model = perturbed(zoo.DenoisingAutoencoder,
+                      TINY | dict(corruption=name, level=0.3, distortion=distortion, levels=levels))
     x, its = cases.batch(model, 6), seeds(6)
     found, top = model.corrupt(x, its), levels - 1
     assert found.dtype == tf.float32 and found.shape == x.shape
@@ -97,10 +101,12 @@ def test_the_loss_compares_with_the_clean_example(name, distortion):
 
 
 def test_what_is_learned_undoes_the_noise():
-    """Images of one value each: a masked entry is known from its neighbours, and a larger code than the image is no way around that."""
+    """Images of one value each: a masked entry is known from its neighbours, and a larger code than the image is no way
+    around that."""
     x = tf.repeat(tf.linspace(0.2, 0.9, 64)[:, None], 20, 1)
     x = tf.reshape(x, [64, *SHAPE])
-    model = perturbed(zoo.DenoisingAutoencoder, TINY | dict(corruption="masking", level=0.3, distortion="squared_error"), 0.01)
+    model = perturbed(zoo.DenoisingAutoencoder,
+                      TINY | dict(corruption="masking", level=0.3, distortion="squared_error"), 0.01)
     trained(model, x, 400)
     spoiled, found = operations.denoise(model, x, seeds(64, 9))
     before, after = (float(tf.reduce_mean(tf.square(y - x))) for y in (spoiled, found))
@@ -108,11 +114,15 @@ def test_what_is_learned_undoes_the_noise():
 
 
 def test_the_capability_is_a_protocol():
-    assert isinstance(cases.make("denoising_autoencoder"), Denoising) and not isinstance(cases.make("autoencoder"), Denoising)
-    assert [name for name in zoo.MODELS if "denoise" in capabilities(zoo.MODELS[name])] == ["denoising_autoencoder"]  # a step of diffusion is another thing
+    assert isinstance(cases.make("denoising_autoencoder"), Denoising) and not isinstance(
+        cases.make("autoencoder"), Denoising
+    )
+    # a step of diffusion is another thing
+    assert [name for name in zoo.MODELS if "denoise" in capabilities(zoo.MODELS[name])] == ["denoising_autoencoder"]
     with pytest.raises(ValueError, match="Autoencoder does not denoise"):
         operations.denoise(cases.make("autoencoder"), None, None)
-    assert zoo.DenoisingAutoencoder(**(TINY | dict(corruption="gaussian", level=1.5))).corruption == "gaussian noise, level 1.5"
+    assert zoo.DenoisingAutoencoder(**(TINY | dict(corruption="gaussian",
+                                                   level=1.5))).corruption == "gaussian noise, level 1.5"
 
 
 @pytest.mark.parametrize("arguments, said", [

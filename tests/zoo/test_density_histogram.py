@@ -31,7 +31,9 @@ def test_the_density_is_numpys_in_one_and_two_dimensions():
     np.testing.assert_allclose(np.exp(model.log_prob(centres)), density.ravel(), rtol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [dict(), dict(bins=(3, 4), margin=0.3, smoothing=0.5), dict(edges=((-2.0, 0.0, 0.5, 2.0), (-5.0, 1.0, 5.0)))])
+@pytest.mark.parametrize("arguments",
+                         [dict(), dict(bins=(3, 4), margin=0.3, smoothing=0.5),
+                          dict(edges=((-2.0, 0.0, 0.5, 2.0), (-5.0, 1.0, 5.0)))])
 def test_the_density_integrates_to_one_and_is_0_outside(arguments):
     model = Histogram.fitted(PLANE, **arguments)
     volume, density = 1.0, []
@@ -56,7 +58,10 @@ def test_samples_have_the_density():
     assert counts.sum() == 4000
     mass = model.mass.numpy().astype(float)
     seen = mass > 0
-    assert scipy.stats.chisquare(counts.ravel()[seen], 4000 * mass[seen] / mass.sum()).pvalue > 1e-3 and not counts.ravel()[~seen].any()
+    assert (
+        scipy.stats.chisquare(counts.ravel()[seen], 4000 * mass[seen] / mass.sum()).pvalue > 1e-3
+        and not counts.ravel()[~seen].any()
+    )
     edges = model.grid[1].numpy().astype(float)
     box = np.searchsorted(edges, x[:, 1], side="right").clip(1, 4) - 1
     assert scipy.stats.kstest((x[:, 1] - edges[box]) / np.diff(edges)[box], "uniform").pvalue > 1e-3
@@ -77,7 +82,9 @@ def test_completion_is_the_conditional():
     expected = np.log(conditional[row] / np.diff(model.grid[1].numpy())[row])
     np.testing.assert_allclose(model.missing_log_prob(x[:1], mask[:1], random.rows(SEED, 1)), expected, rtol=1e-4)
     far = np.array([[99.0, 0.0]], np.float32)
-    assert np.isneginf(model.missing_log_prob(far, mask[:1], random.rows(SEED, 1))) and np.all(np.isfinite(model.complete(far, mask[:1], random.rows(SEED, 1))))
+    assert np.isneginf(model.missing_log_prob(far, mask[:1], random.rows(SEED, 1))) and np.all(
+        np.isfinite(model.complete(far, mask[:1], random.rows(SEED, 1)))
+    )
 
 
 def test_a_fit_is_told_once():
@@ -87,8 +94,10 @@ def test_a_fit_is_told_once():
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (dict(bins=(3,)), "each of the 2 dimensions"), (dict(bins=(0, 3)), "at least one bin"), (dict(bins=(5000, 5000)), "at most"),
-    (dict(edges=((0.0, 1.0), (1.0, 1.0))), "increasing"), (dict(edges=((0.0, 1.0), (0.0, 1.0)), margin=0.1), "left out"), (dict(smoothing=-1.0), "0 or more")])
+    (dict(bins=(3,)), "each of the 2 dimensions"), (dict(bins=(0, 3)), "at least one bin"),
+    (dict(bins=(5000, 5000)), "at most"),
+    (dict(edges=((0.0, 1.0), (1.0, 1.0))), "increasing"),
+    (dict(edges=((0.0, 1.0), (0.0, 1.0)), margin=0.1), "left out"), (dict(smoothing=-1.0), "0 or more")])
 def test_wrong_arguments(arguments, said):
     with pytest.raises(ValueError, match=said):
         Histogram(shape=(2,), **arguments)

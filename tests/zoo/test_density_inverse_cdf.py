@@ -16,7 +16,8 @@ P = np.array([1e-4, 0.1, 0.5, 0.9, 0.999], np.float32)
 
 
 @pytest.mark.parametrize("distribution, quantile", [
-    (tfd.Normal(3.0, 0.01), scipy.stats.norm(3, 0.01).ppf), (tfd.Logistic(-1e4, 2.0), scipy.stats.logistic(-1e4, 2).ppf),
+    (tfd.Normal(3.0, 0.01), scipy.stats.norm(3, 0.01).ppf),
+    (tfd.Logistic(-1e4, 2.0), scipy.stats.logistic(-1e4, 2).ppf),
     (tfd.Gamma(2.0, 3.0), scipy.stats.gamma(2, scale=1 / 3).ppf), (tfd.Beta(0.5, 2.0), scipy.stats.beta(0.5, 2).ppf),
     (tfd.StudentT(3.0, 100.0, 5.0), scipy.stats.t(3, 100, 5).ppf)])
 def test_bisection_finds_known_quantiles(distribution, quantile):
@@ -26,7 +27,8 @@ def test_bisection_finds_known_quantiles(distribution, quantile):
 
 
 def test_bisection_inverts_mixtures_of_any_shape_and_in_a_graph():
-    mixture = tfd.MixtureSameFamily(tfd.Categorical(probs=[[0.3, 0.7], [0.9, 0.1]]), tfd.LogNormal([[0.0, 1.0], [-3.0, 2.0]], [0.2, 0.3]))
+    mixture = tfd.MixtureSameFamily(tfd.Categorical(probs=[[0.3, 0.7], [0.9, 0.1]]),
+                                    tfd.LogNormal([[0.0, 1.0], [-3.0, 2.0]], [0.2, 0.3]))
     found = tf.function(lambda p: inverse_cdf.quantile(mixture, p), autograph=False)(tf.constant(P)[:, None])
     assert found.shape == (5, 2)
     np.testing.assert_allclose(mixture.cdf(found), np.broadcast_to(P[:, None], (5, 2)), rtol=1e-3, atol=1e-6)

@@ -18,7 +18,8 @@ SEED = random.seed(2)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("points, queries, h", [(PLANE, QUERIES, 1.5), (WIDE, WIDE[::-1] + 0.1, 1.3)], ids=["few dimensions", "a matrix product"])
+@pytest.mark.parametrize("points, queries, h", [(PLANE, QUERIES, 1.5), (WIDE, WIDE[::-1] + 0.1, 1.3)],
+                         ids=["few dimensions", "a matrix product"])
 def test_log_prob_is_that_of_scikit_learn(kernel, points, queries, h, monkeypatch):
     monkeypatch.setattr(kernel_density, "BUDGET", 1)  # chunks of 64 points
     points = np.concatenate([points] * 3 + [points[:7]])
@@ -44,7 +45,8 @@ def test_rules():
     deviation = PLANE.std(0)
     scott = KernelDensity.fitted(PLANE).scale.numpy()
     np.testing.assert_allclose(scott, deviation * 60 ** (-1 / 6), rtol=1e-5)
-    np.testing.assert_allclose(KernelDensity.fitted(PLANE, bandwidth="silverman").scale, scott, rtol=1e-5)  # the same in two dimensions
+    # the same in two dimensions
+    np.testing.assert_allclose(KernelDensity.fitted(PLANE, bandwidth="silverman").scale, scott, rtol=1e-5)
     line = KernelDensity.fitted(PLANE[:, :1], bandwidth="silverman").scale.numpy()
     np.testing.assert_allclose(line, deviation[:1] * (4 / 3) ** 0.2 * 60 ** -0.2, rtol=1e-5)
     np.testing.assert_allclose(KernelDensity.fitted(PLANE, kernel="epanechnikov").scale, scott * np.sqrt(6), rtol=1e-5)
@@ -60,7 +62,11 @@ def test_leave_one_out_is_brute_force(kernel, monkeypatch):
     for factor in kernel_density._FACTORS:
         squares = u2.sum(-1) / factor**2
         with np.errstate(divide="ignore"):
-            log_k = -0.5 * squares - np.log(2 * np.pi) if kernel == "gaussian" else np.log(np.maximum(1 - squares, 0) * 2 / np.pi)
+            log_k = (
+                -0.5 * squares - np.log(2 * np.pi)
+                if kernel == "gaussian"
+                else np.log(np.maximum(1 - squares, 0) * 2 / np.pi)
+            )
         np.fill_diagonal(log_k, -np.inf)
         totals.append(np.mean(scipy.special.logsumexp(log_k, axis=1) - np.log(59) - np.log(scott * factor).sum()))
     model = KernelDensity.fitted(PLANE, kernel=kernel, bandwidth="leave_one_out")
@@ -88,7 +94,8 @@ def test_samples_and_completions_have_the_density(kernel):
     np.testing.assert_allclose(np.exp(told), joint[[900, 1000, 1100]] / (joint.sum() * (y[1] - y[0])), rtol=2e-3)
     x = model.sample(random.rows(SEED, num)).numpy()
     h = model.scale.numpy()[1]
-    marginal = (scipy.stats.norm.pdf((y[:, None] - PLANE[:, 1]) / h) if kernel == "gaussian"  # of a disc's 2/pi (1 - r^2): 8/(3 pi) (1 - u^2)^(3/2)
+    # of a disc's 2/pi (1 - r^2): 8/(3 pi) (1 - u^2)^(3/2)
+    marginal = (scipy.stats.norm.pdf((y[:, None] - PLANE[:, 1]) / h) if kernel == "gaussian"
                 else 8 / (3 * np.pi) * np.maximum(1 - ((y[:, None] - PLANE[:, 1]) / h) ** 2, 0) ** 1.5).mean(1)
     assert scipy.stats.kstest(x[:, 1], cdf(marginal)).pvalue > 1e-3
 
@@ -114,12 +121,16 @@ def test_images_are_clipped_and_nothing_known_is_a_sample():
     assert x.min() == 0.0 and x.max() == 1.0 and model.domain.dequantized
     far = KernelDensity.fitted(PLANE, kernel="epanechnikov")
     lost, mask = np.array([[500.0, 0.0]], np.float32), np.array([[True, False]])
-    assert np.isneginf(far.missing_log_prob(lost, mask, random.rows(SEED, 1))) and np.all(np.isfinite(far.complete(lost, mask, random.rows(SEED, 1))))
+    assert np.isneginf(far.missing_log_prob(lost, mask, random.rows(SEED, 1))) and np.all(
+        np.isfinite(far.complete(lost, mask, random.rows(SEED, 1)))
+    )
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (dict(bandwidth=0.0), "more than 0"), (dict(bandwidth=-1), "more than 0"), (dict(bandwidth="scot"), "scott, silverman, leave_one_out"),
-    (dict(bandwidth=float("nan")), "bandwidth"), (dict(kernel="box"), "gaussian, epanechnikov"), (dict(num_points=0), "at least 1")])
+    (dict(bandwidth=0.0), "more than 0"), (dict(bandwidth=-1), "more than 0"),
+    (dict(bandwidth="scot"), "scott, silverman, leave_one_out"),
+    (dict(bandwidth=float("nan")), "bandwidth"), (dict(kernel="box"), "gaussian, epanechnikov"),
+    (dict(num_points=0), "at least 1")])
 def test_wrong_arguments(arguments, said):
     with pytest.raises(ValueError, match=said):
         KernelDensity(shape=(2,), **arguments)

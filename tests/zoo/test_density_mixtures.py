@@ -1,4 +1,5 @@
-"""Mixtures: EM against NumPy's plain formulas, densities against scikit-learn and enumeration, conditionals against closed forms and enumeration."""
+"""Mixtures: EM against NumPy's plain formulas, densities against scikit-learn and enumeration, conditionals against
+closed forms and enumeration."""
 
 import itertools
 
@@ -9,12 +10,13 @@ import sklearn.mixture
 import tensorflow as tf
 
 from zoo import random
-from zoo.density.parts import fitted, k_means
 from zoo.density.bernoulli_mixture import BernoulliMixture
 from zoo.density.gaussian_mixture import COVARIANCES, GaussianMixture
+from zoo.density.parts import fitted, k_means
 
 RNG = np.random.default_rng(0)
-POINTS = np.concatenate([RNG.normal(size=(40, 2)) @ [[0.3, 0.2], [0.0, 0.4]] + centre for centre in ([0, 0], [3, 1], [0, 4])]).astype(np.float32)
+POINTS = np.concatenate([RNG.normal(size=(40, 2)) @ [[0.3, 0.2], [0.0, 0.4]] + centre
+                         for centre in ([0, 0], [3, 1], [0, 4])]).astype(np.float32)
 BITS = (RNG.uniform(size=(60, 2, 2, 1)) < np.repeat([0.2, 0.8], 30)[:, None, None, None]).astype(np.float32)
 SEED = random.seed(3)
 
@@ -38,7 +40,8 @@ def all_bits(size=4):
 
 def normals(model, x):
     """log N(x; mu_k, Sigma_k), [N, K]."""
-    return np.stack([scipy.stats.multivariate_normal(mu, sigma).logpdf(x) for mu, sigma in zip(model.loc.numpy(), covariances(model))], 1)
+    return np.stack([scipy.stats.multivariate_normal(mu, sigma).logpdf(x) for mu,
+                     sigma in zip(model.loc.numpy(), covariances(model))], 1)
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
@@ -64,7 +67,8 @@ def test_an_iteration_is_expectation_maximisation(covariance, monkeypatch):
         diagonal = np.stack([np.diag(s) for s in sigma])
         diagonal = diagonal if covariance == "diagonal" else diagonal.mean(1, keepdims=True) * np.ones(2)
         sigma = np.stack([np.diag(s) for s in diagonal])
-    monkeypatch.setattr("zoo.density.parts.mixture.BUDGET", 7 * model.row_cost)  # chunks of 7 rows, the last one smaller
+    # chunks of 7 rows, the last one smaller
+    monkeypatch.setattr("zoo.density.parts.mixture.BUDGET", 7 * model.row_cost)
     told = model.update(POINTS)
     np.testing.assert_allclose(told["log_likelihood"], scipy.special.logsumexp(joint, axis=1).mean(), rtol=1e-5)
     np.testing.assert_allclose(model.weight, num / len(POINTS), rtol=1e-5)
@@ -107,13 +111,15 @@ def test_gaussian_completion_is_the_conditional_mixture(covariance):
     assert np.all(drawn[:, 0] == np.float32(x0)) and scipy.stats.kstest(drawn[:, 1], cdf).pvalue > 1e-3
     x = np.array([[x0, y] for y in (0.2, 3.0)], np.float32)
     expected = np.log((weights * scipy.stats.norm(means, deviations).pdf(x[:, 1:])).sum(1))
-    np.testing.assert_allclose(model.missing_log_prob(x, mask[:2], random.rows(SEED, 2)), expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(model.missing_log_prob(x, mask[:2], random.rows(SEED, 2)), expected, rtol=1e-3,
+                               atol=1e-4)
 
 
 def test_all_or_nothing_known():
     for model, x in ((gaussian("full"), POINTS[:3]), (bernoulli(), BITS[:3])):
         seeds, places = random.rows(SEED, 3), (3, *model.domain.places)
-        np.testing.assert_allclose(model.missing_log_prob(x, np.zeros(places, bool), seeds), model.log_prob(x), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(model.missing_log_prob(x, np.zeros(places, bool), seeds), model.log_prob(x),
+                                   rtol=1e-5, atol=1e-5)
         np.testing.assert_allclose(model.missing_log_prob(x, np.ones(places, bool), seeds), 0.0, atol=1e-5)
         np.testing.assert_array_equal(model.complete(x, np.ones(places, bool), seeds), x)
 
@@ -195,7 +201,9 @@ def test_the_mean_shown_belongs_to_the_sample():
 
 
 def test_k_means_plus_plus_finds_clusters_and_draws_by_squared_distance():
-    far = np.repeat(np.array([[0, 0], [1000, 0], [0, 1000], [1000, 1000]], np.float32), 20, 0) + RNG.normal(size=(80, 2)).astype(np.float32)
+    far = np.repeat(np.array([[0, 0], [1000, 0], [0, 1000], [1000, 1000]], np.float32), 20, 0) + RNG.normal(
+        size=(80, 2)
+    ).astype(np.float32)
     for seed in range(5):
         assert sorted(np.asarray(k_means.plus_plus(far, 4, random.seed(seed))) // 20) == [0, 1, 2, 3]
     line = np.array([[0.0], [1.0], [3.0]], np.float32)
@@ -223,9 +231,12 @@ def test_chunks_change_nothing():
 
 
 @pytest.mark.parametrize("make, said", [
-    (lambda: GaussianMixture(components=0), "components"), (lambda: GaussianMixture(covariance="tied"), "full, diagonal, spherical"),
-    (lambda: GaussianMixture(regularization=0.0), "regularization"), (lambda: GaussianMixture(shape=()), "shape"), (lambda: GaussianMixture(levels=1), "levels"),
-    (lambda: BernoulliMixture(smoothing=0.0), "smoothing"), (lambda: bernoulli().log_prob(np.zeros([2, 4])), "x must be"),
+    (lambda: GaussianMixture(components=0), "components"),
+    (lambda: GaussianMixture(covariance="tied"), "full, diagonal, spherical"),
+    (lambda: GaussianMixture(regularization=0.0), "regularization"), (lambda: GaussianMixture(shape=()), "shape"),
+    (lambda: GaussianMixture(levels=1), "levels"),
+    (lambda: BernoulliMixture(smoothing=0.0), "smoothing"),
+    (lambda: bernoulli().log_prob(np.zeros([2, 4])), "x must be"),
     (lambda: bernoulli().complete(BITS[:1], [[True, False]], random.rows(SEED, 1)), "mask must be"),
     (lambda: GaussianMixture.fitted(POINTS[:3], components=4), "4 components need as many examples")])
 def test_wrong_arguments(make, said):

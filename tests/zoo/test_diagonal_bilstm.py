@@ -1,4 +1,5 @@
-"""Diagonal BiLSTM: the paper's formula by loops, a view of all earlier pixels, skewing and its inverse, and a sampler that equals the naive one."""
+"""Diagonal BiLSTM: the paper's formula by loops, a view of all earlier pixels, skewing and its inverse, and a sampler
+that equals the naive one."""
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def lstm_by_loops(u, kernel, bias, state_to_state, colours):
 
 
 def layer_by_loops(layer, u, colours):
-    kernels, biases = np.split(weight(layer.input_to_state.kernel)[0, 0], 2, -1), np.split(weight(layer.input_to_state.bias), 2)
+    kernels, biases = np.split(weight(layer.input_to_state.kernel)[0, 0], 2,
+                               -1), np.split(weight(layer.input_to_state.bias), 2)
     left = lstm_by_loops(u, kernels[0], biases[0], weight(layer.left_to_state), colours)
     right = lstm_by_loops(u[:, ::-1], kernels[1], biases[1], weight(layer.right_to_state), colours)[:, ::-1]
     left[1:] += right[:-1]
@@ -61,7 +63,8 @@ def test_probabilities_of_all_images_sum_to_one(arguments):
 @pytest.mark.parametrize("shape", [(4, 6, 1), (3, 3, 3)])
 def test_a_pixel_sees_all_earlier_ones_but_the_end_of_the_row_above(shape):
     up, right, column = pixel_rnns.displacement(*shape[:2])
-    # Mask A hides a pixel from its own place in the map, and the last pixel of a row has no place to its right that could tell.
+    # Mask A hides a pixel from its own place in the map, and the last pixel of a row has no place to its right that
+    # could tell.
     hidden = (up == 1) & (column == shape[1] - 1) & (right > 1)
     hidden = np.kron(hidden, np.arange(shape[-1]) == [[shape[-1] - 1]] * shape[-1])  # of its colours, the last one
     found = pixel_rnns.dependence(make(shape=shape, channels=48, head_channels=36))

@@ -10,11 +10,13 @@ from zoo.distributions.discretized_logistic_mixture import DiscretizedLogisticMi
 
 
 def parameters(shape, components, channels, scale=1.0):
-    return tf.constant(np.random.default_rng(0).normal(size=(*shape, components * dlm.size(channels)), scale=scale), tf.float32)
+    return tf.constant(np.random.default_rng(0).normal(size=(*shape, components * dlm.size(channels)), scale=scale),
+                       tf.float32)
 
 
 def every_pixel(levels, channels):
-    return np.stack(np.meshgrid(*[np.arange(levels)] * channels, indexing="ij"), -1).reshape(-1, channels).astype(np.int32)
+    return np.stack(np.meshgrid(*[np.arange(levels)] * channels, indexing="ij"),
+                    -1).reshape(-1, channels).astype(np.int32)
 
 
 def sigma(t):
@@ -102,7 +104,8 @@ def test_log_prob_and_gradients_are_finite_far_out(loc, log_scale):
         np.testing.assert_allclose(log_prob[1:-1], expected[1:-1], rtol=1e-4)
     elif log_scale == 12.0:  # a bin far narrower than the scale: the density at its middle times its width
         t = (v - loc) / scale
-        np.testing.assert_allclose(log_prob[1:-1], (-t - 2 * np.log1p(np.exp(-t)) - 12.0 + np.log(2 / 255))[1:-1], rtol=1e-5)
+        np.testing.assert_allclose(log_prob[1:-1], (-t - 2 * np.log1p(np.exp(-t)) - 12.0 + np.log(2 / 255))[1:-1],
+                                   rtol=1e-5)
 
 
 def test_the_gradient_is_that_of_finite_differences():

@@ -1,4 +1,5 @@
-"""Disentanglement scores of codes that are known: the factors themselves, a rotation of them, one latent for all, and noise."""
+"""Disentanglement scores of codes that are known: the factors themselves, a rotation of them, one latent for all, and
+noise."""
 
 import numpy as np
 import pytest
@@ -13,12 +14,15 @@ def found():
     spread = (factors - factors.mean(0)) / factors.std(0)
     noise = 0.02 * rng.normal(size=spread.shape)
     rotation = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-    codes = dict(own=np.concatenate([spread[:, ::-1] + noise, 1e-3 * rng.normal(size=(1500, 1))], 1), rotated=spread @ rotation + noise,
+    codes = dict(own=np.concatenate([spread[:, ::-1] + noise, 1e-3 * rng.normal(size=(1500, 1))], 1),
+                 rotated=spread @ rotation + noise,
                  noise=rng.normal(size=(1500, 4)))
     return {name: disentanglement.scores(z, factors) for name, z in codes.items()}
 
 
-@pytest.mark.parametrize("name", ["beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "dci_completeness", "dci_informativeness"])
+@pytest.mark.parametrize("name",
+                         ["beta_vae_score", "factor_vae_score", "mig", "dci_disentanglement", "dci_completeness",
+                          "dci_informativeness"])
 def test_the_factors_themselves_are_disentangled(found, name):
     assert found["own"][name] > 0.8
 
@@ -30,7 +34,9 @@ def test_rotated_factors_are_informative_and_not_disentangled(found):
 
 
 def test_noise_has_no_factors(found):
-    assert found["noise"]["mig"] < 0.02 and found["noise"]["sap"] < 0.05 and found["noise"]["dci_informativeness"] < 0.45
+    assert (
+        found["noise"]["mig"] < 0.02 and found["noise"]["sap"] < 0.05 and found["noise"]["dci_informativeness"] < 0.45
+    )
     assert found["noise"]["beta_vae_score"] < 0.5 and found["noise"]["factor_vae_score"] < 0.5
     assert all(0.0 <= value <= 1.0 for scores in found.values() for value in scores.values())
 

@@ -1,4 +1,5 @@
-"""The DLGM against the equations of its layers and quadrature; and the gradient estimators against each other and closed forms."""
+"""The DLGM against the equations of its layers and quadrature; and the gradient estimators against each other and
+closed forms."""
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def test_layers_are_added_to_what_the_layer_above_says():
     xi = tf.random.stateless_normal([5, 3], [1, 2])
     top = tf.matmul(xi[:, 2:], model.G[1].kernel)
     np.testing.assert_allclose(model.down(xi), model.T[0](top) + tf.matmul(xi[:, :2], model.G[0].kernel), rtol=1e-5)
-    np.testing.assert_allclose(model.likelihood(xi[None]).log_prob(IMAGES[:5])[0], model.likelihood(xi).log_prob(IMAGES[:5]), rtol=1e-5)
+    np.testing.assert_allclose(model.likelihood(xi[None]).log_prob(IMAGES[:5])[0],
+                               model.likelihood(xi).log_prob(IMAGES[:5]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("posterior", cases.slow_but(["diagonal", "rank_one", "full"], "rank_one"))
@@ -75,11 +77,17 @@ def test_their_variances_are_in_the_known_order():
     eps = tf.random.stateless_normal([20_000, 2], [4, 5])
 
     def variance(name, f):
-        return [float(tf.reduce_sum(tf.math.reduce_variance(g, 0))) for g in gradient_estimators.estimate(name, f, LOC, SCALE, eps)]
+        return [float(tf.reduce_sum(tf.math.reduce_variance(g, 0)))
+                for g in gradient_estimators.estimate(name, f, LOC, SCALE, eps)]
 
     found = {name: variance(name, quadratic) for name in gradient_estimators.ESTIMATORS}
     for which in (0, 1):
-        assert found["score_function"][which] > found["score_function_baseline"][which] > found["reparameterised"][which] >= found["gaussian"][which]
+        assert (
+            found["score_function"][which]
+            > found["score_function_baseline"][which]
+            > found["reparameterised"][which]
+            >= found["gaussian"][which]
+        )
     assert found["gaussian"][1] < 1e-8  # the Hessian of a quadratic is what it is everywhere
 
 
@@ -92,8 +100,10 @@ def test_they_agree_on_what_is_no_quadratic():
             assert np.all(np.abs(tf.reduce_mean(mine, 0) - tf.reduce_mean(theirs, 0)) < 5 * error)
 
 
-@pytest.mark.parametrize("arguments", [dict(latent_sizes=()), dict(latent_sizes=(2, 0)), dict(hidden=0), dict(posterior="iaf"), dict(posterior="cubic"),
-                                       dict(warmup_steps=-1)])
+@pytest.mark.parametrize("arguments",
+                         [dict(latent_sizes=()), dict(latent_sizes=(2, 0)), dict(hidden=0), dict(posterior="iaf"),
+                          dict(posterior="cubic"),
+                          dict(warmup_steps=-1)])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.DLGM(**(TINY | arguments))

@@ -1,4 +1,5 @@
-"""EoNADE: a loss whose mean over splits is the mean over orders, exact ensembles of orders, and completion of any mask."""
+"""EoNADE: a loss whose mean over splits is the mean over orders, exact ensembles of orders, and completion of any
+mask."""
 
 import itertools
 import math
@@ -27,7 +28,8 @@ def make(**arguments):
     model = EoNADE(**dict(shape=(2, 3, 1), hidden=(10,)) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape, scale=2.0 / np.sqrt(weight.shape[0]) if len(weight.shape) > 1 else 0.5))
+        weight.assign(rng.normal(size=weight.shape,
+                                 scale=2.0 / np.sqrt(weight.shape[0]) if len(weight.shape) > 1 else 0.5))
     return model
 
 
@@ -70,7 +72,8 @@ def test_log_prob_is_the_mean_over_orders_one_entry_after_another(kind, block, m
 
 @pytest.mark.parametrize("size", [3, 4])
 def test_the_mean_loss_over_all_splits_is_the_mean_over_all_orders(size):
-    """Every d and every set of d - 1 known entries, with the probabilities that training gives them, against all D! orders."""
+    """Every d and every set of d - 1 known entries, with the probabilities that training gives them, against all D!
+    orders."""
     model, x = make(shape=(size,), hidden=(8,)), every((size,))
     expected = np.mean([-under(model, x, order) for order in itertools.permutations(range(size))], 0)
     mean = 0.0
@@ -85,7 +88,8 @@ def test_the_mean_loss_over_all_splits_is_the_mean_over_all_orders(size):
         losses = model.objective(np.repeat(x[row:row + 1], num, 0), random.seed(1))["nll"].numpy()
         assert losses.shape == (num,) and abs(losses.mean() - expected[row]) < 4.5 * losses.std() / math.sqrt(num)
         possible = [size / (size - n) * -(predict(model, x[row:row + 1], mask) * (1 - mask)).sum()
-                    for n in range(size) for known in itertools.combinations(range(size), n) for mask in [np.isin(np.arange(size), known).astype(np.float32)]]
+                    for n in range(size) for known in itertools.combinations(range(size), n)
+                    for mask in [np.isin(np.arange(size), known).astype(np.float32)]]
         assert np.abs(losses[:, None] - np.array(possible)).min(1).max() < 1e-4
         assert np.abs(losses[:, None] - np.array(possible)).min(0).max() < 1e-4
 
@@ -140,12 +144,14 @@ def test_any_mask_is_completed_exactly(kind):
     p = np.mean([np.exp(under(model, images[fits], order, np.flatnonzero(known))) for order in model.permutations], 0)
     np.testing.assert_allclose(p.sum(), 1.0, atol=1e-5)
     seeds, mask = random.rows(random.seed(2), num), np.repeat(known.reshape(1, *model.domain.places), num, 0)
-    x = np.where(np.repeat(known[None], num, 0), flat[22], 7.0).reshape(num, *model.shape)  # what is not known plays no part
+    # what is not known plays no part
+    x = np.where(np.repeat(known[None], num, 0), flat[22], 7.0).reshape(num, *model.shape)
     drawn = model.complete(x, mask, seeds).numpy().reshape(num, 6)
     share = np.array([(drawn == image).all(1).mean() for image in flat[fits]])
     np.testing.assert_allclose(share.sum(), 1.0)
     assert np.all(np.abs(share - p) < 4.5 * np.sqrt(p * (1 - p) / num) + 1e-3)
-    np.testing.assert_allclose(model.missing_log_prob(images[fits], mask[:fits.sum()], seeds[:fits.sum()]), np.log(p), atol=1e-4)
+    np.testing.assert_allclose(model.missing_log_prob(images[fits], mask[:fits.sum()], seeds[:fits.sum()]), np.log(p),
+                               atol=1e-4)
 
 
 def test_rows_with_other_masks_do_not_meet():
@@ -172,7 +178,8 @@ def test_wrong_arguments_raise(wrong):
 def test_conditions_and_other_masks_are_refused():
     model, seeds = make(), random.rows(random.seed(0), 2)
     x = every(model.shape)[:2]
-    for call in (lambda: model.log_prob(x, tf.zeros([2], tf.int32)), lambda: model.sample(seeds, tf.zeros([2], tf.int32)),
+    for call in (lambda: model.log_prob(x, tf.zeros([2], tf.int32)),
+                 lambda: model.sample(seeds, tf.zeros([2], tf.int32)),
                  lambda: model.objective((x, tf.zeros([2], tf.int32)), random.seed(0))):
         with pytest.raises(ValueError, match="condition"):
             call()

@@ -1,4 +1,5 @@
-"""Export: every model's folder answers in TensorFlow's C API as the model does, says what it holds, and takes a number of its own."""
+"""Export: every model's folder answers in TensorFlow's C API as the model does, says what it holds, and takes a number
+of its own."""
 
 import concurrent.futures
 import json
@@ -10,13 +11,12 @@ import pytest
 import tensorflow as tf
 
 from tests.support import cases
-from tests.support.exports import EVERY, exported, gan, spoil  # exported and gan are fixtures
-from zoo.serving import check
-from zoo.serving import export as exporting
+from tests.support.exports import EVERY, exported, gan, spoil  # noqa: F401 (fixtures)
 from zoo import random
-from zoo.serving import graph
-from zoo.serving.export import export
 from zoo.capabilities import capabilities, likelihood_kind
+from zoo.serving import check, graph
+from zoo.serving import export as exporting
+from zoo.serving.export import export
 
 
 def card(folder):
@@ -43,7 +43,9 @@ def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
             assert set(said["signatures"][signature][side]) == set(fields)
             for key, (_, dtype, shape) in fields.items():
                 entry, example = said["signatures"][signature][side][key], examples[signature][side][key]
-                assert (entry["dtype"], [-1 if isinstance(n, str) else n for n in entry["shape"]]) == (tf.as_dtype(dtype).name, list(shape))
+                assert (entry["dtype"],
+                        [-1 if isinstance(n, str) else n
+                         for n in entry["shape"]]) == (tf.as_dtype(dtype).name, list(shape))
                 assert entry["meaning"] and entry["unit"] and example.dtype == tf.as_dtype(dtype).as_numpy_dtype
                 low, high = entry["range"] or (None, None)
                 assert (low is None or example.min() >= low - 1e-6) and (high is None or example.max() <= high + 1e-6)
@@ -60,9 +62,15 @@ def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
     if said["likelihood"] == "exact":
         given = {key: tf.constant(value) for key, value in examples["log_prob"]["inputs"].items()}
         np.testing.assert_allclose(examples["log_prob"]["outputs"]["log_prob"], model.log_prob(**given), rtol=1e-5)
-        assert "exact" in said["signatures"]["log_prob"]["outputs"]["log_prob"]["meaning"] and said["importance_samples"] is None
+        assert (
+            "exact" in said["signatures"]["log_prob"]["outputs"]["log_prob"]["meaning"]
+            and said["importance_samples"] is None
+        )
     elif "log_prob" in found:
-        assert "5 draws" in said["signatures"]["log_prob"]["outputs"]["log_prob"]["meaning"] and said["importance_samples"] == 5
+        assert (
+            "5 draws" in said["signatures"]["log_prob"]["outputs"]["log_prob"]["meaning"]
+            and said["importance_samples"] == 5
+        )
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -74,12 +82,17 @@ def test_warm_up_holds_one_request_per_signature(exported, name):
     for record in tf.data.TFRecordDataset(str(folder / "assets.extra" / "tf_serving_warmup_requests")):
         request = logs.PredictionLog.FromString(record.numpy()).predict_log.request
         assert request.model_spec.signature_name not in requests
-        requests[request.model_spec.signature_name] = {key: tf.make_ndarray(value) for key, value in request.inputs.items()}
+        requests[request.model_spec.signature_name] = {key: tf.make_ndarray(value) for key,
+                                                       value in request.inputs.items()}
     assert set(requests) == set(found) and card(folder)["warmup"] is True
     examples = check.read(folder)[3]
     for signature, inputs in requests.items():
         rows = examples[signature]["inputs"]
-        wanted = rows | {"num_samples": np.int32(1)} if signature == "sample_n" else {key: value[:1] for key, value in rows.items()}
+        wanted = (
+            rows | {"num_samples": np.int32(1)}
+            if signature == "sample_n"
+            else {key: value[:1] for key, value in rows.items()}
+        )
         assert set(inputs) == set(found[signature][0])
         for key, value in wanted.items():
             np.testing.assert_array_equal(inputs[key], value, strict=True)
@@ -104,9 +117,11 @@ def test_the_reader_agrees_with_tensorflow(exported):
     assert {"RestoreV2", "SaveV2", "BitwiseXor"} <= graph.check(data)
 
     def tensors(infos):
-        return {key: (info.name, info.dtype, tuple(d.size for d in info.tensor_shape.dim)) for key, info in infos.items()}
+        return {key: (info.name, info.dtype, tuple(d.size for d in info.tensor_shape.dim)) for key,
+                info in infos.items()}
 
-    assert graph.signatures(data) == {name: (tensors(s.inputs), tensors(s.outputs)) for name, s in meta.signature_def.items()
+    assert graph.signatures(data) == {name: (tensors(s.inputs), tensors(s.outputs)) for name,
+                                      s in meta.signature_def.items()
                                               if name != graph.INIT}
     for broken in (data[:len(data) // 2], data[1:], b"", b"\xff" * 50):
         with pytest.raises(ValueError, match="saved_model.pb"):
@@ -115,7 +130,8 @@ def test_the_reader_agrees_with_tensorflow(exported):
 
 def test_weights_are_stored_once(exported):
     model, folder = exported("vae")
-    names = [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables")) if name != "_CHECKPOINTABLE_OBJECT_GRAPH"]
+    names = [name for name, _ in tf.train.list_variables(str(folder / "variables" / "variables"))
+             if name != "_CHECKPOINTABLE_OBJECT_GRAPH"]
     assert len(names) == len(model.weights)
 
 
@@ -126,12 +142,15 @@ def test_listed_ops_exist_and_hold_no_state_but_known():
     ops = {name: op_def_registry.get(name) for name in graph.ALLOWED | graph.LOADER}
     assert [name for name, op in ops.items() if op is None] == []
     assert {name for name in graph.ALLOWED if ops[name].is_stateful} == {
-        "VarHandleOp", "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "StatefulPartitionedCall", "If", "While", "Case", "Assert", "CheckNumerics",
+        "VarHandleOp", "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "StatefulPartitionedCall", "If", "While",
+        "Case", "Assert", "CheckNumerics",
         "StatelessRandomGetAlg"}
     assert not graph.ALLOWED & graph.LOADER
 
 
-@pytest.mark.parametrize("how", ["EagerPyFunc", "WriteFile", "ReadFile", "RestoreV2", "RandomStandardNormal", "jit_compile=True"])
+@pytest.mark.parametrize("how",
+                         ["EagerPyFunc", "WriteFile", "ReadFile", "RestoreV2", "RandomStandardNormal",
+                          "jit_compile=True"])
 def test_export_refuses_what_a_server_should_not_run_and_leaves_nothing(gan, tmp_path, how):
     spoil(gan, how)
     with pytest.raises(ValueError, match=how):

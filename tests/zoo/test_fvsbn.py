@@ -1,4 +1,5 @@
-"""FVSBN: against enumeration, logistic regressions one by one, autodiff and the naive sampler; and the orders that the running sums share."""
+"""FVSBN: against enumeration, logistic regressions one by one, autodiff and the naive sampler; and the orders that the
+running sums share."""
 
 import itertools
 
@@ -42,7 +43,8 @@ def assert_sums_to_one(model):
 
 
 def assert_samples_as_often(model, num=8192):
-    """How often each example is drawn agrees with its probability, by a chi-square test; those that are hardly ever drawn are one."""
+    """How often each example is drawn agrees with its probability, by a chi-square test; those that are hardly ever
+    drawn are one."""
     examples = every_example(model.shape)
     samples = tf.function(model.sample)(random.rows(random.seed(0), num))
     powers = 2 ** np.arange(model.size)[::-1]
@@ -147,9 +149,10 @@ def test_training_reaches_the_entropy_of_independent_entries_and_of_a_copy():
     assert 2 * np.log(2) - 0.05 < -np.mean(model.log_prob(x)) < 2 * np.log(2) + 0.02
 
 
-@pytest.mark.parametrize("wrong, message", [(dict(order=(0, 1, 1, 3, 4, 5)), "no permutation"), (dict(order=(0, 1, 2)), "no permutation"),
-                                            (dict(order=(1, 2, 3, 4, 5, 6)), "no permutation"), (dict(order="snake"), "raster"),
-                                            (dict(shape=(2, 0, 1)), "shape"), (dict(shape=()), "shape")])
+@pytest.mark.parametrize("wrong, message",
+                         [(dict(order=(0, 1, 1, 3, 4, 5)), "no permutation"), (dict(order=(0, 1, 2)), "no permutation"),
+                          (dict(order=(1, 2, 3, 4, 5, 6)), "no permutation"), (dict(order="snake"), "raster"),
+                          (dict(shape=(2, 0, 1)), "shape"), (dict(shape=()), "shape")])
 def test_wrong_arguments_raise(wrong, message):
     with pytest.raises(ValueError, match=message):
         FVSBN(**dict(shape=(2, 3, 1)) | wrong)

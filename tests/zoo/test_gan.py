@@ -34,7 +34,8 @@ def test_losses_equal_the_papers_formulas(name):
 
 
 def _optimal_value(p_data, p_model):
-    """min_D of the discriminator's loss on a finite space, by the library's own loss at the optimal logit log p_data / p_model."""
+    """min_D of the discriminator's loss on a finite space, by the library's own loss at the optimal logit log p_data /
+    p_model."""
     logits = tf.constant(np.log(p_data) - np.log(p_model))
     terms = OBJECTIVES["minimax"].discriminator(logits, logits)
     return float(tf.reduce_sum(p_data * terms["real"] + p_model * terms["fake"]))
@@ -87,7 +88,8 @@ def test_terms_are_the_losses_of_the_networks_outputs(objective):
     expected = OBJECTIVES[objective].discriminator(model.logits(x), model.logits(fakes))
     for name, value in discriminator.loss(x, seed).items():
         np.testing.assert_allclose(value, expected[name], rtol=1e-6)
-    np.testing.assert_allclose(generator.loss(x, seed)["fake"], OBJECTIVES[objective].generator(model.logits(fakes))["fake"], rtol=1e-6)
+    np.testing.assert_allclose(generator.loss(x, seed)["fake"],
+                               OBJECTIVES[objective].generator(model.logits(fakes))["fake"], rtol=1e-6)
 
 
 def test_the_discriminator_moves_first_and_the_players_share_no_weight():
@@ -101,7 +103,8 @@ def test_the_discriminator_moves_first_and_the_players_share_no_weight():
 def test_the_discriminators_loss_does_not_reach_the_generator():
     model = make()
     discriminator, generator = model.players()
-    reached = losses_and_gradients(discriminator._replace(weights=model.trainable_weights), cases.batch(model, 4), random.seed(1))[1]
+    reached = losses_and_gradients(discriminator._replace(weights=model.trainable_weights), cases.batch(model, 4),
+                                   random.seed(1))[1]
     own = {id(w) for w in discriminator.weights}
     for weight, gradient in zip(model.trainable_weights, reached, strict=True):
         assert (gradient is not None) == (id(weight) in own), weight.path
@@ -121,7 +124,8 @@ def test_fit_moves_only_the_weights_of_the_player_whose_optimizer_moves(mover):
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_step_is_gradient_descent_on_each_loss_in_turn(objective):
-    """One `train_step` with plain SGD, against the two updates by hand: the generator meets the discriminator that has moved."""
+    """One `train_step` with plain SGD, against the two updates by hand: the generator meets the discriminator that has
+    moved."""
     model, twin = make(objective=objective), make(objective=objective)
     x = cases.batch(model, 8)
     model.compile({"discriminator": keras.optimizers.SGD(0.1), "generator": keras.optimizers.SGD(0.2)}, seed=4)

@@ -1,4 +1,5 @@
-"""Gated PixelCNN: the paper's formula by loops, no blind spot where PixelCNN has one, and a sampler that equals the naive one."""
+"""Gated PixelCNN: the paper's formula by loops, no blind spot where PixelCNN has one, and a sampler that equals the
+naive one."""
 
 import itertools
 
@@ -31,12 +32,14 @@ KINDS = {
 
 
 def make(cls=GatedPixelCNN, **arguments):
-    """A tiny model in which the pixels depend on one another, and all of their values occur: the logits' spread is about 1.5."""
+    """A tiny model in which the pixels depend on one another, and all of their values occur: the logits' spread is
+    about 1.5."""
     keras.utils.set_random_seed(7)
     model = cls(**dict(channels=9, blocks=2, kernel_size=3, head_channels=12) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape, scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
+        weight.assign(rng.normal(size=weight.shape,
+                                 scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
     x = tf.cast(rng.integers(0, model.levels, (64, *model.shape)), model.domain.dtype)
     logits = model.parameters(x, conditions(model, 64)).numpy()
     kernel, bias = model.head[-1].weights
@@ -55,11 +58,14 @@ def images(model, num, seed=1):
     return tf.constant(np.random.default_rng(seed).integers(0, model.levels, (num, *model.shape)), model.domain.dtype)
 
 
-@pytest.mark.parametrize("arguments", [dict(shape=(3, 3, 1)), dict(shape=(2, 2, 1), levels=3), dict(shape=(2, 1, 3)), dict(shape=(1, 2, 3), levels=3),
-                                       dict(shape=(2, 3, 1), classes=2), dict(shape=(3, 2, 1), features=(3,))])
+@pytest.mark.parametrize("arguments",
+                         [dict(shape=(3, 3, 1)), dict(shape=(2, 2, 1), levels=3), dict(shape=(2, 1, 3)),
+                          dict(shape=(1, 2, 3), levels=3),
+                          dict(shape=(2, 3, 1), classes=2), dict(shape=(3, 2, 1), features=(3,))])
 def test_probabilities_of_all_images_sum_to_one(arguments):
     model = make(**arguments)
-    every = np.array(list(itertools.product(range(model.levels), repeat=int(np.prod(model.shape))))).reshape(-1, *model.shape)
+    every = np.array(list(itertools.product(range(model.levels),
+                                            repeat=int(np.prod(model.shape))))).reshape(-1, *model.shape)
     condition = conditions(model, 2)
     for row in range(1 if condition is None else 2):
         given = None if condition is None else tf.repeat(condition[row:row + 1], len(every), axis=0)
@@ -72,7 +78,8 @@ def dependence(model, inputs=3):
     """bool [logits, pixels]: which entry a logit's gradient reaches, at any of a few inputs."""
     size, depends = int(np.prod(model.shape)), 0.0
     for seed in range(inputs):  # some ReLUs are shut at one input
-        x = tf.repeat(tf.cast(images(model, 1, seed), tf.float32), size, axis=0)  # row k is for logit k: one pass gives the whole Jacobian
+        # row k is for logit k: one pass gives the whole Jacobian
+        x = tf.repeat(tf.cast(images(model, 1, seed), tf.float32), size, axis=0)
         with tf.GradientTape() as tape:
             tape.watch(x)
             logits = tf.linalg.diag_part(tf.reshape(model.parameters(x), [size, size]))
@@ -95,7 +102,8 @@ def test_pixel_cnn_has_a_blind_spot_and_gated_pixel_cnn_has_none():
 @pytest.mark.parametrize("channels", [2, 3])
 def test_logits_depend_on_exactly_the_earlier_channels(channels):
     size = 12 * channels
-    np.testing.assert_array_equal(dependence(make(shape=(3, 4, channels), channels=24, head_channels=36), inputs=6), np.tri(size, k=-1) > 0)
+    np.testing.assert_array_equal(dependence(make(shape=(3, 4, channels), channels=24, head_channels=36), inputs=6),
+                                  np.tri(size, k=-1) > 0)
 
 
 def by_loops(model, x, condition):
@@ -110,15 +118,27 @@ def by_loops(model, x, condition):
     count = 2 * model.blocks + 1
     h = np.zeros([count, 2 * model.channels])
     if condition is not None:
-        h = (weight(model.condition_kernel)[condition] if model.classes else condition.ravel() @ weight(model.condition_kernel)).reshape(count, -1)
+        h = (weight(model.condition_kernel)[condition] if model.classes
+             else condition.ravel() @ weight(model.condition_kernel)).reshape(count, -1)
     for number, layer in enumerate(model.stack):
         first = number == 0
         new_v, new_u = np.zeros([2, height, width, model.channels])
-        up, along, half = weight(layer.vertical.kernel), weight(layer.horizontal.kernel)[0], layer.vertical.kernel_size // 2
-        assert len(along) == half + 1 - (first and colours == 1)  # nothing of the own pixel is seen by the first layer of one channel
+        up, along, half = (
+            weight(layer.vertical.kernel),
+            weight(layer.horizontal.kernel)[0],
+            layer.vertical.kernel_size // 2,
+        )
+        # nothing of the own pixel is seen by the first layer of one channel
+        assert len(along) == half + 1 - (first and colours == 1)
         for i, j in np.ndindex(height, width):
-            z = weight(layer.vertical.bias) + sum(at(v, i - first - half + a, j - half + b) @ up[a, b] for a, b in np.ndindex(up.shape[:2]))
-            y = weight(layer.horizontal.bias) + z @ weight(layer.link.kernel)[0, 0] + h[2 * number + (number < model.blocks)]
+            z = weight(layer.vertical.bias) + sum(
+                at(v, i - first - half + a, j - half + b) @ up[a, b] for a, b in np.ndindex(up.shape[:2])
+            )
+            y = (
+                weight(layer.horizontal.bias)
+                + z @ weight(layer.link.kernel)[0, 0]
+                + h[2 * number + (number < model.blocks)]
+            )
             for b, kernel in enumerate(along):
                 if b == half:
                     source, target = group(len(kernel))[:, None], np.tile(group(model.channels), 2)
@@ -131,11 +151,14 @@ def by_loops(model, x, condition):
         v, u = new_v, new_u
     for layer in model.head:
         kernel = weight(layer.kernel)[0, 0]
-        u = np.maximum(u, 0.0) @ (kernel * (group(kernel.shape[0])[:, None] <= group(kernel.shape[1]))) + weight(layer.bias)
+        u = np.maximum(u, 0.0) @ (kernel * (group(kernel.shape[0])[:, None] <= group(kernel.shape[1]))) + weight(
+            layer.bias
+        )
     return u
 
 
-@pytest.mark.parametrize("kind", ["binary", "categorical", "rgb_categorical", "classes", "features", "one_row", "one_column"])
+@pytest.mark.parametrize("kind",
+                         ["binary", "categorical", "rgb_categorical", "classes", "features", "one_row", "one_column"])
 def test_logits_are_those_of_the_formula(kind):
     model = make(**KINDS[kind])
     x, condition = images(model, 2), conditions(model, 2)
@@ -148,7 +171,8 @@ def test_logits_are_those_of_the_formula(kind):
 @pytest.mark.parametrize("kind", ["A", "B"])
 @pytest.mark.parametrize("groups", [1, 3])
 def test_a_horizontal_convolution_is_the_masked_one_without_the_rows_above(kind, groups):
-    layer, x = HorizontalConv(2 * groups, 5, kind, groups, gates=2), tf.random.stateless_normal([2, 3, 6, 3 * groups], [1, 2])
+    layer, x = HorizontalConv(2 * groups, 5, kind, groups,
+                              gates=2), tf.random.stateless_normal([2, 3, 6, 3 * groups], [1, 2])
     layer.build(x.shape)
     layer.bias.assign(tf.range(4.0 * groups))
     whole = MaskedConv2D(2 * groups, 5, kind, groups)
@@ -170,7 +194,8 @@ def test_cached_sampler_and_completion_equal_the_naive_sampler(kind):
     np.testing.assert_array_equal(samples, naive_sample(model, model.noise(seeds), condition))
     assert len(np.unique(samples)) > 1 and samples.dtype == model.domain.dtype
     height, width, _ = model.shape
-    mask = tf.reshape(tf.sequence_mask([0, 1, height * width // 2, height * width - 1, height * width], height * width), [-1, height, width])
+    mask = tf.reshape(tf.sequence_mask([0, 1, height * width // 2, height * width - 1, height * width], height * width),
+                      [-1, height, width])
     x = images(model, 5)
     completed = model.complete(x, mask, seeds, condition).numpy()
     np.testing.assert_array_equal(completed[mask], x[mask])
@@ -208,9 +233,12 @@ def test_the_condition_reaches_every_gate(kind):
     assert gradient.shape == kernel.shape and np.all(np.abs(gradient).reshape(len(gradient), -1).max(0) > 0)
 
 
-@pytest.mark.parametrize("wrong", [dict(levels=1), dict(blocks=0), dict(classes=0), dict(head_channels=0), dict(channels=2, shape=(3, 3, 3)),
-                                   dict(kernel_size=4), dict(kernel_size=1), dict(block_kernel_size=1), dict(block_kernel_size=4),
-                                   dict(classes=2, features=(2,)), dict(shape=(3, 3))])
+@pytest.mark.parametrize("wrong",
+                         [dict(levels=1), dict(blocks=0), dict(classes=0), dict(head_channels=0),
+                          dict(channels=2, shape=(3, 3, 3)),
+                          dict(kernel_size=4), dict(kernel_size=1), dict(block_kernel_size=1),
+                          dict(block_kernel_size=4),
+                          dict(classes=2, features=(2,)), dict(shape=(3, 3))])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         make(**dict(shape=(3, 3, 1)) | wrong)

@@ -1,4 +1,5 @@
-"""GPT: probabilities that sum to one, with and without an end; no look-ahead; a cached sampler that equals the naive one; likely tokens only."""
+"""GPT: probabilities that sum to one, with and without an end; no look-ahead; a cached sampler that equals the naive
+one; likely tokens only."""
 
 import itertools
 
@@ -21,7 +22,8 @@ def make(**arguments):
     model = GPT(**dict(shape=(5,), levels=3, width=12, heads=3, layers=2) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(weight + rng.normal(size=weight.shape, scale=1.2 / np.sqrt(weight.shape[0]) if len(weight.shape) > 1 else 0.3))
+        weight.assign(weight + rng.normal(size=weight.shape,
+                                          scale=1.2 / np.sqrt(weight.shape[0]) if len(weight.shape) > 1 else 0.3))
     return model
 
 
@@ -58,7 +60,8 @@ def test_the_parallel_pass_is_the_formula():
     """One block in double precision, written out place by place."""
     model = make(layers=1, heads=2, width=8, levels=4)
     block, x = model.decoder.blocks[0], np.array([2, 0, 3, 3, 1])
-    w = {name: [np.array(v, np.float64) for v in getattr(block, name).weights] for name in ("qkv", "merge", "widen", "narrow")}
+    w = {name: [np.array(v, np.float64) for v in getattr(block, name).weights]
+         for name in ("qkv", "merge", "widen", "narrow")}
 
     def norm(layer, h):
         scale, offset = (np.array(v, np.float64) for v in layer.weights)
@@ -69,7 +72,8 @@ def test_the_parallel_pass_is_the_formula():
 
     tokens = np.array(model.tokens, np.float64)
     h = np.concatenate([[model.start.numpy()], tokens[x[:-1]]]) + np.array(model.positions)
-    q, k, v = (np.concatenate([part, other], 1) for part, other in zip(*(np.split(a, 3, 1) for a in np.split(affine("qkv", norm(block.norms[0], h)), 2, 1))))
+    q, k, v = (np.concatenate([part, other], 1) for part,
+               other in zip(*(np.split(a, 3, 1) for a in np.split(affine("qkv", norm(block.norms[0], h)), 2, 1))))
     seen = np.zeros([5, 8])
     for head in (slice(0, 4), slice(4, 8)):
         for i in range(5):
@@ -85,15 +89,18 @@ def test_the_parallel_pass_is_the_formula():
 def test_the_initialisation_is_that_of_gpt_2():
     model = GPT(shape=(64,), levels=300, width=128, layers=8)
     block = model.decoder.blocks[3]
-    for weight, stddev in [(model.tokens, 0.02), (model.positions, 0.02), (block.qkv.kernel, 0.02), (block.widen.kernel, 0.02),
+    for weight, stddev in [(model.tokens, 0.02), (model.positions, 0.02), (block.qkv.kernel, 0.02),
+                           (block.widen.kernel, 0.02),
                            (block.merge.kernel, 0.005), (block.narrow.kernel, 0.005)]:
         np.testing.assert_allclose(np.std(weight), stddev, rtol=0.05)
     assert not np.any(block.qkv.bias) and np.all(np.array(block.norms[0].scale) == 1)
     texts = tf.random.stateless_uniform([4, 64], [1, 2], 0, 300, tf.int32)
-    np.testing.assert_allclose(model.log_prob(texts), -64 * np.log(300), rtol=0.02)  # it begins near the uniform distribution
+    # it begins near the uniform distribution
+    np.testing.assert_allclose(model.log_prob(texts), -64 * np.log(300), rtol=0.02)
 
 
-@pytest.mark.parametrize("arguments", [dict(), dict(end=0), dict(shape=(9,)), dict(shape=(1,)), dict(shape=(8,), layers=1, heads=1)])
+@pytest.mark.parametrize("arguments",
+                         [dict(), dict(end=0), dict(shape=(9,)), dict(shape=(1,)), dict(shape=(8,), layers=1, heads=1)])
 def test_cached_sampler_equals_naive(arguments, monkeypatch):
     monkeypatch.setattr(attention, "NEAR", 4)  # so that even short texts fill several blocks
     model = make(**arguments)
@@ -121,7 +128,8 @@ def test_likely_tokens_against_a_sorted_list():
     logits = rng.normal(size=(200, 7)).astype(np.float32) * 2
     temperature, top_k, top_p = rng.uniform(0.3, 2, 200), rng.integers(0, 10, 200, np.int32), rng.uniform(0.05, 1, 200)
     top_p[:20] = 1.0
-    out = likely(tf.constant(logits), tf.constant(temperature, tf.float32), tf.constant(top_k), tf.constant(top_p, tf.float32)).numpy()
+    out = likely(tf.constant(logits), tf.constant(temperature, tf.float32), tf.constant(top_k),
+                 tf.constant(top_p, tf.float32)).numpy()
     for row, t, k, p, found in zip(logits, temperature, top_k, top_p, out):
         row = row / t
         ranked = sorted(range(7), key=lambda i: -row[i])[:k or 7]
@@ -153,12 +161,16 @@ def test_completions_draw_from_the_likely_tokens_of_each_row():
     np.testing.assert_array_equal(one, drawn[5:6])
     graph = tf.function(model.complete, autograph=False)
     np.testing.assert_array_equal(graph(x, known, seeds, **settings), drawn)
-    np.testing.assert_array_equal(model.sample(seeds, **settings)[::4], model.complete(x, tf.zeros_like(known), seeds, **settings)[::4])
+    np.testing.assert_array_equal(model.sample(seeds, **settings)[::4],
+                                  model.complete(x, tf.zeros_like(known), seeds, **settings)[::4])
 
 
-@pytest.mark.parametrize("wrong, message", [(dict(temperature=0.0), "temperature must be 0.0001 to 100, found 0."), (dict(temperature=[1.0, -2.0]), "temperature"),
-                                            (dict(top_k=-1), "top_k must be 0 to 3, found -1."), (dict(top_p=0.0), "top_p must be 0.0001 to 1, found 0."), (dict(top_p=1.5), "top_p"),
-                                            (dict(temperature=float("nan")), "temperature")])
+@pytest.mark.parametrize("wrong, message",
+                         [(dict(temperature=0.0), "temperature must be 0.0001 to 100, found 0."),
+                          (dict(temperature=[1.0, -2.0]), "temperature"),
+                          (dict(top_k=-1), "top_k must be 0 to 3, found -1."),
+                          (dict(top_p=0.0), "top_p must be 0.0001 to 1, found 0."), (dict(top_p=1.5), "top_p"),
+                          (dict(temperature=float("nan")), "temperature")])
 def test_wrong_settings_raise(wrong, message):
     model, seeds = make(), random.rows(random.seed(0), 2)
     with pytest.raises(ValueError, match=message):
@@ -182,7 +194,8 @@ def test_one_graph_serves_every_batch_size():
     model = make(end=0)
     sample = tf.function(model.sample, input_signature=[tf.TensorSpec([None, 2], tf.int32)])
     for num in (1, 5):
-        np.testing.assert_array_equal(sample(random.rows(random.seed(1), num)), model.sample(random.rows(random.seed(1), num)))
+        np.testing.assert_array_equal(sample(random.rows(random.seed(1), num)),
+                                      model.sample(random.rows(random.seed(1), num)))
     assert sample.experimental_get_tracing_count() == 1
 
 
@@ -201,8 +214,10 @@ def test_mixed_precision_samples_as_float32_does():
     assert np.any(mixed.log_prob(x) != model.log_prob(x))
 
 
-@pytest.mark.parametrize("wrong", [dict(shape=(3, 3)), dict(shape=(0,)), dict(levels=1), dict(width=10), dict(heads=0), dict(layers=0), dict(dropout=1.0),
-                                   dict(dropout=-0.1), dict(end=3), dict(end=-1)])
+@pytest.mark.parametrize("wrong",
+                         [dict(shape=(3, 3)), dict(shape=(0,)), dict(levels=1), dict(width=10), dict(heads=0),
+                          dict(layers=0), dict(dropout=1.0),
+                          dict(dropout=-0.1), dict(end=3), dict(end=-1)])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         make(**wrong)

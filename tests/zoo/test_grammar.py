@@ -1,4 +1,5 @@
-"""Grammars as text, their tables against brute force, the parser against all strings of a length, the tokenizer, and everything that is no grammar."""
+"""Grammars as text, their tables against brute force, the parser against all strings of a length, the tokenizer, and
+everything that is no grammar."""
 
 import configparser
 import itertools
@@ -10,8 +11,8 @@ import pytest
 
 from tests.trainers.test_data import quiet, sentence
 from trainers import data
-from trainers.data.embedded import expressions
 from trainers.data import grammars, tokenizers
+from trainers.data.embedded import expressions
 from trainers.data.grammars import Derivations, NotDerived, Parser
 from zoo.distributions import grammar as zoo_grammars
 from zoo.distributions.grammar import Grammar
@@ -96,11 +97,15 @@ def test_expanding_derivations_and_what_is_none():
 
 
 @pytest.mark.parametrize("text, said", [
-    ("", "has no rule"), ("# nothing\n\n", "has no rule"), ("S", "line 1 of the grammar: 'S' is no rule"), ("\n| 'a'", "line 2"), ("S -> 'a' -> 'b'", "a second ->"),
-    ("S -> 'a\n", "line 1 of the grammar: \"'a\" is neither"), ("S -> 'a' S2 $", "'\\$' is neither"), ("S -> T", "line 1 of the grammar: no rule says what 'T'"),
+    ("", "has no rule"), ("# nothing\n\n", "has no rule"), ("S", "line 1 of the grammar: 'S' is no rule"),
+    ("\n| 'a'", "line 2"), ("S -> 'a' -> 'b'", "a second ->"),
+    ("S -> 'a\n", "line 1 of the grammar: \"'a\" is neither"), ("S -> 'a' S2 $", "'\\$' is neither"),
+    ("S -> T", "line 1 of the grammar: no rule says what 'T'"),
     ("S -> 'a'\nT -> 'b' | U\nU -> 'c'", "nothing leads from the start symbol 'S' to 'T', 'U': unreachable"),
-    ("S -> 'a' | T\nT -> T 'b'", "no derivation from 'T' ends: unproductive"), ("S -> S 'a'", "no derivation from 'S' ends"),
-    ("S -> S | 'a'", "'S' derives itself"), ("S -> T | 'a'\nT -> E S\nE -> '' | 'e'", "'S' derives itself"), ("S -> 'a' | 'b' | 'a'", "the rule S -> 'a' stands twice"),
+    ("S -> 'a' | T\nT -> T 'b'", "no derivation from 'T' ends: unproductive"),
+    ("S -> S 'a'", "no derivation from 'S' ends"),
+    ("S -> S | 'a'", "'S' derives itself"), ("S -> T | 'a'\nT -> E S\nE -> '' | 'e'", "'S' derives itself"),
+    ("S -> 'a' | 'b' | 'a'", "the rule S -> 'a' stands twice"),
     ("S -> 'a'\nS -> 'a'", "line 2 of the grammar.*twice \\(line 1\\)")])
 def test_what_is_no_grammar_is_one_sentence(tmp_path, text, said):
     with pytest.raises(ValueError, match=said) as caught:
@@ -117,7 +122,8 @@ def test_a_recursive_grammar_with_an_end_is_one():
 
 @pytest.mark.parametrize("name", GRAMMARS)
 def test_the_parser_against_every_short_string(name):
-    """What the grammar derives comes back as a derivation of it; anything else is refused at the first character that no string of the grammar has there."""
+    """What the grammar derives comes back as a derivation of it; anything else is refused at the first character that
+    no string of the grammar has there."""
     text, fast = GRAMMARS[name]
     grammar = Grammar(text)
     parser, longest = Parser(grammar), 4
@@ -136,14 +142,16 @@ def test_the_parser_against_every_short_string(name):
             with pytest.raises(NotDerived) as caught:
                 parser.rules(string)
             assert not parser.derives(string)
-            assert caught.value.place == next((place for place in range(size) if string[:place + 1] not in begun), size), string
+            assert caught.value.place == next((place for place in range(size) if string[:place + 1] not in begun),
+                                              size), string
     unambiguous = all(len(found) == 1 for found in language.values())
     assert unambiguous == (name not in ("ambiguous", "nested")) and (unambiguous or not fast)
 
 
 def test_what_the_parser_says():
     parser = Parser(zoo_grammars.packaged("expressions"))
-    for string, said in (("x+*2", "'x+*2' is not derived by the grammar: '*' at place 2 can't stand there"), ("sin(x", "it ends too soon, at place 5"),
+    for string, said in (("x+*2", "'x+*2' is not derived by the grammar: '*' at place 2 can't stand there"),
+                         ("sin(x", "it ends too soon, at place 5"),
                          ("x y", "' ' at place 1"), ("", "at place 0")):
         sentence(lambda: parser.rules(string), said)
 
@@ -156,7 +164,8 @@ def test_long_strings():
 
 @pytest.mark.parametrize("name, strings", [
     ("expressions", ["x", "x+sin(2)*3/exp((1))"]), ("spaced_expressions", ["x + sin( 2 ) * ( 3 )"]),
-    ("smiles", ["C", "CC(=O)Oc1ccccc1C(=O)O", "C[C@@H]1CC1/C=C\\C", "[13CH3][NH3+]", "C1CC=1", "BrCCl", "c1ccccc-1(C)(N)C#N", "[O-][N+](=O)S[Cl-2]"])])
+    ("smiles", ["C", "CC(=O)Oc1ccccc1C(=O)O", "C[C@@H]1CC1/C=C\\C", "[13CH3][NH3+]", "C1CC=1", "BrCCl",
+                "c1ccccc-1(C)(N)C#N", "[O-][N+](=O)S[Cl-2]"])])
 def test_the_grammars_of_the_zoo(name, strings):
     grammar = zoo_grammars.packaged(name)
     parser = Parser(grammar)
@@ -169,13 +178,16 @@ def test_the_grammars_of_the_zoo(name, strings):
 
 def test_smiles_that_are_none():
     parser = Parser(zoo_grammars.packaged("smiles"))
-    for string, place in (("C(C)1", 4), ("CC=", 3), ("C[Zz]", 2), ("C()", 2), ("=C", 0), ("C[C@@@]", 5), ("[CH3", 4), ("C%12", 1)):
+    for string, place in (("C(C)1", 4), ("CC=", 3), ("C[Zz]", 2), ("C()", 2), ("=C", 0), ("C[C@@@]", 5), ("[CH3", 4),
+                          ("C%12", 1)):
         with pytest.raises(NotDerived) as caught:
             parser.rules(string)
         assert caught.value.place == place, string
 
 
-@pytest.mark.parametrize("path, name, num", [("expressions.txt", "spaced_expressions", 3000), ("zinc/train.txt", "smiles", 3000), ("zinc/test.txt", "smiles", 1000)])
+@pytest.mark.parametrize("path, name, num",
+                         [("expressions.txt", "spaced_expressions", 3000), ("zinc/train.txt", "smiles", 3000),
+                          ("zinc/test.txt", "smiles", 1000)])
 def test_real_strings(path, name, num):
     if not (SHARED / path).exists():
         pytest.skip(f"{SHARED / path} is not there")
@@ -199,11 +211,18 @@ def test_the_tokenizer_of_a_grammar():
     assert (tokenizer.size, tokenizer.end, tokenizer.grammar) == (12, 11, grammar)
     tokens = tokenizer.encode("x*sin(2)")
     assert tokens.dtype == np.int32 and tokens.tolist() == [1, 3, 7, 5, 3, 9]
-    assert tokenizer.decode(tokens) == "x*sin(2)" == tokenizer.decode([*tokens, 11, 11, 3]) and tokenizer.decode([1, 3]) == "⟨T⟩*⟨T⟩"
+    assert (
+        tokenizer.decode(tokens) == "x*sin(2)" == tokenizer.decode([*tokens, 11, 11, 3])
+        and tokenizer.decode([1, 3]) == "⟨T⟩*⟨T⟩"
+    )
     with pytest.raises(ValueError, match="0 to 11"):
         tokenizer.decode([12])
     again = tokenizers.from_dict(json.loads(json.dumps(tokenizer.to_dict())))
-    assert isinstance(again, Derivations) and again.to_dict() == tokenizer.to_dict() and again.describe() == tokenizer.describe()
+    assert (
+        isinstance(again, Derivations)
+        and again.to_dict() == tokenizer.to_dict()
+        and again.describe() == tokenizer.describe()
+    )
     np.testing.assert_array_equal(again.encode("x*sin(2)"), tokens)
     assert tokenizer.describe()["grammar"].startswith("sha256:")
     with pytest.raises(NotDerived, match="at place 1") as caught:
@@ -234,13 +253,15 @@ def test_what_is_left_over_of_a_derivation_is_not_valid():
 
 def lines(path, *strings, **options):
     path.write_text("".join(f"{string}\n" for string in strings))
-    return data.open_dataset(f"lines:{path}", data=dict(tokenizer="grammar", grammar="expressions") | options, log=quiet)
+    return data.open_dataset(f"lines:{path}", data=dict(tokenizer="grammar", grammar="expressions") | options,
+                             log=quiet)
 
 
 def test_lines_as_derivations(tmp_path):
     strings = [f"x+{a}*{b}" for a in ("1", "2", "(3)", "x") for b in ("1", "sin(2)", "x")]
     dataset = lines(tmp_path / "x.txt", *strings)
-    assert dataset.levels == 12 and dataset.shape == (11,) and dataset.tokenizer.name == "grammar"  # x+(3)*sin(2): ten rules and an end
+    # x+(3)*sin(2): ten rules and an end
+    assert dataset.levels == 12 and dataset.shape == (11,) and dataset.tokenizer.name == "grammar"
     found = {dataset.tokenizer.decode(row) for split in dataset.sizes for row in dataset.decoded(split)["x"]}
     assert found == set(strings)
     record = data.protocol(dataset, zoo_domain(dataset), {})
@@ -250,7 +271,8 @@ def test_lines_as_derivations(tmp_path):
     assert lines(tmp_path / "x.txt", *strings, grammar=str(file)).shape == (4,)
     judged = lines(tmp_path / "x.txt", *strings, tokenizer="characters")
     assert judged.tokenizer.name == "characters" and judged.tokenizer.grammar.text == dataset.tokenizer.grammar.text
-    again = data.open_dataset(f"lines:{tmp_path / 'x.txt'}", data=dict(tokenizer="grammar", grammar="gone.cfg"), tokenizer=dataset.tokenizer)
+    again = data.open_dataset(f"lines:{tmp_path / 'x.txt'}", data=dict(tokenizer="grammar", grammar="gone.cfg"),
+                              tokenizer=dataset.tokenizer)
     assert again.tokenizer is dataset.tokenizer  # a run keeps its grammar
 
 
@@ -262,14 +284,19 @@ def zoo_domain(dataset):
 
 def test_lines_that_the_grammar_does_not_derive(tmp_path):
     strings = ["x", "1", "2", "3", "", "x+*1", "x+1", "x*1"]
-    sentence(lambda: lines(tmp_path / "x.txt", *strings), f"--dataset=lines:{tmp_path / 'x.txt'}: line 6, 'x+*1' is not derived", "'*' at place 2", "--config.data.grammar")
-    sentence(lambda: lines(tmp_path / "x.txt", "x", "1+2", "3/1", "x*x*1", length=6), "--config.data.length=6: line 4", "6 tokens and an end")
+    sentence(lambda: lines(tmp_path / "x.txt", *strings), f"--dataset=lines:{tmp_path / 'x.txt'}: line 6, 'x+*1' is "
+                                                          "not derived", "'*' at place 2", "--config.data.grammar")
+    sentence(lambda: lines(tmp_path / "x.txt", "x", "1+2", "3/1", "x*x*1", length=6), "--config.data.length=6: line 4",
+             "6 tokens and an end")
 
 
 @pytest.mark.parametrize("options, words", [
-    (dict(grammar=""), ["--config.data.tokenizer=grammar", "set --config.data.grammar", "expressions, smiles, spaced_expressions"]),
-    (dict(grammar="none.cfg"), ["--config.data.grammar=none.cfg", "No such file", "smiles"]), (dict(grammar="."), ["--config.data.grammar=.", "Is a directory"]),
-    (dict(vocabulary=300), ["--config.data.vocabulary=300", "tokenizer=grammar has a size of its own"]), (dict(tokenizer="gramar"), ["'grammar'"])])
+    (dict(grammar=""), ["--config.data.tokenizer=grammar", "set --config.data.grammar",
+                        "expressions, smiles, spaced_expressions"]),
+    (dict(grammar="none.cfg"), ["--config.data.grammar=none.cfg", "No such file", "smiles"]),
+    (dict(grammar="."), ["--config.data.grammar=.", "Is a directory"]),
+    (dict(vocabulary=300), ["--config.data.vocabulary=300", "tokenizer=grammar has a size of its own"]),
+    (dict(tokenizer="gramar"), ["'grammar'"])])
 def test_grammars_that_can_not_be_used(tmp_path, options, words):
     sentence(lambda: lines(tmp_path / "x.txt", "x", "1", "2", **options), *words)
 
@@ -277,15 +304,18 @@ def test_grammars_that_can_not_be_used(tmp_path, options, words):
 def test_where_a_grammar_has_no_use(tmp_path):
     path = tmp_path / "text.txt"
     path.write_text("x+1\n" * 100)
-    sentence(lambda: data.open_dataset(f"text_file:{path}", data=dict(grammar="expressions")), "--config.data.grammar=expressions", "leave it out")
-    sentence(lambda: data.open_dataset(f"text_file:{path}", data=dict(tokenizer="grammar")), "--config.data.tokenizer=grammar", "lines:PATH")
+    sentence(lambda: data.open_dataset(f"text_file:{path}", data=dict(grammar="expressions")),
+             "--config.data.grammar=expressions", "leave it out")
+    sentence(lambda: data.open_dataset(f"text_file:{path}", data=dict(tokenizer="grammar")),
+             "--config.data.tokenizer=grammar", "lines:PATH")
     path.write_bytes(b"\xff")
     sentence(lambda: grammars.read(str(path)), f"--config.data.grammar={path}", "place 0", "UTF-8")
 
 
 def test_expressions(tmp_path):
     dataset = data.open_dataset("expressions", tmp_path, dict(tokenizer="grammar"), quiet)
-    assert dataset.sizes == expressions.SIZES and dataset.levels == 12 and dataset.shape == (15,)  # every derivation has an even number of rules
+    # every derivation has an even number of rules
+    assert dataset.sizes == expressions.SIZES and dataset.levels == 12 and dataset.shape == (15,)
     texts = {split: [dataset.tokenizer.decode(row) for row in dataset.decoded(split)["x"]] for split in dataset.sizes}
     every = sum(texts.values(), [])
     assert len(set(every)) == len(every) == 12_000
@@ -294,7 +324,13 @@ def test_expressions(tmp_path):
     means = {split: np.mean(list(map(len, found))) for split, found in texts.items()}
     assert means["test"] == pytest.approx(means["train"], abs=0.5)  # the short ones are not all in one split
     judged = data.open_dataset("expressions", tmp_path, {}, quiet)
-    assert judged.tokenizer.name == "characters" and judged.tokenizer.grammar.text == dataset.tokenizer.grammar.text and judged.levels == 15
+    assert (
+        judged.tokenizer.name == "characters"
+        and judged.tokenizer.grammar.text == dataset.tokenizer.grammar.text
+        and judged.levels == 15
+    )
     assert [judged.tokenizer.decode(row) for row in judged.decoded("test")["x"]] == texts["test"]
-    sentence(lambda: data.open_dataset("expressions", tmp_path, dict(grammar="smiles"), quiet), "--config.data.grammar=smiles", "leave it out")
-    sentence(lambda: data.open_dataset("expressions", tmp_path, dict(length=5), quiet), "--config.data.length=5", "expression", "split")
+    sentence(lambda: data.open_dataset("expressions", tmp_path, dict(grammar="smiles"), quiet),
+             "--config.data.grammar=smiles", "leave it out")
+    sentence(lambda: data.open_dataset("expressions", tmp_path, dict(length=5), quiet), "--config.data.length=5",
+             "expression", "split")

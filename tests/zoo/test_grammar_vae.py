@@ -1,4 +1,5 @@
-"""Grammar VAE: the stack machine of the graph against one in Python, probabilities that sum to one, decodings that all parse, bounds below log p by quadrature."""
+"""Grammar VAE: the stack machine of the graph against one in Python, probabilities that sum to one, decodings that all
+parse, bounds below log p by quadrature."""
 
 import itertools
 import math
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.zoo.test_grammar import GRAMMARS, derivations
 from tests.support.variationals import trained
+from tests.zoo.test_grammar import GRAMMARS, derivations
 from trainers.data.grammars import Parser
 from zoo import operations, random
 from zoo.distributions import categories
@@ -35,11 +36,14 @@ class Machine:
             return [grammar.done]
         found = [k for k, rule in enumerate(grammar.rules) if rule.left == self.stack[-1]]
         if self.finish:
-            found = [k for k in found if sum(grammar.shortest[s] for s in self.stack[:-1] + self.inner(k)) <= self.steps - 1]
+            found = [k for k in found if sum(grammar.shortest[s] for s in self.stack[:-1] + self.inner(k)) <= self.steps
+                     - 1]
         return found
 
     def inner(self, rule):
-        return [s for s in self.grammar.rules[rule].right if not isinstance(s, str)] if rule != self.grammar.done else []
+        return (
+            [s for s in self.grammar.rules[rule].right if not isinstance(s, str)] if rule != self.grammar.done else []
+        )
 
     def take(self, rule):
         self.steps -= 1
@@ -51,7 +55,8 @@ class Machine:
 def make(**arguments):
     """A tiny model whose places depend on the code."""
     keras.utils.set_random_seed(7)
-    model = GrammarVAE(**dict(shape=(4,), grammar=TREES, latent_size=2, filters=(4,), kernels=(2,), dense=6, hidden=5, layers=2) | arguments)
+    model = GrammarVAE(**dict(shape=(4,), grammar=TREES, latent_size=2, filters=(4,), kernels=(2,), dense=6, hidden=5,
+                              layers=2) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
         weight.assign(weight + rng.normal(size=weight.shape, scale=0.5))
@@ -67,7 +72,8 @@ def every_sequence(length, size):
 def test_what_may_stand_is_what_the_stack_says(name, finish):
     """In parallel, of random walks of the machine in Python: also of those that a wrong rule ends."""
     grammar, length, rng = Grammar(GRAMMARS[name][0]), LENGTHS[name], np.random.default_rng(0)
-    x, may, right = np.zeros((60, length), np.int32), np.zeros((60, length, grammar.size), bool), np.ones((60, length), bool)
+    x, may, right = np.zeros((60, length), np.int32), np.zeros((60, length, grammar.size),
+                                                               bool), np.ones((60, length), bool)
     for row in range(60):
         machine = Machine(grammar, length, finish)
         for t in range(length):
@@ -98,7 +104,9 @@ def test_the_machine_of_the_graph_is_that_of_python(name, finish):
             for t in range(length):
                 may = machine.may()
                 among = tf.where(np.isin(np.arange(grammar.size), may), logits[row, t], -np.inf)
-                expected = tf.argmax(among) if uniform is None else categories.from_noise(among, tf.constant(uniform[t]))
+                expected = (
+                    tf.argmax(among) if uniform is None else categories.from_noise(among, tf.constant(uniform[t]))
+                )
                 assert found[t] == int(expected)
                 machine.take(found[t])
             assert (not machine.stack) == grammar.expand(found)[1]
@@ -108,16 +116,22 @@ def test_the_machine_of_the_graph_is_that_of_python(name, finish):
 
 @pytest.mark.parametrize("name, length", [("sums", 6), ("nested", 4), ("finite", 3), ("ambiguous", 5)])
 def test_probabilities_of_all_derivations_sum_to_one(name, length):
-    """Given a code: with `finish` over those that end, and those alone are possible; without over all sequences, a part of which is cut off."""
+    """Given a code: with `finish` over those that end, and those alone are possible; without over all sequences, a part
+    of which is cut off."""
     grammar = Grammar(GRAMMARS[name][0])
     x = every_sequence(length, grammar.size)
     whole = [list(rules) + [grammar.done] * (length - len(rules)) for rules in derivations(grammar, length)]
     is_whole = (x[:, None] == np.array(whole)).all(-1).any(-1)
     for finish in (True, False):
         model = make(shape=(length,), grammar=grammar.text, finish=finish)
-        log_prob = model.likelihood(model.logits(tf.constant([[0.7, -1.2]])), model.allowed(x)).log_prob(x).numpy().astype(np.float64)
+        log_prob = model.likelihood(model.logits(tf.constant([[0.7, -1.2]])),
+                                    model.allowed(x)).log_prob(x).numpy().astype(np.float64)
         assert np.exp(log_prob).sum() == pytest.approx(1.0, abs=1e-5)
-        assert np.exp(log_prob[is_whole]).sum() == pytest.approx(1.0, abs=1e-5) if finish else 1e-3 < np.exp(log_prob[is_whole]).sum() < 0.999
+        assert (
+            np.exp(log_prob[is_whole]).sum() == pytest.approx(1.0, abs=1e-5)
+            if finish
+            else 1e-3 < np.exp(log_prob[is_whole]).sum() < 0.999
+        )
         assert np.all(log_prob[is_whole] > -50) and (not finish or np.all(log_prob[~is_whole] < -1e6))
         assert np.std(log_prob[is_whole]) > 0.05
 
@@ -130,12 +144,14 @@ def test_the_likelihood_is_the_masked_product():
     for t, (rule, among) in enumerate(zip(x, ([0, 1, 2], [0, 1, 2], [3, 4], [5]))):
         expected += logits[t, rule] - np.log(np.exp(logits[t, among]).sum())
     assert grammar.expand(x) == ("abd", True)
-    np.testing.assert_allclose(model.likelihood(model.logits(tf.constant([[0.3, 0.1]])), model.allowed(tf.constant([x]))).log_prob([x]), [expected], rtol=1e-5)
+    np.testing.assert_allclose(model.likelihood(model.logits(tf.constant([[0.3, 0.1]])),
+                                                model.allowed(tf.constant([x]))).log_prob([x]), [expected], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name, length", [("smiles", 40), ("expressions", 15), ("spaced_expressions", 2), (TREES, 9)])
 def test_all_decodings_parse(name, length):
-    """1,000 random codes of random weights, from mild to extreme: what is drawn and the likeliest are strings of the grammar."""
+    """1,000 random codes of random weights, from mild to extreme: what is drawn and the likeliest are strings of the
+    grammar."""
     grammar = zoo_grammars.packaged(name) if name in zoo_grammars.names() else Grammar(name)
     parser, both = Parser(grammar), Derivations(grammar, length)
     strings = set()
@@ -157,7 +173,8 @@ def test_all_decodings_of_models_parse():
         model = GrammarVAE(shape=(14,), latent_size=2, hidden=8, layers=1)
         for weight in model.weights:
             weight.assign(weight * 5.0)
-        for x in (model.sample(random.rows(random.seed(seed), 250)), model.decode(3.0 * random.normal_rows(random.rows(random.seed(seed), 250), [2]))):
+        for x in (model.sample(random.rows(random.seed(seed), 250)),
+                  model.decode(3.0 * random.normal_rows(random.rows(random.seed(seed), 250), [2]))):
             assert all(parser.derives(grammar.expand(rules)[0]) and grammar.expand(rules)[1] for rules in x.numpy())
 
 
@@ -190,9 +207,12 @@ def test_bounds_lie_below_log_p_by_quadrature(beta):
     model = make(latent_size=1, beta=beta)
     for weight in model.head.weights:
         weight.assign(0.3 * weight)
-    x = np.array([list(rules) + [5] * (4 - len(rules)) for rules in derivations(model.derivations.grammar, 4)], np.int32)
+    x = np.array([list(rules) + [5] * (4 - len(rules)) for rules in derivations(model.derivations.grammar, 4)],
+                 np.int32)
     grid = np.linspace(-8.0, 8.0, 2001)
-    log_p = np.stack([model.likelihood(model.logits(tf.constant(grid[:, None], tf.float32)), model.allowed(row[None])).log_prob(row) for row in x])  # [x, grid]
+    # [x, grid]
+    log_p = np.stack([model.likelihood(model.logits(tf.constant(grid[:, None], tf.float32)),
+                                       model.allowed(row[None])).log_prob(row) for row in x])
     weight = np.exp(-0.5 * grid**2) / math.sqrt(2.0 * math.pi) * (grid[1] - grid[0])
     exact = np.log((np.exp(log_p) * weight).sum(1))
     assert np.exp(exact).sum() == pytest.approx(1.0, abs=1e-4)
@@ -212,11 +232,17 @@ def test_bounds_lie_below_log_p_by_quadrature(beta):
 def test_importance_weights_are_the_joint_over_the_posterior():
     model, x = make(), tf.constant([[0, 1, 4, 5], [2, 5, 5, 5]])
     seeds = random.rows(random.seed(0), 2)
-    np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=3, chunk=3), model.log_prob(x, seeds, num_samples=3), rtol=1e-5)
+    np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=3, chunk=3),
+                               model.log_prob(x, seeds, num_samples=3), rtol=1e-5)
     posterior, seeds = model.posterior(x), random.fold_in_rows(seeds, 0)
     z = posterior.mean() + posterior.stddev() * random.normal_rows(seeds, [1, 2])[:, 0]
-    weight = model.likelihood(model.logits(z), model.allowed(x)).log_prob(x) + model.prior().log_prob(z) - posterior.log_prob(z)
-    np.testing.assert_allclose(model.log_prob(x, random.rows(random.seed(0), 2), num_samples=1, chunk=1), weight, rtol=1e-5)
+    weight = (
+        model.likelihood(model.logits(z), model.allowed(x)).log_prob(x)
+        + model.prior().log_prob(z)
+        - posterior.log_prob(z)
+    )
+    np.testing.assert_allclose(model.log_prob(x, random.rows(random.seed(0), 2), num_samples=1, chunk=1), weight,
+                               rtol=1e-5)
 
 
 def test_the_loss_is_minus_the_bound_with_a_weight_that_grows():
@@ -234,7 +260,8 @@ def test_training_learns_to_rebuild_derivations():
     keras.utils.set_random_seed(0)
     model = GrammarVAE(shape=(6,), latent_size=4, filters=(16,), kernels=(3,), dense=32, hidden=32, layers=1, beta=0.02)
     grammar = model.derivations.grammar
-    x = tf.constant([list(rules) + [grammar.done] * (6 - len(rules)) for rules in derivations(grammar, 6)][:100], tf.int32)
+    x = tf.constant([list(rules) + [grammar.done] * (6 - len(rules)) for rules in derivations(grammar, 6)][:100],
+                    tf.int32)
     losses = trained(model, x, 200)
     decoded = operations.reconstruct(model, x)
     assert losses[-1] < 0.5 * losses[0] and np.mean((decoded == x).numpy().all(1)) > 0.5
@@ -253,14 +280,18 @@ def test_one_graph_serves_every_batch_size():
     model = make()
     sample = tf.function(model.sample, input_signature=[tf.TensorSpec([None, 2], tf.int32)], autograph=False)
     for num in (1, 5):
-        np.testing.assert_array_equal(sample(random.rows(random.seed(1), num)), model.sample(random.rows(random.seed(1), num)))
+        np.testing.assert_array_equal(sample(random.rows(random.seed(1), num)),
+                                      model.sample(random.rows(random.seed(1), num)))
     assert sample.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize("wrong, said", [
-    (dict(shape=(4, 1)), "shape"), (dict(shape=(0,)), "shape"), (dict(grammar="S -> S"), "no derivation from 'S' ends"), (dict(grammar="S"), "line 1 of the grammar"),
-    (dict(grammar="S -> 'a' T\nT -> 'b' U\nU -> 'c'", shape=(2,)), "takes 3 rules, which a length of 2"), (dict(kernels=(2, 3)), "equally many"),
-    (dict(kernels=(5,)), "5 places together, and texts have 4"), (dict(latent_size=0), "at least 1"), (dict(filters=(0,)), "at least 1"), (dict(beta=0.0), "beta"),
+    (dict(shape=(4, 1)), "shape"), (dict(shape=(0,)), "shape"), (dict(grammar="S -> S"), "no derivation from 'S' ends"),
+    (dict(grammar="S"), "line 1 of the grammar"),
+    (dict(grammar="S -> 'a' T\nT -> 'b' U\nU -> 'c'", shape=(2,)), "takes 3 rules, which a length of 2"),
+    (dict(kernels=(2, 3)), "equally many"),
+    (dict(kernels=(5,)), "5 places together, and texts have 4"), (dict(latent_size=0), "at least 1"),
+    (dict(filters=(0,)), "at least 1"), (dict(beta=0.0), "beta"),
     (dict(warmup_steps=-1), "warmup_steps"), (dict(layers=0), "layers")])
 def test_wrong_arguments_raise(wrong, said):
     with pytest.raises(ValueError, match=said):
@@ -268,6 +299,7 @@ def test_wrong_arguments_raise(wrong, said):
 
 
 def test_a_condition_is_refused():
-    for call in (lambda m, c: m.sample(random.rows(random.seed(0), 2), c), lambda m, c: m.encode(tf.zeros([2, 4], tf.int32), c), lambda m, c: m.decode(tf.zeros([2, 2]), c)):
+    for call in (lambda m, c: m.sample(random.rows(random.seed(0), 2), c),
+                 lambda m, c: m.encode(tf.zeros([2, 4], tf.int32), c), lambda m, c: m.decode(tf.zeros([2, 2]), c)):
         with pytest.raises(ValueError, match="condition"):
             call(make(), tf.zeros([2], tf.int32))

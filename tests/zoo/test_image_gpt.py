@@ -1,4 +1,5 @@
-"""ImageGPT: probabilities that sum to one, no look-ahead, and a cached sampler that equals the naive one, for one channel and for three."""
+"""ImageGPT: probabilities that sum to one, no look-ahead, and a cached sampler that equals the naive one, for one
+channel and for three."""
 
 import itertools
 
@@ -26,7 +27,8 @@ def make(**arguments):
     model = ImageGPT(**dict(width=12, heads=3, layers=2) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(weight + rng.normal(size=weight.shape, scale=1.2 / np.sqrt(weight.shape[0]) if len(weight.shape) == 2 else 0.5))
+        weight.assign(weight + rng.normal(size=weight.shape,
+                                          scale=1.2 / np.sqrt(weight.shape[0]) if len(weight.shape) == 2 else 0.5))
     return model
 
 
@@ -112,7 +114,9 @@ def test_mixed_precision_samples_as_float32_does():
     np.testing.assert_allclose(mixed.log_prob(x), model.log_prob(x), rtol=0.1)
 
 
-@pytest.mark.parametrize("wrong", [dict(shape=(3, 3)), dict(levels=1), dict(width=10), dict(heads=0), dict(layers=0), dict(dropout=1.0)])
+@pytest.mark.parametrize("wrong",
+                         [dict(shape=(3, 3)), dict(levels=1), dict(width=10), dict(heads=0), dict(layers=0),
+                          dict(dropout=1.0)])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         make(**dict(shape=(2, 2, 1)) | wrong)

@@ -1,4 +1,5 @@
-"""The IWAE: its gradient against autodiff of the bound and of the doubly reparameterised estimator by hand, and bounds that rise with k to the likelihood."""
+"""The IWAE: its gradient against autodiff of the bound and of the doubly reparameterised estimator by hand, and bounds
+that rise with k to the likelihood."""
 
 import numpy as np
 import pytest
@@ -24,12 +25,14 @@ def noise(model, seed, num):
 
 def log_posterior(model, x, z):
     """log q(h|x), [k, batch], of given latents, layer by layer."""
-    found = [model.posterior(x), *(iwae._given(head, up, below) for head, up, below in zip(model.heads[1:], model.up[1:], z))]
+    found = [model.posterior(x),
+             *(iwae._given(head, up, below) for head, up, below in zip(model.heads[1:], model.up[1:], z))]
     return tf.add_n([q.distribution().log_prob(h) for q, h in zip(found, z)])
 
 
 def objective(estimator="iwae", beta=1.0, **arguments):
-    """A model, its weights, and the loss's terms and gradients at the step of a warm-up at which the prior and the posterior count beta."""
+    """A model, its weights, and the loss's terms and gradients at the step of a warm-up at which the prior and the
+    posterior count beta."""
     model = make(estimator=estimator, warmup_steps=10, **arguments)
     player, = model.players()
     return model, player.weights, lambda x, seed: losses_and_gradients(player, x, seed, tf.constant(round(10 * beta)))
@@ -54,7 +57,8 @@ def test_the_loss_is_the_bound_and_its_gradient_that_of_the_bound(layers, beta):
 @pytest.mark.parametrize("beta", [1.0, 0.3])
 @pytest.mark.parametrize("layers", [ONE, TWO])
 def test_dreg_by_hand(layers, beta):
-    """d/dphi = sum_k ((1 - beta) s_k + beta s_k^2) dlog w_k/dz_k dz_k/dphi with the density's own weights held; d/dtheta is the bound's."""
+    """d/dphi = sum_k ((1 - beta) s_k + beta s_k^2) dlog w_k/dz_k dz_k/dphi with the density's own weights held;
+    d/dtheta is the bound's."""
     model, weights, compute = objective("dreg", beta, **layers)
     twin = make(estimator="dreg", **layers)  # holds the density's weights
     x, seed = IMAGES[3:5], random.seed(1)
@@ -68,7 +72,8 @@ def test_dreg_by_hand(layers, beta):
         bound = tf.reduce_mean(tf.reduce_logsumexp(log_w, 0) - np.log(model.k))
     np.testing.assert_allclose(-tf.reduce_mean(terms["bound"]), bound, rtol=1e-5)
     np.testing.assert_allclose(terms["bound"], objective(beta=beta, **layers)[2](x, seed)[0]["bound"], rtol=1e-5)
-    # Latents enter one another, so the total derivative is taken draw by draw: log w of draw k alone, weighed by its share once more.
+    # Latents enter one another, so the total derivative is taken draw by draw: log w of draw k alone, weighed by its
+    # share once more.
     inference = {id(w) for layer in (*model.up, *model.heads) for w in layer.trainable_weights}
     with tf.GradientTape(persistent=True) as tape:
         z, _ = model.approximate(x)(eps)
@@ -84,7 +89,8 @@ def test_dreg_by_hand(layers, beta):
 @pytest.mark.parametrize("estimator", iwae.ESTIMATORS)
 @pytest.mark.parametrize("beta", [1.0, 0.3])
 def test_draws_picked_by_their_weights_have_the_gradient_of_all(estimator, layers, beta):
-    """The noise is that of the seed, so what differs is which of the k draws were picked: 40,000 picks come to the shares themselves."""
+    """The noise is that of the seed, so what differs is which of the k draws were picked: 40,000 picks come to the
+    shares themselves."""
     all_of_them, some, few = (objective(estimator, beta, **layers, **more)[2](IMAGES[3:5], random.seed(1))
                               for more in ({}, dict(backward_draws=40_000), dict(backward_draws=1)))
     np.testing.assert_allclose(some[0]["bound"], all_of_them[0]["bound"], rtol=1e-6)
@@ -107,7 +113,8 @@ def test_both_estimators_agree_on_average_and_dreg_is_quieter(beta):
     def gradients(estimator):
         model, weights, once = objective(estimator, beta, k=16, **ONE)
         index = next(i for i, w in enumerate(weights) if w is model.heads[0].head.kernel)
-        compute = tf.function(lambda s: tf.map_fn(lambda one: once(IMAGES[5:6], one)[1][index], s, fn_output_signature=tf.float32, parallel_iterations=1))
+        compute = tf.function(lambda s: tf.map_fn(lambda one: once(IMAGES[5:6], one)[1][index], s,
+                                                  fn_output_signature=tf.float32, parallel_iterations=1))
         return compute(random.rows(random.seed(0), 1500)).numpy()
 
     first, second = gradients("iwae"), gradients("dreg")
@@ -121,11 +128,14 @@ def test_bounds_rise_with_k_to_the_likelihood(layers):
     model = make(**layers)
     z = model.draw_prior(random.rows(random.seed(9), 50_000))
     likelihood = model.likelihood(z)
-    exact = tf.stack([tf.reduce_logsumexp(likelihood.log_prob(x)) - np.log(50_000.0) for x in IMAGES])  # by the prior alone
+    # by the prior alone
+    exact = tf.stack([tf.reduce_logsumexp(likelihood.log_prob(x)) - np.log(50_000.0) for x in IMAGES])
     np.testing.assert_allclose(tf.reduce_sum(tf.exp(exact)), 1.0, atol=1e-5)
     many = tf.repeat(IMAGES, 100, axis=0)
-    compute = tf.function(lambda num, chunk: model.log_prob(many, random.rows(random.seed(3), len(many)), num_samples=num, chunk=chunk))
-    bounds = [tf.reduce_mean(tf.reshape(compute(k, chunk), [16, 100]), 1).numpy() for k, chunk in ((1, 1), (5, 5), (50, 25))]
+    compute = tf.function(lambda num, chunk: model.log_prob(many, random.rows(random.seed(3), len(many)),
+                                                            num_samples=num, chunk=chunk))
+    bounds = [tf.reduce_mean(tf.reshape(compute(k, chunk), [16, 100]), 1).numpy() for k,
+              chunk in ((1, 1), (5, 5), (50, 25))]
     assert np.mean(bounds[0]) < np.mean(bounds[1]) < np.mean(bounds[2]) < np.mean(exact) + 0.01
     np.testing.assert_allclose(bounds[2], exact, atol=0.2)
     elbo = tf.reduce_mean(tf.reshape(model.elbo(many, random.rows(random.seed(4), len(many))), [16, 100]), 1)
@@ -137,17 +147,21 @@ def test_prior_and_posterior_agree_with_their_draws():
     z = model.draw_prior(random.rows(random.seed(1), 50_000))
     grid = np.linspace(-6, 6, 121)
     h1, h2 = np.meshgrid(grid, grid)
-    one = tf.constant(np.stack([h1.ravel(), np.zeros(h1.size)], -1), tf.float32), tf.constant(h2.reshape(-1, 1), tf.float32)
+    one = tf.constant(np.stack([h1.ravel(), np.zeros(h1.size)], -1),
+                      tf.float32), tf.constant(h2.reshape(-1, 1), tf.float32)
     assert np.all(np.isfinite(model.log_prior(one)))
     np.testing.assert_allclose(tf.reduce_mean(z[1]), 0.0, atol=0.02)
     np.testing.assert_allclose(tf.math.reduce_std(z[1]), 1.0, atol=0.02)
     shifted = iwae._given(model.conditionals[0], model.down[0], z[1])
-    np.testing.assert_allclose(tf.reduce_mean((z[0] - shifted.mean()) / tf.exp(shifted.log_scale), 0), [0, 0], atol=0.02)
+    np.testing.assert_allclose(tf.reduce_mean((z[0] - shifted.mean()) / tf.exp(shifted.log_scale), 0), [0, 0],
+                               atol=0.02)
 
 
-@pytest.mark.parametrize("arguments", [dict(k=0), dict(latent_sizes=(2, 0), hidden=(3, 3)), dict(latent_sizes=(2, 2), hidden=(3,)),
-                                       dict(latent_sizes=(2, 2, 2), hidden=(3, 3, 3)), dict(estimator="vimco"), dict(likelihood="poisson"),
-                                       dict(backward_draws=-1), dict(early_k=0), dict(early_steps=-1), dict(warmup_steps=-1)])
+@pytest.mark.parametrize("arguments",
+                         [dict(k=0), dict(latent_sizes=(2, 0), hidden=(3, 3)), dict(latent_sizes=(2, 2), hidden=(3,)),
+                          dict(latent_sizes=(2, 2, 2), hidden=(3, 3, 3)), dict(estimator="vimco"),
+                          dict(likelihood="poisson"),
+                          dict(backward_draws=-1), dict(early_k=0), dict(early_steps=-1), dict(warmup_steps=-1)])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.IWAE(**(TINY | ONE | arguments))

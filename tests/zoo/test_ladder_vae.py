@@ -7,8 +7,8 @@ import tensorflow_probability as tfp
 
 import zoo
 from tests.support import cases, duels
-from tests.trainers.test_engine import batches, config, engine
 from tests.support.variationals import IMAGES, perturbed
+from tests.trainers.test_engine import batches, config, engine
 from trainers import train
 from trainers.runs.run import load
 from zoo import random
@@ -29,7 +29,8 @@ def test_the_merge_is_the_product_of_two_densities():
     product = tfd.Normal(0.5, 0.7).log_prob(z) + tfd.Normal(-1.0, 0.4).log_prob(z)
     merged = tfd.Normal(loc, scale).log_prob(z)
     np.testing.assert_allclose(product - merged, np.full(7, (product - merged)[0]), atol=1e-4)  # but for a constant
-    np.testing.assert_allclose(ladder_vae.kl(*(tf.constant([v]) for v in (0.5, 0.7, -1.0, 0.4))), tfd.kl_divergence(tfd.Normal(0.5, 0.7), tfd.Normal(-1.0, 0.4)), rtol=1e-5)
+    np.testing.assert_allclose(ladder_vae.kl(*(tf.constant([v]) for v in (0.5, 0.7, -1.0, 0.4))),
+                               tfd.kl_divergence(tfd.Normal(0.5, 0.7), tfd.Normal(-1.0, 0.4)), rtol=1e-5)
 
 
 def test_the_lower_posterior_reads_both_sides():
@@ -43,7 +44,8 @@ def test_the_lower_posterior_reads_both_sides():
     np.testing.assert_allclose(z[0], q.mean() + q.stddev() * eps[:, :2], rtol=1e-5)
     np.testing.assert_allclose(log_qs[0], tf.reduce_sum(q.log_prob(z[0]), -1), rtol=1e-4)
     np.testing.assert_allclose(kls[0], tf.reduce_sum(tfd.kl_divergence(q, tfd.Normal(*prior)), -1), rtol=1e-4)
-    np.testing.assert_allclose(kls[1], tf.reduce_sum(tfd.kl_divergence(tfd.Normal(*top), tfd.Normal(0.0, 1.0)), -1), rtol=1e-4)
+    np.testing.assert_allclose(kls[1], tf.reduce_sum(tfd.kl_divergence(tfd.Normal(*top), tfd.Normal(0.0, 1.0)), -1),
+                               rtol=1e-4)
 
 
 def test_rates_are_those_of_draws():
@@ -52,7 +54,8 @@ def test_rates_are_those_of_draws():
     z, log_q = model.approximate(x)(tf.random.stateless_normal([20_000, 3], [1, 2]))
     sampled = log_q - model.log_prior(z)
     rate, _ = model.rate_distortion(x, random.rows(random.seed(3), 20_000))
-    np.testing.assert_allclose(tf.reduce_mean(sampled), tf.reduce_mean(rate), atol=5 * float(tf.math.reduce_std(sampled)) / 141 + 1e-3)
+    np.testing.assert_allclose(tf.reduce_mean(sampled), tf.reduce_mean(rate),
+                               atol=5 * float(tf.math.reduce_std(sampled)) / 141 + 1e-3)
 
 
 def test_bounds_rise_to_the_likelihood():
@@ -161,7 +164,9 @@ def test_weights_are_selected_by_validation_with_the_moments_of_their_step(tmp_p
             np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("arguments", [dict(latent_sizes=()), dict(latent_sizes=(2,)), dict(hidden=(5, 0)), dict(warmup_steps=-1), dict(shape=(2, 2))])
+@pytest.mark.parametrize("arguments",
+                         [dict(latent_sizes=()), dict(latent_sizes=(2,)), dict(hidden=(5, 0)), dict(warmup_steps=-1),
+                          dict(shape=(2, 2))])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.LadderVAE(**(TINY | arguments))

@@ -31,7 +31,8 @@ def test_it_is_kerass(layer):
 
 
 def test_single_steps_are_the_loop(layer):
-    x, context, state = normal(STEPS, BATCH, INPUTS), normal(BATCH, 4 * UNITS), (normal(BATCH, UNITS), normal(BATCH, UNITS, seed=1))
+    x, context, state = normal(STEPS, BATCH, INPUTS), normal(BATCH, 4 * UNITS), (normal(BATCH, UNITS),
+                                                                                 normal(BATCH, UNITS, seed=1))
     states = layer(x, context=context, state=state)
     for t in range(STEPS):
         state = layer.step(layer.matrices(), x[t], state, context)
@@ -50,9 +51,12 @@ def plain(x, added, kernel, recurrent, h, c, steps, keep):
     return tf.stack(found)
 
 
-@pytest.mark.parametrize("steps, dropped, compiled", [(6, False, False), (6, True, True), (4, True, False), (1, True, True)])
+@pytest.mark.parametrize("steps, dropped, compiled",
+                         [(6, False, False), (6, True, True), (4, True, False), (1, True, True)])
 def test_the_gradient_by_hand_is_autodiffs(layer, steps, dropped, compiled):
-    x, context, h, c = normal(STEPS, BATCH, INPUTS), normal(BATCH, 4 * UNITS), normal(BATCH, UNITS), normal(BATCH, UNITS, seed=1)
+    x, context, h, c = normal(STEPS, BATCH, INPUTS), normal(BATCH,
+                                                            4 * UNITS), normal(BATCH,
+                                                                               UNITS), normal(BATCH, UNITS, seed=1)
     keep = tf.cast(normal(STEPS, BATCH, UNITS) > -0.3, tf.float32) * 1.5 if dropped else None
     weights, sources = normal(STEPS, BATCH, UNITS, seed=2), [x, context, h, c]
 
@@ -70,7 +74,8 @@ def test_the_gradient_by_hand_is_autodiffs(layer, steps, dropped, compiled):
     found = (tf.function(ours, autograph=False) if compiled else ours)()
     kernel, recurrent, bias = (w.value for w in layer.weights)
     ones = tf.ones([STEPS, 1, 1])
-    expected = gradients(lambda: plain(x, tf.convert_to_tensor(bias) + context, kernel, recurrent, h, c, steps, ones if keep is None else keep))
+    expected = gradients(lambda: plain(x, tf.convert_to_tensor(bias) + context, kernel, recurrent, h, c, steps,
+                                       ones if keep is None else keep))
     for mine, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-6)
     assert not np.any(found[0][steps:])

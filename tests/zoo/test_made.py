@@ -1,4 +1,5 @@
-"""MADE: conditionals that can't look ahead, ensembles averaged as probabilities, and a sampler that evaluates each unit once."""
+"""MADE: conditionals that can't look ahead, ensembles averaged as probabilities, and a sampler that evaluates each unit
+once."""
 
 import itertools
 
@@ -9,8 +10,8 @@ import tensorflow as tf
 
 from benchmarks.naive import naive_sample
 from zoo import random
-from zoo.autoregressive.parts import orders
 from zoo.autoregressive.made import MADE
+from zoo.autoregressive.parts import orders
 
 KINDS = {
     "raster": dict(),
@@ -36,7 +37,8 @@ def make(**arguments):
     model = MADE(**dict(shape=(2, 3, 1), hidden=(10,)) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape, scale=1.5 / np.sqrt(np.mean(model.hidden)) if len(weight.shape) > 1 else 0.5))
+        weight.assign(rng.normal(size=weight.shape,
+                                 scale=1.5 / np.sqrt(np.mean(model.hidden)) if len(weight.shape) > 1 else 0.5))
     return model
 
 
@@ -45,7 +47,8 @@ def every(shape):
 
 
 def under(model, x, order, degrees):
-    """log p(x_d | x_<d), [batch, D] by entry, of one row after another in plain NumPy: masks made entry by entry, from the definition."""
+    """log p(x_d | x_<d), [batch, D] by entry, of one row after another in plain NumPy: masks made entry by entry, from
+    the definition."""
     size, width, matrices = model.size, model.width, [layer.matrix().numpy() for layer in model.stack]
     biases = [layer.bias.numpy() for layer in model.stack]
     position = np.argsort(order)
@@ -65,13 +68,20 @@ def under(model, x, order, degrees):
     if not model.components:
         return np.where(inputs > 0, -np.log1p(np.exp(-h)), -np.log1p(np.exp(h)))
     logits, loc, log_scale = np.split(h.reshape(-1, size, width), 3, -1)
-    parts = logits - np.log(np.exp(logits).sum(-1, keepdims=True)) - 0.5 * ((inputs[..., None] - loc) / np.exp(log_scale)) ** 2 - log_scale - 0.9189385
+    parts = (
+        logits
+        - np.log(np.exp(logits).sum(-1, keepdims=True))
+        - 0.5 * ((inputs[..., None] - loc) / np.exp(log_scale)) ** 2
+        - log_scale
+        - 0.9189385
+    )
     return np.log(np.exp(parts).sum(-1))
 
 
 def examples(model, num):
     rng = np.random.default_rng(1)
-    return (rng.normal(size=(num, *model.shape)) if model.components else rng.integers(0, 2, (num, *model.shape))).astype(np.float32)
+    return (rng.normal(size=(num, *model.shape)) if model.components
+            else rng.integers(0, 2, (num, *model.shape))).astype(np.float32)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *(f"ensemble_{kind}" for kind in ENSEMBLES)])
@@ -98,7 +108,8 @@ def test_density_of_real_data_integrates_to_one(arguments):
         weight.assign(0.4 * weight)
     grid = np.linspace(-30.0, 30.0, 1201).astype(np.float32)
     x = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
-    np.testing.assert_allclose(np.exp(tf.function(model.log_prob)(x).numpy().astype(np.float64)).sum() * 0.05**2, 1.0, atol=5e-3)
+    np.testing.assert_allclose(np.exp(tf.function(model.log_prob)(x).numpy().astype(np.float64)).sum() * 0.05**2, 1.0,
+                               atol=5e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -159,9 +170,11 @@ def test_one_set_completes_as_every_autoregressive_model_does():
     x, mask = examples(model, 3), np.zeros([3, 6], bool)
     mask[:, model.order[:3]] = True
     mask = mask.reshape(3, 3, 2)
-    np.testing.assert_array_equal(model.complete(x, mask, seeds), naive_sample(model, model.noise(seeds), None, x, tf.constant(mask)))
+    np.testing.assert_array_equal(model.complete(x, mask, seeds),
+                                  naive_sample(model, model.noise(seeds), None, x, tf.constant(mask)))
     terms = under(model, x, model.orders[0], [d[0] for d in model.degrees]).reshape(3, 3, 2)
-    np.testing.assert_allclose(model.missing_log_prob(x, mask, seeds), np.where(mask, 0.0, terms).sum((1, 2)), atol=1e-4)
+    np.testing.assert_allclose(model.missing_log_prob(x, mask, seeds), np.where(mask, 0.0, terms).sum((1, 2)),
+                               atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["connectivity", "orders", "direct"])
@@ -216,8 +229,10 @@ def test_orders_and_degrees_are_those_of_the_arguments():
     assert orders.check(same.get_config()["order"], 6) is not None
 
 
-@pytest.mark.parametrize("wrong", [dict(shape=(1,)), dict(hidden=()), dict(hidden=(3, 0)), dict(masks=0), dict(components=-1), dict(order="spiral"),
-                                   dict(order=[0, 1, 2, 3, 4, 4]), dict(order=[0, 1])])
+@pytest.mark.parametrize("wrong",
+                         [dict(shape=(1,)), dict(hidden=()), dict(hidden=(3, 0)), dict(masks=0), dict(components=-1),
+                          dict(order="spiral"),
+                          dict(order=[0, 1, 2, 3, 4, 4]), dict(order=[0, 1])])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         make(**wrong)

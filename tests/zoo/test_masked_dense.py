@@ -23,7 +23,8 @@ def test_masked_dense_is_a_full_one_with_a_masked_kernel(use_bias):
     layer(x, tf.constant(sources), tf.constant(targets))
     if use_bias:
         layer.bias.assign(rng.normal(size=9))
-    np.testing.assert_allclose(layer(x, tf.constant(sources), tf.constant(targets)), full(layer, x, sources, targets), atol=1e-5)
+    np.testing.assert_allclose(layer(x, tf.constant(sources), tf.constant(targets)), full(layer, x, sources, targets),
+                               atol=1e-5)
 
 
 @pytest.mark.parametrize("inputs, outputs", [(30, 12), (12, 30), (13, 13), (2, 40), (40, 2)])

@@ -33,7 +33,8 @@ def test_standard_error_covers_the_true_mean():
 
 
 def test_uniform_models_cost_log2_levels_bits():
-    """Discrete uniform over 17 levels, and the uniform density on [0, 1]^D of its dequantized twin, cost the same: log2 17 bits."""
+    """Discrete uniform over 17 levels, and the uniform density on [0, 1]^D of its dequantized twin, cost the same: log2
+    17 bits."""
     size, levels = 5, 17
     discrete = likelihood.bits_per_dimension([-size * math.log(levels)] * 2, size)
     dequantized = likelihood.bits_per_dimension([0.0] * 2, size, levels)
@@ -41,7 +42,8 @@ def test_uniform_models_cost_log2_levels_bits():
 
 
 def test_bits_of_a_stepwise_density_equal_those_of_its_levels():
-    """A density that is constant on each cell gives exactly the discrete model's bits: the entropy, under its own distribution."""
+    """A density that is constant on each cell gives exactly the discrete model's bits: the entropy, under its own
+    distribution."""
     p = np.array([0.5, 0.25, 0.125, 0.125])
     levels = rng(0).choice(4, size=(64, 3), p=p)
     log_mass = np.log(p[levels]).sum(1)
@@ -60,7 +62,8 @@ def _brute_force(x, y, kernel):
 
 KERNELS = {
     "energy": (energy_distance, lambda p, q: -np.linalg.norm(p - q)),
-    "mmd": (lambda x, y, chunk=1000: maximum_mean_discrepancy(x, y, 0.7, chunk), lambda p, q: np.exp(-((p - q) ** 2).sum() / (2 * 0.7**2))),
+    "mmd": (lambda x, y, chunk=1000: maximum_mean_discrepancy(x, y, 0.7, chunk),
+            lambda p, q: np.exp(-((p - q) ** 2).sum() / (2 * 0.7**2))),
 }
 
 
@@ -77,7 +80,8 @@ def test_discrepancy_and_its_jackknife_equal_brute_force(name, chunk):
 
 
 def test_energy_distance_of_shifted_gaussians_has_its_closed_form():
-    """X ~ N(0, 1), Y ~ N(m, 1): X - Y ~ N(-m, 2) has E|X - Y| = 2/sqrt(pi) exp(-m^2/4) + m erf(m/2); E|X - X'| = 2/sqrt(pi)."""
+    """X ~ N(0, 1), Y ~ N(m, 1): X - Y ~ N(-m, 2) has E|X - Y| = 2/sqrt(pi) exp(-m^2/4) + m erf(m/2); E|X - X'| =
+    2/sqrt(pi)."""
     shift = 1.0
     exact = 2.0 * (2.0 / math.sqrt(math.pi) * (math.exp(-shift**2 / 4.0) - 1.0) + shift * math.erf(shift / 2.0))
     draws = [energy_distance(rng(i).normal(size=100), rng(1000 + i).normal(size=80) + shift) for i in range(200)]
@@ -89,7 +93,8 @@ def test_energy_distance_of_shifted_gaussians_has_its_closed_form():
 def test_mmd_of_shifted_gaussians_has_its_closed_form():
     """E k of a difference N(m, 2) under a unit-bandwidth kernel is exp(-m^2 / 6) / sqrt(3)."""
     exact = 2.0 * (1.0 - math.exp(-1.0 / 6.0)) / math.sqrt(3.0)
-    values = np.array([maximum_mean_discrepancy(rng(i).normal(size=100), rng(1000 + i).normal(size=80) + 1.0, 1.0).value for i in range(200)])
+    values = np.array([maximum_mean_discrepancy(rng(i).normal(size=100), rng(1000 + i).normal(size=80) + 1.0, 1.0).value
+                       for i in range(200)])
     assert abs(values.mean() - exact) < 3.0 * values.std() / math.sqrt(200)
 
 
@@ -113,7 +118,8 @@ RING = 2.0 * np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * n
 
 
 def test_modes_counts_by_hand():
-    samples = np.array([[2.0, 0.0], [2.0, 0.29], [2.0, 0.31], [0.0, 2.1], [0.0, 0.0]])  # near, near, just too far, near, nowhere
+    # near, near, just too far, near, nowhere
+    samples = np.array([[2.0, 0.0], [2.0, 0.29], [2.0, 0.31], [0.0, 2.1], [0.0, 0.0]])
     result = modes(samples, RING, 0.1)
     assert result.covered == 2 and result.high_quality == pytest.approx(3 / 5)
     np.testing.assert_allclose(result.fractions, [0.4, 0, 0.2, 0, 0, 0, 0, 0])

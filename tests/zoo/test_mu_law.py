@@ -1,4 +1,5 @@
-"""Mu-law codes: bins and their centres, a distribution that sums to one, and draws that occur as often as their probabilities say."""
+"""Mu-law codes: bins and their centres, a distribution that sums to one, and draws that occur as often as their
+probabilities say."""
 
 import math
 
@@ -63,6 +64,7 @@ def test_a_draw_is_the_inverse_of_the_cumulative_distribution(levels):
 
 def test_draws_occur_as_often_as_their_probabilities_say():
     num, logits = 20_000, tf.constant([2.0, -9.0, 0.5, 1.0, -1.0, 0.0])
-    drawn = mu_law.from_noise(tf.tile(logits[None], [num, 1]), random.uniform_rows(random.rows(random.seed(0), num), []))
+    drawn = mu_law.from_noise(tf.tile(logits[None], [num, 1]),
+                              random.uniform_rows(random.rows(random.seed(0), num), []))
     p = tf.nn.softmax(logits).numpy()
     assert np.all(np.abs(np.bincount(drawn, minlength=6) / num - p) < 4.5 * np.sqrt(p * (1 - p) / num))

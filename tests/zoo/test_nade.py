@@ -1,4 +1,5 @@
-"""NADE: the blocked likelihood and its gradient against the naive form and a per-entry loop; enumeration; the naive sampler; memory."""
+"""NADE: the blocked likelihood and its gradient against the naive form and a per-entry loop; enumeration; the naive
+sampler; memory."""
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from zoo import random
 from zoo.autoregressive.nade import NADE
 from zoo.layers import prefix_conditionals
 
-SIZES = {"one output": (7, 5, 1, False), "rescaled": (10, 4, 3, True), "one entry": (1, 3, 2, True)}  # D, H, outputs, rho
+# D, H, outputs, rho
+SIZES = {"one output": (7, 5, 1, False), "rescaled": (10, 4, 3, True), "one entry": (1, 3, 2, True)}
 
 
 def arguments(size, hidden, outputs, rescaled, batch=3):
@@ -20,7 +22,8 @@ def arguments(size, hidden, outputs, rescaled, batch=3):
 
 
 def values_and_gradients(function, tensors, **options):
-    """The outputs, and the gradients of a function of them that weighs every one differently, with regard to all tensors."""
+    """The outputs, and the gradients of a function of them that weighs every one differently, with regard to all
+    tensors."""
     with tf.GradientTape() as tape:
         tape.watch(tensors)
         y = function(*tensors, **options)
@@ -35,7 +38,8 @@ def values_and_gradients(function, tensors, **options):
 def test_blocks_give_the_values_and_gradients_of_the_naive_form(activation, sizes, block):
     tensors = arguments(*SIZES[sizes])
     expected = values_and_gradients(prefix_conditionals.naive, tensors, activation=activation)
-    traced = tf.function(lambda *t: values_and_gradients(prefix_conditionals.conditionals, list(t), activation=activation, block=block))
+    traced = tf.function(lambda *t: values_and_gradients(prefix_conditionals.conditionals, list(t),
+                                                         activation=activation, block=block))
     for ours, theirs in zip(traced(*tensors), expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-4)
 
@@ -59,8 +63,10 @@ def test_gradients_of_a_long_recurrence_are_exact_to_single_precision():
 
 
 def largest(graph, seen):
-    """The largest number of elements in any tensor of a graph, with the graphs of its loops, whose sizes are all known."""
-    sizes = [output.shape.num_elements() or 0 for op in graph.get_operations() for output in op.outputs if output.dtype == tf.float32]
+    """The largest number of elements in any tensor of a graph, with the graphs of its loops, whose sizes are all
+    known."""
+    sizes = [output.shape.num_elements() or 0 for op in graph.get_operations() for output in op.outputs
+             if output.dtype == tf.float32]
     for name in graph._functions:
         if name not in seen:
             seen.add(name)
@@ -119,8 +125,10 @@ def test_samples_occur_as_often_as_log_prob_says(kind):
     assert_samples_as_often(make(NADE, hidden=6, **KINDS[kind]))
 
 
-@pytest.mark.parametrize("wrong, message", [(dict(hidden=0), "hidden"), (dict(activation="sine"), "activation"), (dict(shape=(0,)), "shape"),
-                                            (dict(order=(0, 0, 1)), "no permutation")])
+@pytest.mark.parametrize("wrong, message",
+                         [(dict(hidden=0), "hidden"), (dict(activation="sine"), "activation"),
+                          (dict(shape=(0,)), "shape"),
+                          (dict(order=(0, 0, 1)), "no permutation")])
 def test_wrong_arguments_raise(wrong, message):
     with pytest.raises(ValueError, match=message):
         NADE(**dict(shape=(3,), hidden=4) | wrong)

@@ -9,11 +9,11 @@ from tests.support import cases, duels
 from tests.support.normalized_gan import NormalizedGAN
 from tests.trainers.test_engine import batches, config, strategy
 from trainers.runs import run
-from zoo.serving import check
 from trainers.training.engine import Engine
 from zoo import random
-from zoo.serving.export import export
 from zoo.layers.following import followed
+from zoo.serving import check
+from zoo.serving.export import export
 from zoo.training.game import measure
 
 

@@ -7,7 +7,8 @@ import tensorflow as tf
 from zoo import random
 from zoo.latent.parts import observations
 
-NAMES = [("bernoulli", 2), ("categorical", 5), ("discretized_logistic", 5), ("discretized_logistic_mixture", 5), ("continuous_bernoulli", 256), ("gaussian", 256)]
+NAMES = [("bernoulli", 2), ("categorical", 5), ("discretized_logistic", 5), ("discretized_logistic_mixture", 5),
+         ("continuous_bernoulli", 256), ("gaussian", 256)]
 
 
 def raw(likelihood, *batch):
@@ -25,7 +26,8 @@ def test_an_entry_s_probabilities_are_whole(name, levels):
         mean = np.trapezoid(density * grid[:, None, None, None, None], grid, axis=0)
     else:
         values = tf.cast(tf.range(levels), likelihood.domain((2, 1, 1)).dtype)
-        density = np.exp(likelihood.log_probs(given, tf.broadcast_to(values[:, None, None, None, None], [levels, 3, 2, 1, 1])))
+        density = np.exp(likelihood.log_probs(given,
+                                              tf.broadcast_to(values[:, None, None, None, None], [levels, 3, 2, 1, 1])))
         np.testing.assert_allclose(density.sum(0), 1.0, atol=1e-4)
         mean = (density * np.arange(levels)[:, None, None, None, None]).sum(0)
     if not name.startswith("discretized_logistic"):  # whose mean is the logistic's, not that of its bins
@@ -42,14 +44,18 @@ def test_draws_follow_the_probabilities(name, levels):
     # A narrow Gaussian in the middle of the range, so that what is cut off at its ends does not count.
     one = tf.constant([0.1, -3.0]) if name == "gaussian" else raw(likelihood, 1)[0, 0, 0, 0]
     given = tf.tile(tf.reshape(one, [1, 1, 1, 1, -1]), [num, 1, 1, 1, 1])
-    x = tf.cast(likelihood.from_noise(given, likelihood.noise_rows(random.rows(random.seed(2), num), (1, 1, 1))), tf.float32).numpy().ravel()
+    x = tf.cast(likelihood.from_noise(given, likelihood.noise_rows(random.rows(random.seed(2), num), (1, 1, 1))),
+                tf.float32).numpy().ravel()
     entry = likelihood.entries(given[:1])
     if likelihood.domain((1, 1, 1)).kind == "real":
         for v in np.quantile(x, [0.1, 0.5, 0.9]):
-            np.testing.assert_allclose(np.mean(x <= v), np.ravel(entry.cdf(tf.reshape(tf.cast(v, tf.float32), [1, 1, 1, 1])))[0], atol=0.015)
+            np.testing.assert_allclose(np.mean(x <= v),
+                                       np.ravel(entry.cdf(tf.reshape(tf.cast(v, tf.float32), [1, 1, 1, 1])))[0],
+                                       atol=0.015)
     else:
         for v in range(levels):
-            probability = np.exp(entry.log_prob(tf.fill([1, 1, 1, 1], tf.cast(v, likelihood.domain((1, 1, 1)).dtype)))).ravel()[0]
+            probability = np.exp(entry.log_prob(tf.fill([1, 1, 1, 1],
+                                                        tf.cast(v, likelihood.domain((1, 1, 1)).dtype)))).ravel()[0]
             np.testing.assert_allclose(np.mean(x == v), probability, atol=0.015)
 
 
@@ -66,9 +72,11 @@ def test_a_mixture_s_channels_follow_one_another():
     likelihood, num = observations.make("discretized_logistic_mixture", 256, components=2), 20_000
     grid, parameters = likelihood.layout((2, 1, 3))
     assert grid == (2, 1, 1) and parameters == 20 and likelihood.size((2, 1, 3)) == 40
-    one = [0.0] * 4 + [-3.0] * 3 + [2.0, 0.0, 0.0]  # of a component: logit, means, log-scales, and green's dependence on red
+    # of a component: logit, means, log-scales, and green's dependence on red
+    one = [0.0] * 4 + [-3.0] * 3 + [2.0, 0.0, 0.0]
     given = tf.random.stateless_normal([1, *grid, parameters], [4, 5], stddev=0.2) + tf.constant(one * 2)
-    x = likelihood.from_noise(tf.repeat(given, num, 0), likelihood.noise_rows(random.rows(random.seed(2), num), (2, 1, 3)))
+    x = likelihood.from_noise(tf.repeat(given, num, 0),
+                              likelihood.noise_rows(random.rows(random.seed(2), num), (2, 1, 3)))
     assert x.shape == (num, 2, 1, 3) and x.dtype == tf.int32
     np.testing.assert_allclose(likelihood.mean(given)[0], np.mean(x, 0), atol=1.0)
     assert np.corrcoef(np.asarray(x)[:, 0, 0].T)[0, 1] > 0.5

@@ -28,7 +28,8 @@ def test_far_examples_have_a_finite_log_density():
 
 @pytest.mark.parametrize("arguments, said", [((np.zeros([0, 2]), np.zeros([1, 2]), np.zeros([1, 2])), "samples"),
                                              ((np.zeros([3, 2]), np.zeros([1, 3]), np.zeros([1, 2])), "validation"),
-                                             ((np.zeros([3, 2]), np.zeros([1, 2]), np.zeros([1, 2]), (0.0,)), "sigmas")])
+                                             ((np.zeros([3, 2]), np.zeros([1, 2]), np.zeros([1, 2]), (0.0,)),
+                                              "sigmas")])
 def test_wrong_arguments(arguments, said):
     with pytest.raises(ValueError, match=said):
         parzen.parzen_log_likelihood(*arguments)

@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from benchmarks.naive import naive_sample
 from zoo import random
-from zoo.autoregressive.pixel_cnn import PixelCNN
 from zoo.autoregressive.parts.raster import Schedule
-from zoo.distributions import pixels
+from zoo.autoregressive.pixel_cnn import PixelCNN
 from zoo.layers.masked_convolution import MaskedConv2D
 
 KINDS = {
@@ -27,12 +26,14 @@ KINDS = {
 
 
 def make(**arguments):
-    """A tiny model in which the pixels depend on one another, and all of their values occur: the logits' spread is about 1.5."""
+    """A tiny model in which the pixels depend on one another, and all of their values occur: the logits' spread is
+    about 1.5."""
     keras.utils.set_random_seed(7)
     model = PixelCNN(**dict(channels=18, blocks=2, head_channels=16) | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape, scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
+        weight.assign(rng.normal(size=weight.shape,
+                                 scale=1.5 / np.sqrt(np.prod(weight.shape[:-1])) if len(weight.shape) > 1 else 0.3))
     x = tf.cast(rng.integers(0, model.levels, (64, *model.shape)), model.domain.dtype)
     logits = model.parameters(x, labels(model, 64)).numpy()
     kernel, bias = model.head[-1].weights
@@ -50,8 +51,9 @@ def every_image(shape, levels):
     return tf.reshape(tf.constant(images, tf.float32 if levels == 2 else tf.int32), [-1, *shape])
 
 
-@pytest.mark.parametrize("shape, levels, classes", [((3, 3, 1), 2, None), ((2, 2, 1), 3, None), ((2, 1, 3), 2, None), ((1, 2, 3), 3, None),
-                                                    ((2, 3, 1), 2, 2)])
+@pytest.mark.parametrize("shape, levels, classes",
+                         [((3, 3, 1), 2, None), ((2, 2, 1), 3, None), ((2, 1, 3), 2, None), ((1, 2, 3), 3, None),
+                          ((2, 3, 1), 2, 2)])
 def test_probabilities_of_all_images_sum_to_one(shape, levels, classes):
     model = make(shape=shape, levels=levels, classes=classes)
     x = every_image(shape, levels)
@@ -169,7 +171,8 @@ def test_one_graph_serves_every_batch_size():
         samples = sample(seeds, condition)
         np.testing.assert_array_equal(samples, model.sample(seeds, condition))
         mask = prefix_mask(model, [4] * num)
-        np.testing.assert_array_equal(complete(samples, mask, seeds, condition), model.complete(samples, mask, seeds, condition))
+        np.testing.assert_array_equal(complete(samples, mask, seeds, condition),
+                                      model.complete(samples, mask, seeds, condition))
     assert sample.experimental_get_tracing_count() == complete.experimental_get_tracing_count() == 1
 
 
@@ -210,8 +213,11 @@ def test_mixed_precision_samples_as_float32_does(kind):
     np.testing.assert_allclose(mixed.log_prob(x, condition), model.log_prob(x, condition), rtol=0.1)
 
 
-@pytest.mark.parametrize("wrong", [dict(levels=1), dict(blocks=0), dict(classes=0), dict(channels=7), dict(channels=4, shape=(3, 3, 3)),
-                                   dict(kernel_size=4), dict(kernel_size=1), dict(block_kernel_size=1), dict(shape=(3, 3, 3), head_channels=2)])
+@pytest.mark.parametrize("wrong",
+                         [dict(levels=1), dict(blocks=0), dict(classes=0), dict(channels=7),
+                          dict(channels=4, shape=(3, 3, 3)),
+                          dict(kernel_size=4), dict(kernel_size=1), dict(block_kernel_size=1),
+                          dict(shape=(3, 3, 3), head_channels=2)])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         make(**dict(shape=(3, 3, 1)) | wrong)

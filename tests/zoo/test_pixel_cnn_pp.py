@@ -1,4 +1,5 @@
-"""PixelCNN++: probabilities that sum to one, streams that see all earlier pixels and no other, a cached sampler that equals the naive one."""
+"""PixelCNN++: probabilities that sum to one, streams that see all earlier pixels and no other, a cached sampler that
+equals the naive one."""
 
 import itertools
 
@@ -38,8 +39,10 @@ def every_image(model):
     return tf.reshape(tf.constant(images, model.domain.dtype), [-1, *model.shape])
 
 
-@pytest.mark.parametrize("arguments", [dict(shape=(2, 4, 1), levels=2, resolutions=2), dict(shape=(2, 2, 1), levels=4, resolutions=2),
-                                       dict(shape=(1, 2, 3), levels=3, resolutions=1, classes=2)])
+@pytest.mark.parametrize("arguments",
+                         [dict(shape=(2, 4, 1), levels=2, resolutions=2),
+                          dict(shape=(2, 2, 1), levels=4, resolutions=2),
+                          dict(shape=(1, 2, 3), levels=3, resolutions=1, classes=2)])
 def test_probabilities_of_all_images_sum_to_one(arguments):
     model = make(**arguments)
     x = every_image(model)
@@ -78,7 +81,8 @@ def test_cached_sampler_draws_what_the_naive_one_does(kind):
     model, num = make(**KINDS[kind]), 4
     noise, condition = model.noise(random.rows(random.seed(3), num)), labels(model, num)
     size = model.shape[0] * model.shape[1]
-    known = tf.reshape(tf.sequence_mask([0, 0, 1, size // 2], size), [-1, *model.shape[:2]])  # two rows are drawn from nothing
+    # two rows are drawn from nothing
+    known = tf.reshape(tf.sequence_mask([0, 0, 1, size // 2], size), [-1, *model.shape[:2]])
     x = tf.cast(np.random.default_rng(1).integers(0, model.levels, [num, *model.shape]), model.domain.dtype)
     completed = model.generate(noise, condition, x, known)
     np.testing.assert_array_equal(completed, naive_sample(model, noise, condition, x, known))
@@ -106,8 +110,10 @@ def test_dropout_is_in_training_alone():
 
 
 @pytest.mark.parametrize("wrong, message", [
-    (dict(shape=(6, 8, 1)), "divide by 4"), (dict(shape=(8, 8)), "image"), (dict(shape=(8, 8, 4)), "at most 3"), (dict(levels=1), "levels"),
-    (dict(shape=(8, 8, 3), levels=2), "two levels"), (dict(blocks=0), "blocks"), (dict(resolutions=0), "resolutions"), (dict(components=0), "components"),
+    (dict(shape=(6, 8, 1)), "divide by 4"), (dict(shape=(8, 8)), "image"), (dict(shape=(8, 8, 4)), "at most 3"),
+    (dict(levels=1), "levels"),
+    (dict(shape=(8, 8, 3), levels=2), "two levels"), (dict(blocks=0), "blocks"), (dict(resolutions=0), "resolutions"),
+    (dict(components=0), "components"),
     (dict(dropout=1.0), "dropout"), (dict(classes=0), "classes")])
 def test_wrong_arguments_raise(wrong, message):
     with pytest.raises(ValueError, match=message):

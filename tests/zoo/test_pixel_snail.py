@@ -1,4 +1,5 @@
-"""PixelSNAIL: probabilities that sum to one, no look-ahead and no blind spot, and a cached sampler that equals the naive one."""
+"""PixelSNAIL: probabilities that sum to one, no look-ahead and no blind spot, and a cached sampler that equals the
+naive one."""
 
 import itertools
 
@@ -121,8 +122,11 @@ def test_mixed_precision_samples_as_float32_does():
     np.testing.assert_allclose(mixed.log_prob(x), model.log_prob(x), rtol=0.1)
 
 
-@pytest.mark.parametrize("wrong", [dict(shape=(3, 3)), dict(levels=1), dict(channels=0), dict(blocks=0), dict(residuals=0), dict(keys=0), dict(values=0),
-                                   dict(components=0), dict(dropout=1.0), dict(shape=(2, 2, 3)), dict(shape=(2, 2, 4), levels=4)])
+@pytest.mark.parametrize("wrong",
+                         [dict(shape=(3, 3)), dict(levels=1), dict(channels=0), dict(blocks=0), dict(residuals=0),
+                          dict(keys=0), dict(values=0),
+                          dict(components=0), dict(dropout=1.0), dict(shape=(2, 2, 3)),
+                          dict(shape=(2, 2, 4), levels=4)])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         make(**dict(shape=(2, 2, 1)) | wrong)

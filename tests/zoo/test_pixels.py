@@ -28,5 +28,6 @@ def test_integers_probabilities_copies_and_slices():
     np.testing.assert_array_equal(ours.log_prob([1, 0]), theirs.log_prob([1, 0]))
     given = pixels.Bernoulli(logits=LOGITS)
     assert isinstance(given[2:4], pixels.Bernoulli) and isinstance(given.copy(logits=[1.0]), pixels.Bernoulli)
-    np.testing.assert_allclose(given[2:4].log_prob([1, 0]), tfd.Bernoulli(logits=LOGITS[2:4]).log_prob([1, 0]), rtol=1e-6)
+    np.testing.assert_allclose(given[2:4].log_prob([1, 0]), tfd.Bernoulli(logits=LOGITS[2:4]).log_prob([1, 0]),
+                               rtol=1e-6)
     assert tf.function(lambda: pixels.pixels(tf.zeros([3, 2, 2, 1]), 2).log_prob(tf.ones([2, 2, 1])))().shape == (3,)

@@ -1,4 +1,5 @@
-"""Posteriors against TFP's distributions and autodiff: densities of draws, covariances, KL in closed form, Jacobians of flows; and the mixture priors."""
+"""Posteriors against TFP's distributions and autodiff: densities of draws, covariances, KL in closed form, Jacobians of
+flows; and the mixture priors."""
 
 import keras
 import numpy as np
@@ -38,7 +39,9 @@ def test_gaussians_are_what_tfp_says(name):
     z, log_q = q.draw(eps)
     np.testing.assert_allclose(log_q, reference.log_prob(z), rtol=2e-4, atol=2e-4)
     prior = tfd.MultivariateNormalDiag(tf.zeros(SIZE), tf.ones(SIZE))
-    np.testing.assert_allclose(q.kl(), tfd.kl_divergence(reference, tfd.MultivariateNormalTriL(tf.zeros(SIZE), tf.eye(SIZE))), rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(q.kl(),
+                               tfd.kl_divergence(reference, tfd.MultivariateNormalTriL(tf.zeros(SIZE), tf.eye(SIZE))),
+                               rtol=1e-3, atol=1e-4)
     many, log_many = q.draw(tf.random.stateless_normal([40_000, BATCH, SIZE], [7, 8]))
     np.testing.assert_allclose(tf.reduce_mean(log_many - prior.log_prob(many), 0), q.kl(), atol=0.15, rtol=0.03)
     if name != "diagonal":
@@ -53,7 +56,8 @@ def test_rank_one_has_the_paper_s_precision():
     _, log_d, u = tf.split(layer.head(features), 3, axis=-1)
     s = matrix(q)
     precision = tf.linalg.inv(tf.matmul(s, s, transpose_b=True))
-    np.testing.assert_allclose(precision, tf.linalg.diag(tf.exp(log_d)) + u[:, :, None] * u[:, None, :], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(precision, tf.linalg.diag(tf.exp(log_d)) + u[:, :, None] * u[:, None, :], rtol=1e-3,
+                               atol=1e-4)
 
 
 def test_the_kl_of_independent_latents_is_the_sum_of_their_own():
@@ -115,12 +119,14 @@ def test_vamp_is_the_average_of_its_posteriors():
     q = made("diagonal").distribution()
     z = tf.random.stateless_normal([6, SIZE], [2, 3])
     each = tf.stack([tfd.MultivariateNormalDiag(q.mean()[k], q.stddev()[k]).log_prob(z) for k in range(BATCH)])
-    np.testing.assert_allclose(priors.log_prob(priors.vamp(q), z), tf.reduce_logsumexp(each, 0) - np.log(BATCH), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(priors.log_prob(priors.vamp(q), z), tf.reduce_logsumexp(each, 0) - np.log(BATCH),
+                               rtol=1e-4, atol=1e-4)
 
 
 def test_schedules():
     assert schedules.warmup(None, 10, 2.0) == 2.0 and schedules.warmup(tf.constant(3), 0) == 1.0
-    np.testing.assert_allclose([schedules.warmup(tf.constant(s), 10, 2.0) for s in (0, 5, 10, 20)], [0.0, 1.0, 2.0, 2.0])
+    np.testing.assert_allclose([schedules.warmup(tf.constant(s), 10, 2.0) for s in (0, 5, 10, 20)],
+                               [0.0, 1.0, 2.0, 2.0])
     kl = tf.Variable([[0.1, 2.0], [0.3, 4.0]])
     with tf.GradientTape() as tape:
         terms = schedules.at_least(kl, 0.5)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from zoo.random import philox
 from zoo import random
+from zoo.random import philox
 from zoo.serving import graph as serving_graph
 
 FULL = 2**32 - 1

@@ -34,7 +34,8 @@ def make(name, stddev=0.4):
 
 
 def test_inverse_inverts(model):
-    z = tf.random.stateless_normal([16, model.size], [1, 1], stddev=0.5)  # far out, a sigmoid in float32 has no digits left to invert
+    # far out, a sigmoid in float32 has no digits left to invert
+    z = tf.random.stateless_normal([16, model.size], [1, 1], stddev=0.5)
     np.testing.assert_allclose(model.inverse(model.forward(z))[0], z, atol=1e-5)
     x = cases.batch(model, 16)
     np.testing.assert_allclose(model.decode(model.encode(x)), x, atol=1e-5)
@@ -85,7 +86,8 @@ def test_density_of_points_integrates_to_one():
 
 
 def test_density_of_pixels_integrates_to_one():
-    """Over all that the flow can reach, [-a, 1 + a] with a = alpha / (1 - 2 alpha), by the pure method; and over [0, 1], to what its samples say."""
+    """Over all that the flow can reach, [-a, 1 + a] with a = alpha / (1 - 2 alpha), by the pure method; and over [0,
+    1], to what its samples say."""
     keras.utils.set_random_seed(1)
     model = zoo.create("real_nvp", shape=(1, 2, 1), levels=3, couplings=2, hidden=(4,), alpha=0.1)
     for index, weight in enumerate(model.trainable_weights):
@@ -100,12 +102,15 @@ def test_density_of_pixels_integrates_to_one():
 
 
 def test_samples_follow_the_density():
-    """The mean over samples of any function is its integral under the density: here of a disc's indicator and of the first entry."""
+    """The mean over samples of any function is its integral under the density: here of a disc's indicator and of the
+    first entry."""
     model = make("points", stddev=0.2)
     x, area = _grid(-12.0, 12.0, 600)
     mass = np.exp(model.log_prob(x).numpy().astype("float64")) * area
     samples = model.forward(tf.random.stateless_normal([20000, 2], [1, 1])).numpy()
-    assert np.mean(np.linalg.norm(samples, axis=-1) < 1.0) == pytest.approx(mass[np.linalg.norm(x, axis=-1) < 1.0].sum(), abs=0.015)
+    assert np.mean(np.linalg.norm(samples,
+                                  axis=-1) < 1.0) == pytest.approx(mass[np.linalg.norm(x, axis=-1) < 1.0].sum(),
+                                                                   abs=0.015)
     assert samples[:, 0].mean() == pytest.approx(mass @ x[:, 0], abs=0.05)
 
 

@@ -1,4 +1,5 @@
-"""RNADE and its mixtures: densities integrate to one; the equations entry by entry; the naive sampler; samples against the density."""
+"""RNADE and its mixtures: densities integrate to one; the equations entry by entry; the naive sampler; samples against
+the density."""
 
 import keras
 import numpy as np
@@ -12,7 +13,9 @@ from zoo.autoregressive.rnade import RNADE
 from zoo.distributions import mixtures
 
 KINDS = sorted(mixtures.KINDS)
-PARAMETERS = tf.constant([[0.3, -1.0, 1.0, -2.0, 0.0, 3.0, -1.0, 0.2, -0.5], [0.0, 1.0, 2.0, 5.0, 1.0, -4.0, 0.5, -2.0, 0.1]])  # 2 mixtures of 3
+# 2 mixtures of 3
+PARAMETERS = tf.constant([[0.3, -1.0, 1.0, -2.0, 0.0, 3.0, -1.0, 0.2, -0.5],
+                          [0.0, 1.0, 2.0, 5.0, 1.0, -4.0, 0.5, -2.0, 0.1]])
 
 
 def component_cdf(kind, z):
@@ -27,7 +30,8 @@ def test_a_mixture_is_what_its_parameters_say(kind):
     integral = np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x, axis=0), axis=0)
     np.testing.assert_allclose(integral[-1], 1.0, atol=1e-4)
     logits, loc, log_scale = np.split(PARAMETERS.numpy(), 3, axis=-1)
-    expected = tf.reduce_sum(tf.nn.softmax(logits) * component_cdf(kind, (x[1:, :, None] - loc) * np.exp(-log_scale)), -1)
+    expected = tf.reduce_sum(tf.nn.softmax(logits) * component_cdf(kind, (x[1:, :, None] - loc) * np.exp(-log_scale)),
+                             -1)
     np.testing.assert_allclose(integral, expected, atol=1e-3)
     np.testing.assert_allclose(mixtures.mean(PARAMETERS), np.sum(x * density, axis=0) * 0.0005, atol=1e-2)
 
@@ -39,13 +43,16 @@ def test_a_mixtures_draws_follow_its_distribution_function(kind):
     assert noise.shape == (num, 2, 4)
     x = mixtures.from_noise(tf.tile(PARAMETERS[None], [num, 1, 1]), noise, kind)
     u = np.sort(mixtures.mixture(PARAMETERS, kind).cdf(x), axis=0)
-    assert np.abs(u - (np.arange(num)[:, None] + 0.5) / num).max() < 1.9 / np.sqrt(num)  # Kolmogorov and Smirnov, p = 0.0015
+    # Kolmogorov and Smirnov, p = 0.0015
+    assert np.abs(u - (np.arange(num)[:, None] + 0.5) / num).max() < 1.9 / np.sqrt(num)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_scales_floor_bounds_the_density(kind):
     peak = mixtures.mixture(tf.constant([0.0, 0.0, -50.0]), kind).log_prob(0.0)
-    assert peak == mixtures.mixture(tf.constant([0.0, 0.0, mixtures.LOG_SCALE_FLOOR]), kind).log_prob(0.0) and np.isfinite(peak)
+    assert peak == mixtures.mixture(tf.constant([0.0, 0.0, mixtures.LOG_SCALE_FLOOR]), kind).log_prob(
+        0.0
+    ) and np.isfinite(peak)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -65,7 +72,8 @@ def test_density_integrates_to_one_in_one_and_two_dimensions(kind):
     x = np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)
     density = np.exp(tf.function(two.log_prob)(x), dtype=np.float64).reshape(801, 801)
     assert np.trapezoid(np.trapezoid(density, grid), grid) == pytest.approx(1.0, abs=5e-3)
-    assert np.std((density / density.sum(0))[:, 300:501], axis=1).max() > 1e-4  # entry 0 depends on entry 1, which is drawn first
+    # entry 0 depends on entry 1, which is drawn first
+    assert np.std((density / density.sum(0))[:, 300:501], axis=1).max() > 1e-4
 
 
 @pytest.mark.parametrize("activation", ["relu", "sigmoid"])
@@ -87,7 +95,8 @@ def test_parameters_depend_on_exactly_the_earlier_entries():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_cached_sampler_equals_naive(kind):
-    model = make(RNADE, 0.3, shape=(6,), hidden=5, components=3, kind=kind, activation="sigmoid", order=(5, 3, 1, 0, 2, 4))
+    model = make(RNADE, 0.3, shape=(6,), hidden=5, components=3, kind=kind, activation="sigmoid",
+                 order=(5, 3, 1, 0, 2, 4))
     seeds = random.rows(random.seed(3), 8)
     samples = model.sample(seeds)
     np.testing.assert_allclose(samples, naive_sample(model, model.noise(seeds)), atol=1e-4)
@@ -102,7 +111,8 @@ def test_cached_sampler_equals_naive(kind):
 def test_samples_fall_into_quadrants_as_often_as_the_density_says(kind):
     model = make(RNADE, 0.3, shape=(2,), hidden=5, components=3, kind=kind, activation="sigmoid")
     num, grid = 4096, np.linspace(-30.0, 30.0, 601, dtype=np.float32)
-    density = np.exp(tf.function(model.log_prob)(np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)), dtype=np.float64).reshape(601, 601)
+    density = np.exp(tf.function(model.log_prob)(np.stack(np.meshgrid(grid, grid, indexing="ij"), -1).reshape(-1, 2)),
+                     dtype=np.float64).reshape(601, 601)
     samples = model.sample(random.rows(random.seed(2), num)).numpy()
     for i, j in np.ndindex(2, 2):
         rows, columns = (slice(300, None) if positive else slice(0, 301) for positive in (i, j))
@@ -124,8 +134,11 @@ def test_training_finds_a_correlation():
     assert -np.mean(model.log_prob(x)) == pytest.approx(entropy, abs=0.1)
 
 
-@pytest.mark.parametrize("wrong, message", [(dict(shape=(2, 2, 1)), "vector"), (dict(hidden=0), "hidden"), (dict(components=0), "component"),
-                                            (dict(kind="cauchy"), "gaussian"), (dict(activation="sine"), "activation"), (dict(order=(0, 0)), "permutation")])
+@pytest.mark.parametrize("wrong, message",
+                         [(dict(shape=(2, 2, 1)), "vector"), (dict(hidden=0), "hidden"),
+                          (dict(components=0), "component"),
+                          (dict(kind="cauchy"), "gaussian"), (dict(activation="sine"), "activation"),
+                          (dict(order=(0, 0)), "permutation")])
 def test_wrong_arguments_raise(wrong, message):
     with pytest.raises(ValueError, match=message):
         RNADE(**dict(shape=(2,), hidden=4) | wrong)

@@ -18,7 +18,12 @@ def layer_by_loops(layer, u, colours):
     own = along[1] * np.tile(seen(u.shape[-1], layer.units, colours), 4)
     above = weight(layer.state_to_state).reshape(3, layer.units, -1)
     for i, j in np.ndindex(u.shape[:2]):
-        gates = bias + at(u, i, j - 1) @ along[0] + u[i, j] @ own + sum(at(h, i - 1, j + b - 1) @ above[b] for b in range(3))
+        gates = (
+            bias
+            + at(u, i, j - 1) @ along[0]
+            + u[i, j] @ own
+            + sum(at(h, i - 1, j + b - 1) @ above[b] for b in range(3))
+        )
         h[i, j], c[i, j] = cell(gates, at(c, i - 1, j))
     return h
 
@@ -39,7 +44,8 @@ def test_probabilities_of_all_images_sum_to_one(arguments):
 @pytest.mark.parametrize("shape", [(4, 7, 1), (3, 3, 3)])
 def test_a_pixel_sees_the_triangle_above_and_the_colours_before(shape):
     up, right, _ = pixel_rnns.displacement(*shape[:2])
-    # Of a 3x3 first convolution and two layers: in each row above one column more to the right; to the left three at once.
+    # Of a 3x3 first convolution and two layers: in each row above one column more to the right; to the left three at
+    # once.
     expected = (right <= up) & ((up > 0) | (up == 0) & (right < 0)) & (right >= -3 - up)
     found = pixel_rnns.dependence(make(shape=shape, channels=48, head_channels=36))
     np.testing.assert_array_equal(found, pixel_rnns.with_colours(expected, shape[-1]))

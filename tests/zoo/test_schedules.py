@@ -1,4 +1,5 @@
-"""Noise schedules: their end points, that they only add noise, and that the posterior's coefficients follow from beta alone."""
+"""Noise schedules: their end points, that they only add noise, and that the posterior's coefficients follow from beta
+alone."""
 
 import dataclasses
 
@@ -57,7 +58,8 @@ def test_posterior_is_the_conditional_of_the_joint_gaussian(schedule):
         mean, variance = np.sqrt(schedule.alpha_bar[t - 1]) * x_0, 1 - schedule.alpha_bar[t - 1]
         covariance = np.array([[variance, a * variance], [a * variance, a * a * variance + beta]])
         gain = covariance[0, 1] / covariance[1, 1]
-        np.testing.assert_allclose(schedule.posterior_x_0[t] * x_0 + schedule.posterior_x_t[t] * x_t, mean + gain * (x_t - a * mean), atol=1e-9)
+        np.testing.assert_allclose(schedule.posterior_x_0[t] * x_0 + schedule.posterior_x_t[t] * x_t,
+                                   mean + gain * (x_t - a * mean), atol=1e-9)
         np.testing.assert_allclose(schedule.beta_tilde[t], covariance[0, 0] - gain * covariance[1, 0], atol=1e-12)
 
 

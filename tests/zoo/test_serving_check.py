@@ -1,4 +1,5 @@
-"""The checker of exported folders: a folder that does not answer as its model did, or holds what a server should not run, is refused."""
+"""The checker of exported folders: a folder that does not answer as its model did, or holds what a server should not
+run, is refused."""
 
 import pathlib
 import shutil
@@ -9,9 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.support.exports import exported, gan, spoil  # exported and gan are fixtures
-from zoo.serving import check
-from zoo.serving import graph
+from tests.support.exports import exported, gan, spoil  # noqa: F401 (fixtures)
+from zoo.serving import check, graph
 from zoo.serving.export import export
 
 
@@ -27,7 +27,8 @@ def test_check_refuses_it_too(gan, tmp_path, monkeypatch, how):
 @pytest.mark.parametrize("wrong, says", [
     (lambda x, seeds: x + tf.reduce_mean(x, axis=0), "alone"),
     (lambda x, seeds: x + tf.cast(tf.range(tf.shape(x)[0]), tf.float32)[:, None, None, None], "alone"),
-    # Rows that go by their place from the front, where the last of three and an only row agree: seen in another order alone.
+    # Rows that go by their place from the front, where the last of three and an only row agree: seen in another order
+    # alone.
     (lambda x, seeds: x + tf.cast(tf.range(tf.shape(x)[0]) % 2, tf.float32)[:, None, None, None], "another order"),
 ])
 def test_check_refuses_rows_that_are_not_independent(gan, tmp_path, wrong, says):
@@ -37,7 +38,8 @@ def test_check_refuses_rows_that_are_not_independent(gan, tmp_path, wrong, says)
         check.check(export(gan, tmp_path))
 
 
-@pytest.mark.parametrize("name, output, change", [("sample", "sample", 1), ("log_prob", "log_prob", 1e-3), ("encode", "z", np.nan)])
+@pytest.mark.parametrize("name, output, change",
+                         [("sample", "sample", 1), ("log_prob", "log_prob", 1e-3), ("encode", "z", np.nan)])
 def test_a_tampered_example_is_found(exported, tmp_path, name, output, change):
     folder = shutil.copytree(exported("vae")[1], tmp_path / "1")
     path = folder / "assets.extra" / "examples.npz"
@@ -49,15 +51,20 @@ def test_a_tampered_example_is_found(exported, tmp_path, name, output, change):
 
 
 @pytest.mark.parametrize("found, wanted, away", [
-    ([100.0, 1.0], [100.0, 1.0], 0.0), ([100.1, 1.0], [100.0, 1.0], 1e-3), ([0.001, 1.0], [0.0, 1.0], 1e-3), ([np.nan, np.inf], [np.nan, np.inf], 0.0),
-    ([np.nan], [1.0], np.inf), ([1.0], [np.nan], np.inf), ([np.inf], [-np.inf], np.inf), ([1.0], [np.inf], np.inf), ([1.0, 2.0], [1.0], np.inf), ([], [], 0.0)])
+    ([100.0, 1.0], [100.0, 1.0], 0.0), ([100.1, 1.0], [100.0, 1.0], 1e-3), ([0.001, 1.0], [0.0, 1.0], 1e-3),
+    ([np.nan, np.inf], [np.nan, np.inf], 0.0),
+    ([np.nan], [1.0], np.inf), ([1.0], [np.nan], np.inf), ([np.inf], [-np.inf], np.inf), ([1.0], [np.inf], np.inf),
+    ([1.0, 2.0], [1.0], np.inf), ([], [], 0.0)])
 def test_difference(found, wanted, away):
     assert check.difference(np.float64(found), np.float64(wanted)) == pytest.approx(away)
     assert check.difference(np.float32(wanted), np.float64(wanted)) == np.inf
 
 
 def test_difference_of_integers_is_all_or_nothing():
-    assert check.difference(np.int32([1, 2]), np.int32([1, 2])) == 0 and check.difference(np.int32([1, 2]), np.int32([1, 3])) == np.inf
+    assert (
+        check.difference(np.int32([1, 2]), np.int32([1, 2])) == 0
+        and check.difference(np.int32([1, 2]), np.int32([1, 3])) == np.inf
+    )
 
 
 def test_damaged_weights_are_found(exported, tmp_path):
@@ -70,25 +77,31 @@ def test_damaged_weights_are_found(exported, tmp_path):
         check.check(folder)
 
 
-@pytest.mark.parametrize("broken, code", [("no folder", 2), ("no card", 2), ("card of others", 2), ("cut examples", 2), ("cut graph", 1), ("no weights", 1)])
+@pytest.mark.parametrize("broken, code",
+                         [("no folder", 2), ("no card", 2), ("card of others", 2), ("cut examples", 2),
+                          ("cut graph", 1), ("no weights", 1)])
 def test_exit_codes_and_one_sentence(exported, tmp_path, broken, code):
     folder = shutil.copytree(exported("gan")[1], tmp_path / "1")
     extra, graph = folder / "assets.extra", folder / "saved_model.pb"
     {
         "no folder": lambda: shutil.rmtree(folder), "no card": lambda: (extra / "card.json").unlink(),
-        "card of others": lambda: (extra / "card.json").write_text("[]"), "no weights": lambda: shutil.rmtree(folder / "variables"),
+        "card of others": lambda: (extra / "card.json").write_text("[]"),
+        "no weights": lambda: shutil.rmtree(folder / "variables"),
         "cut examples": lambda: (extra / "examples.npz").write_bytes((extra / "examples.npz").read_bytes()[:300]),
         "cut graph": lambda: graph.write_bytes(graph.read_bytes()[:5000]),
     }[broken]()
     done = subprocess.run([sys.executable, "-P", check.__file__, str(folder)], capture_output=True, text=True,
                           cwd=pathlib.Path(__file__).parents[2])
-    assert done.returncode == code and len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code and len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr, (
+        done.stderr
+    )
 
 
 def test_the_checker_imports_no_tensorflow(exported):
     """Also: the folder above the versions stands for the newest of them."""
     code = "import runpy, sys; runpy.run_path(sys.argv[1])['main'](sys.argv[2]); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, check.__file__, str(exported("gan")[1].parent)], capture_output=True, text=True, check=True,
-                          cwd=pathlib.Path(__file__).parents[2], env={"TF_CPP_MIN_LOG_LEVEL": "3", "PATH": ""})
+    done = subprocess.run([sys.executable, "-c", code, check.__file__, str(exported("gan")[1].parent)],
+                          capture_output=True, text=True, check=True, cwd=pathlib.Path(__file__).parents[2],
+                          env={"TF_CPP_MIN_LOG_LEVEL": "3", "PATH": ""})
     assert not {"tensorflow", "zoo", "keras", "google.protobuf"} & set(done.stdout.split())
     assert f"{exported('gan')[1]}: 4 signatures" in done.stdout

@@ -1,4 +1,5 @@
-"""Shifted convolutions against loops, and the layers around them: no look-ahead, weight normalisation, stateless dropout."""
+"""Shifted convolutions against loops, and the layers around them: no look-ahead, weight normalisation, stateless
+dropout."""
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from zoo.layers import shifted_convolution as shifted
 from zoo.layers.dropout import dropout
 from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D, ShiftedConv2DTranspose
 
-KINDS = [("down", (2, 3)), ("down", (1, 3)), ("down", (3, 5)), ("down_right", (2, 2)), ("down_right", (2, 1)), ("down_right", (1, 3)),
+KINDS = [("down", (2, 3)), ("down", (1, 3)), ("down", (3, 5)), ("down_right", (2, 2)), ("down_right", (2, 1)),
+         ("down_right", (1, 3)),
          ("down", (1, 1))]
 
 
@@ -84,10 +86,12 @@ def test_shifts_move_by_one(shift, offset):
 def test_kernels_have_the_length_that_is_learned():
     layer = ShiftedConv2D(5, (2, 3), gain=0.3)
     layer(image())
-    np.testing.assert_allclose(np.linalg.norm(np.reshape(layer.kernel(), [-1, 5]), axis=0), np.full([5], 0.3), rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(np.reshape(layer.kernel(), [-1, 5]), axis=0), np.full([5], 0.3),
+                               rtol=1e-5)
     layer.length.assign([1.0, 2.0, 3.0, 4.0, 5.0])
     layer.direction_weight.assign(7.0 * layer.direction_weight)
-    np.testing.assert_allclose(np.linalg.norm(np.reshape(layer.kernel(), [-1, 5]), axis=0), [1.0, 2.0, 3.0, 4.0, 5.0], rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(np.reshape(layer.kernel(), [-1, 5]), axis=0), [1.0, 2.0, 3.0, 4.0, 5.0],
+                               rtol=1e-5)
 
 
 def test_a_gated_block_is_its_formula():
@@ -117,9 +121,12 @@ def test_dropout_in_a_block_needs_a_seed():
     np.testing.assert_array_equal(block(x), block(x))
 
 
-@pytest.mark.parametrize("wrong", [lambda: ShiftedConv2D(4, (2, 2), "down"), lambda: ShiftedConv2D(4, (2, 3), "up"), lambda: ShiftedConv2D(4, (0, 1)),
-                                   lambda: ShiftedConv2DTranspose(4, 2, "down"), lambda: ShiftedConv2DTranspose(4, 3, "down_right"),
-                                   lambda: dropout(tf.ones([1]), 1.0, random.seed(0)), lambda: dropout(tf.ones([1]), -0.1)])
+@pytest.mark.parametrize("wrong",
+                         [lambda: ShiftedConv2D(4, (2, 2), "down"), lambda: ShiftedConv2D(4, (2, 3), "up"),
+                          lambda: ShiftedConv2D(4, (0, 1)),
+                          lambda: ShiftedConv2DTranspose(4, 2, "down"),
+                          lambda: ShiftedConv2DTranspose(4, 3, "down_right"),
+                          lambda: dropout(tf.ones([1]), 1.0, random.seed(0)), lambda: dropout(tf.ones([1]), -0.1)])
 def test_wrong_arguments_raise(wrong):
     with pytest.raises(ValueError):
         wrong()

@@ -1,4 +1,5 @@
-"""Sketch-RNN, with and without codes: densities of sketches of all lengths, the paper's formulas, schedules, bounds in order, bad input."""
+"""Sketch-RNN, with and without codes: densities of sketches of all lengths, the paper's formulas, schedules, bounds in
+order, bad input."""
 
 import keras
 import numpy as np
@@ -18,7 +19,8 @@ def log_likelihood(model, x, z=None):
     """log p(x), or log p(x|z) of one z."""
     if z is None:
         return model.log_prob(x)
-    return tfp.distributions.Independent(strokes.Strokes(model.parameters(x, tf.repeat(z, tf.shape(x)[0], axis=0))), 1).log_prob(x)
+    return tfp.distributions.Independent(strokes.Strokes(model.parameters(x, tf.repeat(z, tf.shape(x)[0], axis=0))),
+                                         1).log_prob(x)
 
 
 # Densities.
@@ -51,7 +53,8 @@ def test_nothing_but_the_end_follows_the_end(kind):
     longer = np.concatenate([x, np.tile(np.float32(strokes.END), (20, 3, 1))], 1)
     other = make(MODELS[kind], shape=(T + 3, 5))
     other.set_weights(model.get_weights())
-    np.testing.assert_allclose(log_likelihood(other, longer, z), before, atol=1e-5)  # it does not depend on how far it is filled up
+    # it does not depend on how far it is filled up
+    np.testing.assert_allclose(log_likelihood(other, longer, z), before, atol=1e-5)
     x[:, -1] = [0, 0, 1, 0, 0]
     ended = strokes.over(x)[:, -1]
     assert 0 < np.sum(ended) < 20
@@ -86,7 +89,8 @@ def test_the_networks_are_the_papers_formulas():
         sketch = x[row].numpy().astype(np.float64)
         num = int(sketch[:, 4].argmax()) + 1  # the end is read, what fills up is not
         zero, label = np.zeros(4), np.eye(3)[condition[row]]
-        ends = [lstm(layer, part, zero, zero)[-1] for layer, part in zip(model.encoder.directions, (sketch[:num], sketch[:num][::-1]))]
+        ends = [lstm(layer, part, zero, zero)[-1] for layer,
+                part in zip(model.encoder.directions, (sketch[:num], sketch[:num][::-1]))]
         loc, log_variance = np.split(dense(model.head, np.concatenate([*ends, label])), 2)
         np.testing.assert_allclose(posterior.mean()[row], loc, atol=1e-5)
         np.testing.assert_allclose(posterior.stddev()[row], np.exp(log_variance / 2), rtol=1e-4)
@@ -115,7 +119,8 @@ def test_no_step_looks_ahead(kind):
 
 def test_the_schedule_and_the_loss():
     model, x = make(kl_weight=0.6, kl_min=0.05, eta_min=0.1, annealing=0.9), sketches(8)
-    np.testing.assert_allclose([model.eta(step) for step in (0, 1, 10, 1000, None)], [0.1, 1 - 0.9 * 0.9, 1 - 0.9 * 0.9 ** 10, 1.0, 1.0], rtol=1e-5)
+    np.testing.assert_allclose([model.eta(step) for step in (0, 1, 10, 1000, None)],
+                               [0.1, 1 - 0.9 * 0.9, 1 - 0.9 * 0.9 ** 10, 1.0, 1.0], rtol=1e-5)
     kl = tfp.distributions.kl_divergence(model.posterior(x), model.prior()).numpy()
     loc, scale = model.posterior(x).mean().numpy(), model.posterior(x).stddev().numpy()
     np.testing.assert_allclose(kl, -0.5 * (1 + 2 * np.log(scale) - loc ** 2 - scale ** 2).sum(1), rtol=1e-4)
@@ -145,14 +150,16 @@ def test_offsets_count_only_inside_the_drawing():
 
 def test_the_bounds_lie_in_order_below_the_likelihood():
     model, x = make(), sketches(4, seed=2)
-    model.head.kernel.assign(model.head.kernel * [[0.3, 0.3, 0.0, 0.0]])  # nearly as broad as the prior: bounded weights
+    # nearly as broad as the prior: bounded weights
+    model.head.kernel.assign(model.head.kernel * [[0.3, 0.3, 0.0, 0.0]])
     model.head.bias.assign(tf.zeros([4]))
     axis = np.linspace(-5, 5, 61)
     z = tf.constant(np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2), tf.float32)
     cell, repeats = np.log((axis[1] - axis[0]) ** 2), 200
     exact = []
     for sketch in x:
-        steps = tfp.distributions.Independent(strokes.Strokes(model.parameters(tf.repeat(sketch[None], len(z), axis=0), z)), 1)
+        steps = tfp.distributions.Independent(strokes.Strokes(model.parameters(tf.repeat(sketch[None], len(z), axis=0),
+                                                                               z)), 1)
         exact.append(float(tf.reduce_logsumexp(steps.log_prob(sketch) + model.prior().log_prob(z))) + cell)
     many, rows = tf.repeat(x, repeats, axis=0), seeds(4 * repeats)
     elbo = np.reshape(model.elbo(many, rows), [4, repeats])
@@ -160,7 +167,10 @@ def test_the_bounds_lie_in_order_below_the_likelihood():
     bounds = [np.reshape(log_prob(many, rows, num_samples=k, chunk=5), [4, repeats]).mean(1) for k in (1, 20)]
     error = elbo.std(1) / np.sqrt(repeats)
     assert np.all(np.abs(bounds[0] - elbo.mean(1)) < 6 * error + 0.05)
-    assert np.all(elbo.mean(1) < np.array(exact) + 4 * error) and np.mean(elbo) < np.mean(bounds[1]) < np.mean(exact) + 0.02
+    assert (
+        np.all(elbo.mean(1) < np.array(exact) + 4 * error)
+        and np.mean(elbo) < np.mean(bounds[1]) < np.mean(exact) + 0.02
+    )
     tight = log_prob(x, seeds(4), num_samples=2000, chunk=500)
     np.testing.assert_allclose(tight, exact, atol=0.06)
     np.testing.assert_allclose(sum(model.rate_distortion(x, seeds(4))), -model.elbo(x, seeds(4)), rtol=1e-5)
@@ -200,8 +210,9 @@ def test_it_learns_a_square():
 # Bad input.
 
 @pytest.mark.parametrize("cls, wrong", [
-    *((SketchRNN, wrong) for wrong in (dict(shape=(5,)), dict(shape=(4, 3)), dict(latent_size=0), dict(components=0), dict(kl_weight=-1.0), dict(eta_min=1.5),
-                                       dict(annealing=0.0), dict(dropout=1.0), dict(classes=0))),
+    *((SketchRNN, wrong) for wrong in (dict(shape=(5,)), dict(shape=(4, 3)), dict(latent_size=0), dict(components=0),
+                                       dict(kl_weight=-1.0), dict(eta_min=1.5), dict(annealing=0.0), dict(dropout=1.0),
+                                       dict(classes=0))),
     *((UnconditionalSketchRNN, wrong) for wrong in (dict(units=0), dict(dropout=-0.1), dict(shape=(2, 3, 5))))])
 def test_wrong_arguments_raise(cls, wrong):
     with pytest.raises(ValueError):

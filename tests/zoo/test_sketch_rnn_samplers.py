@@ -1,4 +1,5 @@
-"""Sketch-RNN's samplers, with and without codes: equal to the naive one, as often as the likelihood says, temperature, completion."""
+"""Sketch-RNN's samplers, with and without codes: equal to the naive one, as often as the likelihood says, temperature,
+completion."""
 
 import itertools
 
@@ -24,7 +25,8 @@ def test_the_sampler_that_remembers_is_the_naive_one(classes):
     np.testing.assert_allclose(completed, naive_sample(model, noise, condition, x, known), atol=1e-5)
     np.testing.assert_array_equal(completed[known], x[known])
     terms = model.log_probs(completed, condition).numpy()
-    np.testing.assert_allclose(model.missing_log_prob(completed, known, seeds(40), condition), np.where(known, 0, terms).sum(1), atol=1e-4)
+    np.testing.assert_allclose(model.missing_log_prob(completed, known, seeds(40), condition),
+                               np.where(known, 0, terms).sum(1), atol=1e-4)
     assert model.completes_exactly(known) and np.all(terms > -1e6)
 
 
@@ -40,13 +42,15 @@ def test_teacher_forcing_on_the_same_noise_gives_the_same_sketch():
 
 
 def test_sketches_occur_as_often_as_log_prob_says():
-    """How long they are, against the probabilities of an end after what was drawn, and states against enumeration where offsets do not matter."""
+    """How long they are, against the probabilities of an end after what was drawn, and states against enumeration where
+    offsets do not matter."""
     model, num = make(UnconditionalSketchRNN, shape=(3, 5)), 8000
     kernel = model.decoder.lstm.kernel.numpy()
     kernel[:2] = 0  # offsets are not read: the states are a chain of their own
     model.decoder.lstm.kernel.assign(kernel)
     x = model.sample(seeds(num)).numpy()
-    share = {states: np.mean(np.all(x[..., 2:].argmax(-1) == states, 1)) for states in itertools.product(range(3), repeat=3)}
+    share = {states: np.mean(np.all(x[..., 2:].argmax(-1) == states, 1))
+             for states in itertools.product(range(3), repeat=3)}
     total = 0.0
     for states, found in share.items():
         sketch = np.zeros([1, 3, 5], np.float32)
@@ -64,8 +68,10 @@ def test_temperature_is_one_for_each_row_and_1_is_the_model(kind):
     tau = tf.constant([0.1, 1.0, 1.5] * 10)
     together = model.sample(seeds(30), temperature=tau)
     for row in (0, 4, 8):
-        np.testing.assert_allclose(model.sample(seeds(30)[row:row + 1], temperature=float(tau[row])), together[row:row + 1], atol=1e-5)
-    graph = tf.function(lambda s, t: model.sample(s, temperature=t), autograph=False, input_signature=[tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None])])
+        np.testing.assert_allclose(model.sample(seeds(30)[row:row + 1], temperature=float(tau[row])),
+                                   together[row:row + 1], atol=1e-5)
+    graph = tf.function(lambda s, t: model.sample(s, temperature=t), autograph=False,
+                        input_signature=[tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None])])
     np.testing.assert_allclose(graph(seeds(30), tau), together, atol=1e-5)
     spread = [np.std(model.sample(seeds(400), temperature=t)[:, 0, :2], axis=0).max() for t in (0.01, 0.5, 1.0)]
     assert spread[0] < spread[1] < spread[2]
@@ -75,7 +81,8 @@ def test_a_completion_keeps_what_is_given_at_any_temperature():
     model, x = make(UnconditionalSketchRNN), np.array(sketches(30))
     x[:, :2, 2:] = [1, 0, 0]
     known = np.arange(T) < np.full([30, 1], 2)
-    np.testing.assert_allclose(model.complete(x, known, seeds(30), temperature=1.0), model.complete(x, known, seeds(30)), atol=1e-6)
+    np.testing.assert_allclose(model.complete(x, known, seeds(30), temperature=1.0),
+                               model.complete(x, known, seeds(30)), atol=1e-6)
     cold = model.complete(x, known, seeds(30), temperature=1e-4).numpy()
     np.testing.assert_array_equal(cold[:, :2], x[:, :2])
     expected = strokes.likeliest(model.parameters(tf.constant(cold))).numpy()

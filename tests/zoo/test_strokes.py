@@ -1,4 +1,5 @@
-"""A step of the pen: its density against TFP's own and against quadrature, its samples, temperature, and what an end means."""
+"""A step of the pen: its density against TFP's own and against quadrature, its samples, temperature, and what an end
+means."""
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ def by_tfp(raw):
     logits, mx, my, sx, sy, r = np.split(np.asarray(raw, np.float64)[..., 3:], 6, -1)
     sx, sy, rho = np.exp(sx), np.exp(sy), np.tanh(r)
     covariance = np.stack([np.stack([sx ** 2, rho * sx * sy], -1), np.stack([rho * sx * sy, sy ** 2], -1)], -2)
-    return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), tfd.MultivariateNormalTriL(np.stack([mx, my], -1), np.linalg.cholesky(covariance)))
+    return tfd.MixtureSameFamily(tfd.Categorical(logits=logits),
+                                 tfd.MultivariateNormalTriL(np.stack([mx, my], -1), np.linalg.cholesky(covariance)))
 
 
 def with_pen(offsets, state):
@@ -34,7 +36,8 @@ def test_the_density_is_tfps(components):
     offsets, states = rng.normal(size=(50, 2), scale=2), rng.integers(0, 3, 50)
     x = with_pen(offsets, states)
     pen = np.log(tf.nn.softmax(raw[:, :3]))[np.arange(50), states]
-    np.testing.assert_allclose(strokes.Strokes(raw).log_prob(x), np.where(states == 2, 0, by_tfp(raw).log_prob(offsets)) + pen, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(strokes.Strokes(raw).log_prob(x),
+                               np.where(states == 2, 0, by_tfp(raw).log_prob(offsets)) + pen, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(strokes.Strokes(raw).pen().log_prob(x[:, 2:]), pen, rtol=1e-5)
 
 
@@ -65,7 +68,8 @@ def test_temperature_divides_logits_and_multiplies_variances(tau):
     x = strokes.from_noise(raw, noise, tau)
     pen, logits, rest = np.split(raw.numpy(), [3, 6], -1)
     locations, scales, correlations = np.split(rest, [6, 12], -1)
-    cooled = np.concatenate([pen / tau, logits / tau, locations, scales + 0.5 * np.log(tau), correlations], -1).astype(np.float32)
+    cooled = np.concatenate([pen / tau, logits / tau, locations, scales + 0.5 * np.log(tau), correlations],
+                            -1).astype(np.float32)
     np.testing.assert_allclose(x, strokes.from_noise(cooled, noise), atol=1e-5)
     np.testing.assert_allclose(x, strokes.from_noise(raw, noise, tf.fill([300], tau)), atol=1e-6)  # or one for each row
     if tau != 1.0:
@@ -98,7 +102,8 @@ def test_what_an_end_means():
     terms = strokes.Strokes(raw).log_prob(x).numpy()
     assert np.all(terms[0, 2:] == 0) and np.all(terms[1] != 0) and np.all(terms[0, :2] != 0)
     assert np.all(strokes.Strokes(raw).log_prob(with_pen(np.zeros((2, 4, 2)), 0))[0, 2:] < -1e6)
-    np.testing.assert_array_equal(strokes.filled(np.float32([[0] * 5, [0, 0, 0, 1, 0]])), [strokes.END, (0, 0, 0, 1, 0)])
+    np.testing.assert_array_equal(strokes.filled(np.float32([[0] * 5, [0, 0, 0, 1, 0]])),
+                                  [strokes.END, (0, 0, 0, 1, 0)])
 
 
 @pytest.mark.parametrize("shape", [(5,), (4, 4), (0, 5), (2, 4, 5)])

@@ -1,4 +1,5 @@
-"""The diffusion models' networks: shapes, reach, gradients, attention against a loop, and times that keep their bits."""
+"""The diffusion models' networks: shapes, reach, gradients, attention against a loop, and times that keep their
+bits."""
 
 import keras
 import numpy as np
@@ -10,8 +11,8 @@ from tests.support.diffusions import perturbed, steps
 from zoo import random
 from zoo.diffusion.ddpm import DDPM
 from zoo.layers.timestep import sinusoids
-from zoo.training.game import losses_and_gradients
 from zoo.networks.unet import SelfAttention, UNet
+from zoo.training.game import losses_and_gradients
 
 
 @pytest.mark.parametrize("network", ["unet", "dense"])
@@ -24,7 +25,8 @@ def test_every_weight_gets_a_gradient(network, trained):
         assert gradient is not None and np.any(gradient != 0) and np.all(np.isfinite(gradient)), weight.path
 
 
-@pytest.mark.parametrize("shape, multipliers, attention", [((8, 8, 1), (1, 2), (4,)), ((7, 5, 2), (1, 1, 2), (2,)), ((28, 28, 1), (1, 1, 1, 1), (7,))])
+@pytest.mark.parametrize("shape, multipliers, attention",
+                         [((8, 8, 1), (1, 2), (4,)), ((7, 5, 2), (1, 1, 2), (2,)), ((28, 28, 1), (1, 1, 1, 1), (7,))])
 def test_unet_keeps_the_shape_and_reads_time_and_distant_pixels(shape, multipliers, attention):
     model = perturbed(DDPM(shape, 5, 10, channels=4, multipliers=multipliers, attention=attention), 0.1)
     x = tf.random.stateless_normal([2, *shape], [0, 5])
@@ -45,7 +47,9 @@ def test_self_attention_equals_a_loop():
     q, k, v = np.split(layer.norm(x).numpy().reshape(6, 4) @ layer.qkv.kernel.numpy(), 3, -1)
     for i in range(6):
         w = np.exp([q[i] @ k[j] / 2 for j in range(6)])
-        np.testing.assert_allclose(y[i], rows[i] + (w @ v / w.sum()) @ layer.out.kernel.numpy() + layer.out.bias.numpy(), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(y[i],
+                                   rows[i] + (w @ v / w.sum()) @ layer.out.kernel.numpy() + layer.out.bias.numpy(),
+                                   rtol=1e-3, atol=1e-4)
 
 
 def test_sinusoids():

@@ -1,4 +1,5 @@
-"""The VAE against closed forms: a linear-Gaussian model's log p(x), analytic against Monte-Carlo KL, enumeration, the order of the bounds."""
+"""The VAE against closed forms: a linear-Gaussian model's log p(x), analytic against Monte-Carlo KL, enumeration, the
+order of the bounds."""
 
 import itertools
 
@@ -26,7 +27,8 @@ def vae(**arguments):
 
 
 def images(levels):
-    return tf.reshape(tf.constant(list(itertools.product(range(levels), repeat=4)), tf.float32 if levels == 2 else tf.int32), [-1, 2, 2, 1])
+    return tf.reshape(tf.constant(list(itertools.product(range(levels), repeat=4)),
+                                  tf.float32 if levels == 2 else tf.int32), [-1, 2, 2, 1])
 
 
 def grid_log_prob(model, x, points=161, limit=7.0):
@@ -41,7 +43,8 @@ def grid_log_prob(model, x, points=161, limit=7.0):
 @pytest.mark.parametrize("levels, shape", [(2, (2, 2, 1)), pytest.param(3, (1, 4, 1), marks=pytest.mark.slow)])
 def test_the_bounds_lie_in_order_below_the_likelihood(levels, shape):
     model = vae(levels=levels, shape=shape)
-    # A posterior as broad as the prior: the weights are bounded, and the bound is tight at a number of samples that a test can afford.
+    # A posterior as broad as the prior: the weights are bounded, and the bound is tight at a number of samples that a
+    # test can afford.
     dense = model.head.head
     dense.kernel.assign(dense.kernel * [[0.3, 0.3, 0.0, 0.0]])
     dense.bias.assign(tf.zeros([4]))
@@ -59,8 +62,12 @@ def test_the_bounds_lie_in_order_below_the_likelihood(levels, shape):
 
     elbo, error = mean(elbo_of(many, seeds))
     bounds = [mean(log_prob_of(many, seeds, num_samples=k, chunk=5))[0] for k in (1, 5, 50)]
-    np.testing.assert_array_less(np.abs(bounds[0] - elbo), 6 * error + 0.25)  # the same expectation, by another estimator
-    assert np.all(elbo < exact + 4 * error) and np.mean(elbo) < np.mean(bounds[1]) < np.mean(bounds[2]) < np.mean(exact) + 0.02
+    # the same expectation, by another estimator
+    np.testing.assert_array_less(np.abs(bounds[0] - elbo), 6 * error + 0.25)
+    assert (
+        np.all(elbo < exact + 4 * error)
+        and np.mean(elbo) < np.mean(bounds[1]) < np.mean(bounds[2]) < np.mean(exact) + 0.02
+    )
     tight = np.asarray(log_prob_of(x, random.rows(random.seed(1), len(x)), num_samples=10_000, chunk=2000))
     np.testing.assert_allclose(tight, exact, atol=0.05)
 
@@ -72,15 +79,18 @@ def test_analytic_kl_equals_monte_carlo():
     z = posterior.sample(200_000, seed=[1, 2])
     difference = posterior.log_prob(z) - prior.log_prob(z)
     kl = model.terms(x, tf.zeros([4, 2]))["kl"]
-    np.testing.assert_allclose(tf.reduce_mean(difference, 0), kl, atol=5 * float(tf.reduce_max(tf.math.reduce_std(difference, 0))) / 447)
-    np.testing.assert_allclose(kl, 0.5 * tf.reduce_sum(posterior.variance() + posterior.mean() ** 2 - 1 - tf.math.log(posterior.variance()), -1),
-                               rtol=1e-5)
+    np.testing.assert_allclose(tf.reduce_mean(difference, 0), kl,
+                               atol=5 * float(tf.reduce_max(tf.math.reduce_std(difference, 0))) / 447)
+    np.testing.assert_allclose(kl,
+                               0.5 * tf.reduce_sum(posterior.variance() + posterior.mean() ** 2 - 1
+                                                   - tf.math.log(posterior.variance()), -1), rtol=1e-5)
     features = model.head.head(model.trunk(x))  # the head's second half is the logarithm of the variance
     np.testing.assert_allclose(tf.math.log(posterior.variance()), features[:, 2:], rtol=1e-4, atol=1e-5)
 
 
 class LinearGaussian:
-    """p(z) = N(0, I), p(x|z) = N(W z, s^2 I): log p(x) = log N(x; 0, W W^T + s^2 I), q(z|x) a Gaussian near the true posterior."""
+    """p(z) = N(0, I), p(x|z) = N(W z, s^2 I): log p(x) = log N(x; 0, W W^T + s^2 I), q(z|x) a Gaussian near the true
+    posterior."""
 
     def __init__(self, quality):
         self.W, self.s = tf.constant([[1.0, 0.5], [0.2, -1.0], [0.3, 0.7]]), 0.7
@@ -94,7 +104,9 @@ class LinearGaussian:
         return tfd.MultivariateNormalTriL(loc, scale)
 
     def log_prob(self, x):
-        return tfd.MultivariateNormalTriL(tf.zeros(3), tf.linalg.cholesky(self.W @ tf.transpose(self.W) + self.s**2 * tf.eye(3))).log_prob(x)
+        return tfd.MultivariateNormalTriL(tf.zeros(3),
+                                          tf.linalg.cholesky(self.W @ tf.transpose(self.W) + self.s**2
+                                                             * tf.eye(3))).log_prob(x)
 
     @tf.function
     def bound(self, x, seed, num_samples, chunk):
@@ -115,7 +127,8 @@ def test_importance_weighting_reaches_the_closed_form():
         np.testing.assert_allclose(true.bound(x, random.seed(k), k, chunk), true.log_prob(x), atol=1e-5)
     rough = LinearGaussian("rough")
     copies = tf.repeat(x, 4_000, axis=0)
-    means = [tf.reduce_mean(tf.reshape(rough.bound(copies, random.seed(k), k, 8), [2, -1]), 1).numpy() for k in (1, 4, 32)]
+    means = [tf.reduce_mean(tf.reshape(rough.bound(copies, random.seed(k), k, 8), [2, -1]), 1).numpy()
+             for k in (1, 4, 32)]
     assert np.all(means[0] < means[1]) and np.all(means[1] < means[2]) and np.all(means[2] < rough.log_prob(x) + 0.02)
     np.testing.assert_allclose(rough.bound(x, random.seed(0), 100_000, 10_000), rough.log_prob(x), atol=0.02)
 
@@ -126,7 +139,8 @@ def test_chunks_are_only_a_matter_of_memory():
     def log_weights(index, num):  # `num` is the chunk, or the rest, which comes last
         return values[index * 30:index * 30 + num]
 
-    np.testing.assert_allclose(importance_weighted(log_weights, 100, 30), tf.reduce_logsumexp(values, 0) - np.log(100), rtol=1e-5)
+    np.testing.assert_allclose(importance_weighted(log_weights, 100, 30), tf.reduce_logsumexp(values, 0) - np.log(100),
+                               rtol=1e-5)
     for bad in ((0, 5), (5, 0)):
         with pytest.raises(ValueError, match="at least 1"):
             importance_weighted(log_weights, *bad)
@@ -145,8 +159,10 @@ def test_samples_follow_the_decoder(levels):
 def test_many_levels_take_smaller_chunks(monkeypatch):
     model = vae(levels=5)
     x, seeds = cases.batch(model, 3), random.rows(random.seed(1), 3)
-    monkeypatch.setattr("zoo.latent.parts.variational._ENTRIES", 7 * 4 * 5)  # seven samples' parameters of a 2x2 image of 5 levels
-    np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=20), model.log_prob(x, seeds, num_samples=20, chunk=7), rtol=1e-6)
+    # seven samples' parameters of a 2x2 image of 5 levels
+    monkeypatch.setattr("zoo.latent.parts.variational._ENTRIES", 7 * 4 * 5)
+    np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=20),
+                               model.log_prob(x, seeds, num_samples=20, chunk=7), rtol=1e-6)
 
 
 def test_decode_is_the_mean_of_the_likelihood():
@@ -158,7 +174,8 @@ def test_decode_is_the_mean_of_the_likelihood():
     np.testing.assert_allclose(model.decode(z), (probabilities * np.arange(5)).sum(-1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("network, shape, hidden", [("conv", (7, 9, 3), (4, 6, 8)), ("conv", (8, 8, 1), (4,)), ("dense", (5, 3, 2), (7, 6))])
+@pytest.mark.parametrize("network, shape, hidden",
+                         [("conv", (7, 9, 3), (4, 6, 8)), ("conv", (8, 8, 1), (4,)), ("dense", (5, 3, 2), (7, 6))])
 def test_networks_fit_any_size(network, shape, hidden):
     model = vae(network=network, shape=shape, hidden=hidden, levels=3)
     x = cases.batch(model, 2)
@@ -171,8 +188,10 @@ def test_bad_arguments(arguments):
         zoo.VAE(**(BINARY | arguments))
 
 
-SHAPED = dict(mixture=dict(prior="mixture", components=3), vamp=dict(prior="vamp", components=3), full=dict(posterior="full"),
-              rank_one=dict(posterior="rank_one"), iaf=dict(posterior="iaf", flows=2), planar=dict(posterior="planar", flows=2))
+SHAPED = dict(mixture=dict(prior="mixture", components=3), vamp=dict(prior="vamp", components=3),
+              full=dict(posterior="full"),
+              rank_one=dict(posterior="rank_one"), iaf=dict(posterior="iaf", flows=2),
+              planar=dict(posterior="planar", flows=2))
 
 
 @pytest.mark.parametrize("shaped", cases.slow_but(SHAPED, "full", "iaf"))
@@ -204,15 +223,18 @@ def test_schedules_weigh_the_loss_of_training_and_not_the_bound():
 
 
 def test_completions_keep_what_is_known_and_follow_the_conditional():
-    """Of a model whose latents hardly matter, what is missing is drawn from the pixels' own distribution; the bound says its probability."""
+    """Of a model whose latents hardly matter, what is missing is drawn from the pixels' own distribution; the bound
+    says its probability."""
     model = vae()
     model.head.head.kernel.assign(tf.zeros_like(model.head.head.kernel))
-    model.head.head.bias.assign(tf.zeros_like(model.head.head.bias))  # q(z|x) is the prior: importance does all the work
+    # q(z|x) is the prior: importance does all the work
+    model.head.head.bias.assign(tf.zeros_like(model.head.head.bias))
     x, mask = tf.repeat(images(2)[9:10], 400, 0), tf.constant([[[True, False], [True, True]]] * 400)
     drawn = model.complete(x, mask, random.rows(random.seed(1), 400))
     assert np.all(np.where(mask[..., None], drawn == x, True))
     z = model.draw_prior(random.rows(random.seed(9), 40_000))
-    both = [tf.reduce_logsumexp(model.likelihood(z).log_prob(tf.where(mask[:1, ..., None], x[:1], value))) for value in (0.0, 1.0)]
+    both = [tf.reduce_logsumexp(model.likelihood(z).log_prob(tf.where(mask[:1, ..., None], x[:1], value)))
+            for value in (0.0, 1.0)]
     conditional = tf.nn.softmax(both).numpy()
     np.testing.assert_allclose(np.mean(drawn[:, 0, 1]), conditional[1], atol=0.08)
     bound = model.missing_log_prob(x, mask, random.rows(random.seed(2), 400))

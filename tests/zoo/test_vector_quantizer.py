@@ -1,4 +1,5 @@
-"""The codebook: nearest entries by brute force, the straight-through gradient, moving averages in closed form, revival, perplexity."""
+"""The codebook: nearest entries by brute force, the straight-through gradient, moving averages in closed form, revival,
+perplexity."""
 
 import keras
 import numpy as np
@@ -31,7 +32,8 @@ def nearest(quantizer, z):
     """By loops, in float64."""
     book = quantizer.codebook().numpy().astype(float)
     flat = z.numpy().reshape(-1, SIZE)
-    return np.array([min(range(len(book)), key=lambda k: ((v - book[k]) ** 2).sum()) for v in flat]).reshape(z.shape[:-1])
+    return np.array([min(range(len(book)), key=lambda k: ((v - book[k]) ** 2).sum())
+                     for v in flat]).reshape(z.shape[:-1])
 
 
 def test_codes_are_the_nearest_entries():
@@ -57,7 +59,8 @@ def test_the_gradient_passes_straight_through():
 
 
 def test_entries_are_the_smoothed_moving_averages():
-    """Three batches against N <- d N + (1 - d) n, m <- d m + (1 - d) s and e_k = m_k / ((N_k + eps) / (N + K eps) N)."""
+    """Three batches against N <- d N + (1 - d) n, m <- d m + (1 - d) s and e_k = m_k / ((N_k + eps) / (N + K eps)
+    N)."""
     quantizer = make()
     counts, sums = quantizer.counts.numpy().astype(float), quantizer.sums.numpy().astype(float)
     for number in range(3):
@@ -126,8 +129,10 @@ def test_perplexity():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    ((0, 3, 4), "codebook needs at least 2 entries, of at least 1 number each, found codebook_size=0"), ((1, 3, 4), "codebook_size=1"),
-    ((4, 0, 4), "embedding_size=0"), ((4, 3, 4, 1.0), "decay and revival must be in"), ((4, 3, 4, 0.9, -0.1), "decay and revival must be in")])
+    ((0, 3, 4), "codebook needs at least 2 entries, of at least 1 number each, found codebook_size=0"),
+    ((1, 3, 4), "codebook_size=1"),
+    ((4, 0, 4), "embedding_size=0"), ((4, 3, 4, 1.0), "decay and revival must be in"),
+    ((4, 3, 4, 0.9, -0.1), "decay and revival must be in")])
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         VectorQuantizer(*arguments)

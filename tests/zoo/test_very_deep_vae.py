@@ -1,4 +1,5 @@
-"""The very deep VAE: its terms against a twin in numpy, KL terms against draws, sampling against decoding, and tens of layers that stay finite."""
+"""The very deep VAE: its terms against a twin in numpy, KL terms against draws, sampling against decoding, and tens of
+layers that stay finite."""
 
 import math
 
@@ -15,7 +16,8 @@ from zoo import random
 from zoo.latent import very_deep_vae
 
 tfd = tfp.distributions
-TINY = dict(shape=(2, 2, 1), levels=2, width=4, bottleneck=2, latent_channels=1, rates=(2,), encoder_blocks=(1, 1), decoder_blocks=(2, 1))
+TINY = dict(shape=(2, 2, 1), levels=2, width=4, bottleneck=2, latent_channels=1, rates=(2,), encoder_blocks=(1, 1),
+            decoder_blocks=(2, 1))
 
 
 def make(stddev=0.3, **arguments):
@@ -28,7 +30,11 @@ def conv(layer, x):
     half = kernel.shape[0] // 2
     padded = np.pad(x, [(0, 0), (half, half), (half, half), (0, 0)])
     _, height, width, _ = x.shape
-    return bias + sum(padded[:, u:u + height, v:v + width] @ kernel[u, v] for u in range(kernel.shape[0]) for v in range(kernel.shape[1]))
+    return bias + sum(
+        padded[:, u : u + height, v : v + width] @ kernel[u, v]
+        for u in range(kernel.shape[0])
+        for v in range(kernel.shape[1])
+    )
 
 
 def bottleneck(block, x):
@@ -50,7 +56,8 @@ def normal(raw):
 
 
 def twin(model, x, eps):
-    """(kls, the layer next to the image first; log p(x|z); log q(z|x) - log p(z)) by the paper's equations, block by block."""
+    """(kls, the layer next to the image first; log p(x|z); log q(z|x) - log p(z)) by the paper's equations, block by
+    block."""
     found, h = [], conv(model.read, x)
     for k, blocks in enumerate(model.up):
         for block in blocks[:model.encoder_blocks[k]]:
@@ -64,9 +71,12 @@ def twin(model, x, eps):
         k = model.grid_of[layer]
         height, width = model.grids[k]
         if layer == len(model.down) - 1 or model.grid_of[layer + 1] != k:
-            above = 0.0 if h is None else np.kron(h, np.ones([1, model.rates[k], model.rates[k], 1]))[:, :height, :width]
+            above = (
+                0.0 if h is None else np.kron(h, np.ones([1, model.rates[k], model.rates[k], 1]))[:, :height, :width]
+            )
             h = np.asarray(model.biases[k], np.float64) + above + np.zeros([len(x), 1, 1, 1])
-        q, raw = normal(bottleneck(block.posterior_net, np.concatenate([h, found[k]], -1))), bottleneck(block.prior_net, h)
+        q, raw = normal(bottleneck(block.posterior_net,
+                                   np.concatenate([h, found[k]], -1))), bottleneck(block.prior_net, h)
         p = normal(raw[..., :2 * model.latent_channels])
         z = q.mean() + q.stddev() * parts[layer].reshape(len(x), height, width, model.latent_channels)
         kls.insert(0, tf.reduce_sum(tfd.kl_divergence(q, p), [1, 2, 3]))
@@ -78,7 +88,8 @@ def twin(model, x, eps):
 
 
 def test_the_bound_is_the_paper_s():
-    model = make(shape=(4, 3, 1), width=5, bottleneck=3, latent_channels=2, encoder_blocks=(2, 1), decoder_blocks=(2, 2))
+    model = make(shape=(4, 3, 1), width=5, bottleneck=3, latent_channels=2, encoder_blocks=(2, 1),
+                 decoder_blocks=(2, 2))
     x = np.random.default_rng(1).integers(0, 2, (3, 4, 3, 1)).astype(np.float64)
     eps = np.random.default_rng(2).normal(size=(3, model.noise_size))
     kls, log_likelihood, difference = twin(model, x, eps)
@@ -88,7 +99,8 @@ def test_the_bound_is_the_paper_s():
     np.testing.assert_allclose(terms["reconstruction"], -log_likelihood, rtol=1e-4)
     for layer, kl in enumerate(kls):
         np.testing.assert_allclose(terms[f"kl_{layer + 1}"], kl, rtol=1e-3, atol=1e-5)
-    weights = model.weigher(x)(tf.stack([eps, tf.zeros_like(eps)]))  # what does not depend on noise is computed once for both
+    # what does not depend on noise is computed once for both
+    weights = model.weigher(x)(tf.stack([eps, tf.zeros_like(eps)]))
     np.testing.assert_allclose(weights[0], log_likelihood - difference, rtol=1e-3)
     np.testing.assert_allclose(weights[1], model.weigher(x)(tf.zeros_like(eps)[None])[0], rtol=1e-4)
 
@@ -98,7 +110,8 @@ def test_latents_have_the_densities_that_are_said_of_them():
     eps = tf.random.stateless_normal([3, 4, model.noise_size], [1, 2])
     z, log_q = model.approximate(IMAGES[:4])(eps)
     direct = model.weigher(IMAGES[:4])(eps)
-    np.testing.assert_allclose(direct, model.likelihood(z).log_prob(IMAGES[:4]) + model.log_prior(z) - log_q, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(direct, model.likelihood(z).log_prob(IMAGES[:4]) + model.log_prior(z) - log_q, rtol=1e-4,
+                               atol=1e-4)
 
 
 def test_rates_are_those_of_draws():
@@ -107,7 +120,8 @@ def test_rates_are_those_of_draws():
     _, _, kls, log_qs, log_ps = model.path(x, tf.random.stateless_normal([20_000, model.noise_size], [1, 2]))
     for kl, log_q, log_p in zip(kls, log_qs, log_ps):
         sampled = log_q - log_p - kl
-        np.testing.assert_allclose(tf.reduce_mean(sampled), 0.0, atol=5 * float(tf.math.reduce_std(sampled)) / 141 + 1e-4)
+        np.testing.assert_allclose(tf.reduce_mean(sampled), 0.0,
+                                   atol=5 * float(tf.math.reduce_std(sampled)) / 141 + 1e-4)
 
 
 def test_samples_are_decodings_of_the_prior_s_draws():
@@ -117,7 +131,8 @@ def test_samples_are_decodings_of_the_prior_s_draws():
     seeds = random.rows(random.seed(4), 5)
     z = model.draw_prior(seeds)
     np.testing.assert_allclose(model.draw_parameters(seeds), model.parameters(z), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(model.decode(tf.concat(z, -1)), model.observation.mean(model.draw_parameters(seeds)), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(model.decode(tf.concat(z, -1)), model.observation.mean(model.draw_parameters(seeds)),
+                               rtol=1e-4, atol=1e-4)
     # z is the prior's: what its density says of the noise that made it.
     for block in model.down:  # of no width
         last = block.prior_net.convolutions[-1]
@@ -147,7 +162,8 @@ def test_bounds_rise_to_the_likelihood():
     model = make(stddev=0.03)
     model.head.kernel.assign(3.0 * model.head.kernel)
     raw = tf.function(model.draw_parameters)(random.rows(random.seed(9), 40_000))
-    exact = np.array([tf.reduce_logsumexp(model.observation.distribution(raw).log_prob(x)) - np.log(40_000.0) for x in IMAGES])
+    exact = np.array([tf.reduce_logsumexp(model.observation.distribution(raw).log_prob(x)) - np.log(40_000.0)
+                      for x in IMAGES])
     np.testing.assert_allclose(np.exp(exact).sum(), 1.0, atol=1e-4)
     many = tf.repeat(IMAGES, 20, axis=0)
     seeds = random.rows(random.seed(3), len(many))
@@ -163,11 +179,16 @@ def test_training_uses_the_latents():
     x = tf.repeat(tf.constant([[[[0.0]] * 4] * 4, [[[1.0]] * 4] * 4]), 8, 0)  # one bit: black or white
     losses = trained(model, x, 150)
     rate, distortion = model.rate_distortion(x, random.rows(random.seed(1), 16))
-    assert np.mean(losses[-10:]) < 4.0 < 10.0 < losses[0] and float(tf.reduce_mean(rate)) > 0.4 and np.median(distortion) < 1.0
+    assert (
+        np.mean(losses[-10:]) < 4.0 < 10.0 < losses[0]
+        and float(tf.reduce_mean(rate)) > 0.4
+        and np.median(distortion) < 1.0
+    )
 
 
-DEEP = dict(shape=(4, 4, 1), levels=256, width=4, bottleneck=2, latent_channels=2, rates=(2, 2), encoder_blocks=(10, 10, 10), decoder_blocks=(12, 12, 6),
-            likelihood="discretized_logistic_mixture", components=3)
+DEEP = dict(shape=(4, 4, 1), levels=256, width=4, bottleneck=2, latent_channels=2, rates=(2, 2),
+            encoder_blocks=(10, 10, 10), decoder_blocks=(12, 12, 6), likelihood="discretized_logistic_mixture",
+            components=3)
 
 
 def deep(**arguments):
@@ -186,7 +207,8 @@ def test_thirty_layers_start_with_finite_gradients_and_as_large_as_three():
         assert len(terms) == 1 + sum(model.decoder_blocks) and all(np.all(np.isfinite(g)) for g in gradients)
         losses.append(float(loss))
         blocks = sum(map(len, model.up))
-        starts = [([layer.convolutions[-1] for blocks in model.up for layer in blocks], 2, blocks), ([block.project for block in model.down], 2, len(model.down)),
+        starts = [([layer.convolutions[-1] for blocks in model.up for layer in blocks], 2, blocks),
+                  ([block.project for block in model.down], 2, len(model.down)),
                   ([block.residual.convolutions[-1] for block in model.down], 2, len(model.down))]
         for added, inputs, number in starts:  # what is added starts as small as there are blocks
             squares = np.mean([np.mean(np.square(layer.kernel)) for layer in added])
@@ -200,8 +222,14 @@ def test_log_scales_stay_in_bounds():
     with tf.GradientTape() as tape:
         tape.watch(raw)
         loc, log_scale = very_deep_vae._gaussian(tf.concat([tf.zeros_like(raw), raw], -1))
-        value = very_deep_vae.kl(loc, log_scale, loc + 1.0, tf.reverse(log_scale, [0])) + very_deep_vae.log_density(loc + 3.0, loc, log_scale)
-    assert np.all(np.abs(log_scale) <= 5.0) and np.all(np.isfinite(value)) and np.all(np.isfinite(tape.gradient(value, raw)))
+        value = very_deep_vae.kl(loc, log_scale, loc + 1.0, tf.reverse(log_scale, [0])) + very_deep_vae.log_density(
+            loc + 3.0, loc, log_scale
+        )
+    assert (
+        np.all(np.abs(log_scale) <= 5.0)
+        and np.all(np.isfinite(value))
+        and np.all(np.isfinite(tape.gradient(value, raw)))
+    )
     np.testing.assert_allclose(np.ravel(log_scale)[2:5], [-1.0, 0.0, 1.0], atol=0.02)  # near 0 what the network says
 
 
@@ -212,8 +240,10 @@ def test_extreme_weights_keep_the_scales():
 
 
 @pytest.mark.parametrize("arguments", [
-    dict(decoder_blocks=(1,)), dict(encoder_blocks=(1, 1, 1)), dict(rates=(1,)), dict(rates=()), dict(width=0), dict(bottleneck=0), dict(latent_channels=0),
-    dict(decoder_blocks=(0, 1)), dict(encoder_blocks=(1, 0)), dict(shape=(2, 2)), dict(likelihood="poisson"), dict(components=0)])
+    dict(decoder_blocks=(1,)), dict(encoder_blocks=(1, 1, 1)), dict(rates=(1,)), dict(rates=()), dict(width=0),
+    dict(bottleneck=0), dict(latent_channels=0),
+    dict(decoder_blocks=(0, 1)), dict(encoder_blocks=(1, 0)), dict(shape=(2, 2)), dict(likelihood="poisson"),
+    dict(components=0)])
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError):
         zoo.create("very_deep_vae", **(TINY | arguments))

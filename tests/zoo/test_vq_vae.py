@@ -1,4 +1,5 @@
-"""VQ-VAE and VQ-VAE-2: the bound against all grids of codes, samples, the two stages with their resumption, replicas, bad arguments."""
+"""VQ-VAE and VQ-VAE-2: the bound against all grids of codes, samples, the two stages with their resumption, replicas,
+bad arguments."""
 
 import functools
 import itertools
@@ -11,8 +12,8 @@ import tensorflow as tf
 import zoo
 from benchmarks.naive import naive_sample
 from tests.support import cases
-from tests.trainers.test_engine import batches, config, engine
 from tests.support.variationals import perturbed
+from tests.trainers.test_engine import batches, config, engine
 from trainers.recipes import RECIPES
 from zoo import random
 from zoo.latent.vq_vae import VQVAE
@@ -21,8 +22,8 @@ from zoo.model import split_batch
 from zoo.training.game import check_accumulation, losses_and_gradients
 
 NAMES = ("vq_vae", "vq_vae_2")
-SMALL = dict(levels=3, codebook_size=3, embedding_size=2, channels=4, halvings=1, residuals=1, residual_channels=3, likelihood="categorical", prior_channels=4,
-             prior_blocks=1)
+SMALL = dict(levels=3, codebook_size=3, embedding_size=2, channels=4, halvings=1, residuals=1, residual_channels=3,
+             likelihood="categorical", prior_channels=4, prior_blocks=1)
 TINY = {  # one level unconditional, two levels conditional
     "vq_vae": (VQVAE, SMALL | dict(shape=(4, 4, 1))),
     "vq_vae_2": (VQVAE2, SMALL | dict(shape=(4, 4, 1), codebook_size=2, classes=2))}
@@ -39,7 +40,8 @@ def grids(model):
 
 def test_fit_gives_who_stops_its_averages_before_the_next_stage():
     model = VQVAE(**TINY["vq_vae"][1] | dict(autoencoder_steps=3))
-    own = {player.name: keras.optimizers.SGD(1e-2, use_ema=player.name == "autoencoder", ema_momentum=0.9) for player in model.players()}
+    own = {player.name: keras.optimizers.SGD(1e-2, use_ema=player.name == "autoencoder", ema_momentum=0.9)
+           for player in model.players()}
     model.compile(own)
     player = model.players()[0]
     states = []
@@ -60,7 +62,8 @@ def test_fit_gives_who_stops_its_averages_before_the_next_stage():
 
 @pytest.mark.parametrize("name", TINY)
 def test_the_bound_is_one_term_of_the_sum_over_all_grids(name):
-    """log p(x) = log sum_k p(x|k) p(k) by enumeration: above the bound for every x, which is the term of x's own codes."""
+    """log p(x) = log sum_k p(x|k) p(k) by enumeration: above the bound for every x, which is the term of x's own
+    codes."""
     model = perturbed(*TINY[name])
     codes = grids(model)
     num = len(codes[0])
@@ -94,7 +97,8 @@ def test_a_sample_is_the_priors_sample_decoded(name):
         noise = prior.noise(random.fold_in_rows(random.fold_in_rows(seeds, 0), level))
         np.testing.assert_array_equal(k, naive_sample(prior, noise, given)[..., 0])
         entries.append(tf.gather(model.quantizers[level].codebook(), k))
-    np.testing.assert_allclose(model.sample_mean(seeds, condition), model.observation.mean(model.parameters(entries)), atol=1e-5)
+    np.testing.assert_allclose(model.sample_mean(seeds, condition), model.observation.mean(model.parameters(entries)),
+                               atol=1e-5)
     x = model.sample(seeds, condition)
     noise = model.observation.noise_rows(random.fold_in_rows(seeds, 1), model.shape)
     np.testing.assert_array_equal(x, model.observation.from_noise(model.parameters(entries), noise))
@@ -108,13 +112,15 @@ def test_decode_and_codes_agree(name):
 
 
 def test_the_loss_is_the_papers():
-    """-log p(x|z_q) + beta ||z_e - sg[e]||^2, and the encoder's gradient is the decoder's at z_q, passed on, and the commitment's."""
+    """-log p(x|z_q) + beta ||z_e - sg[e]||^2, and the encoder's gradient is the decoder's at z_q, passed on, and the
+    commitment's."""
     model = perturbed(*TINY["vq_vae"])
     x = cases.batch(model, 6)
     (z, q, codes), = model.latents(x)
     entries = tf.gather(model.quantizers[0].codebook(), codes)
     terms, _ = model.autoencoder_objective(x, random.seed(0))
-    np.testing.assert_allclose(terms["reconstruction"], -model.observation.distribution(model.parameters([entries])).log_prob(x), rtol=1e-5)
+    np.testing.assert_allclose(terms["reconstruction"],
+                               -model.observation.distribution(model.parameters([entries])).log_prob(x), rtol=1e-5)
     np.testing.assert_allclose(terms["commitment"], 0.25 * np.sum((z - entries) ** 2, (1, 2, 3)), rtol=1e-5)
     with tf.GradientTape() as tape:
         tape.watch(entries)
@@ -140,7 +146,8 @@ def test_no_player_moves_what_is_anothers():
     assert followed == [{id(w) for w in model.non_trainable_weights}, set()] and len(followed[0]) == 4
     for player, its in zip(players, own):
         every = player._replace(weights=model.trainable_weights)
-        for weight, gradient in zip(model.trainable_weights, losses_and_gradients(every, cases.batch(model, 4), random.seed(1))[1]):
+        for weight, gradient in zip(model.trainable_weights,
+                                    losses_and_gradients(every, cases.batch(model, 4), random.seed(1))[1]):
             assert gradient is None or id(weight) in its, (player.name, weight.path)
 
 
@@ -228,7 +235,8 @@ def test_resumed_before_at_and_after_the_boundary(at, tmp_path):
 
 @pytest.mark.slow
 def test_two_replicas_equal_one_on_the_joined_batch():
-    """Moving averages, revival (all entries in the first step) and both stages; clipping does not touch the codebook."""
+    """Moving averages, revival (all entries in the first step) and both stages; clipping does not touch the
+    codebook."""
     weights = []
     for replicas in (1, 2):
         one = staged("vq_vae", replicas, clip_norm=0.5, ema=0.5)
@@ -261,11 +269,16 @@ def test_an_embedding_has_one_channel():
 
 
 @pytest.mark.parametrize("name, arguments, message", [
-    ("vq_vae", dict(codebook_size=0), "a codebook needs at least 2 entries"), ("vq_vae_2", dict(codebook_size=0), "a codebook needs at least 2 entries"),
-    ("vq_vae", dict(shape=(8, 6, 1), halvings=2), "sides must be multiples of 4, since they are halved 2 times; found 8 x 6"),
-    ("vq_vae_2", dict(shape=(20, 20, 1), halvings=2), "sides must be multiples of 8, since they are halved 3 times; found 20 x 20"),
-    ("vq_vae", dict(halvings=0), "halvings must be at least 1"), ("vq_vae", dict(prior="made"), "prior must be one of gated_pixel_cnn, image_gpt, found 'made'"),
-    ("vq_vae", dict(prior="image_gpt", classes=3), "takes no classes"), ("vq_vae", dict(autoencoder_steps=0), "autoencoder_steps"),
+    ("vq_vae", dict(codebook_size=0), "a codebook needs at least 2 entries"),
+    ("vq_vae_2", dict(codebook_size=0), "a codebook needs at least 2 entries"),
+    ("vq_vae", dict(shape=(8, 6, 1), halvings=2),
+     "sides must be multiples of 4, since they are halved 2 times; found 8 x 6"),
+    ("vq_vae_2", dict(shape=(20, 20, 1), halvings=2),
+     "sides must be multiples of 8, since they are halved 3 times; found 20 x 20"),
+    ("vq_vae", dict(halvings=0), "halvings must be at least 1"),
+    ("vq_vae", dict(prior="made"), "prior must be one of gated_pixel_cnn, image_gpt, found 'made'"),
+    ("vq_vae", dict(prior="image_gpt", classes=3), "takes no classes"),
+    ("vq_vae", dict(autoencoder_steps=0), "autoencoder_steps"),
     ("vq_vae", dict(shape=(8, 8)), "shape must be an image's")])
 def test_bad_arguments(name, arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,5 @@
-"""WaveNet: codes' probabilities that sum to one, causal and of the stated reach, and queues that draw what the whole network would."""
+"""WaveNet: codes' probabilities that sum to one, causal and of the stated reach, and queues that draw what the whole
+network would."""
 
 import itertools
 
@@ -33,7 +34,8 @@ def make(kind="plain", **arguments):
     model = WaveNet(**TINY | KINDS[kind] | arguments)
     rng = np.random.default_rng(0)
     for weight in model.weights:
-        weight.assign(rng.normal(size=weight.shape, scale=2.0 / np.sqrt(weight.shape[0]) if len(weight.shape) > 1 else 0.2))
+        weight.assign(rng.normal(size=weight.shape,
+                                 scale=2.0 / np.sqrt(weight.shape[0]) if len(weight.shape) > 1 else 0.2))
     return model
 
 
@@ -53,7 +55,9 @@ def test_probabilities_of_all_waveforms_sum_to_one(kind):
     x = mu_law.decode(np.array(list(itertools.product(range(3), repeat=4))), 3)
     for row in range(2):
         given = condition(model, 2)
-        log_prob = model.log_prob(x, None if given is None else tf.repeat(given[row:row + 1], len(x), 0)).numpy().astype(np.float64)
+        log_prob = model.log_prob(x,
+                                  None if given is None else tf.repeat(given[row:row + 1], len(x),
+                                                                       0)).numpy().astype(np.float64)
         assert np.std(log_prob) > 0.1
         np.testing.assert_allclose(np.exp(log_prob).sum(), 1.0, atol=1e-4)
 
@@ -71,7 +75,8 @@ def test_factors_depend_on_exactly_their_receptive_field(kind):
         logits = model.parameters(both, None if given is None else tf.repeat(given, length + 1, 0)).numpy()
         depends |= np.abs(logits[1:] - logits[:1]).max(-1) > 1e-5  # [changed sample, factor]
     lag = np.arange(length) - np.arange(length)[:, None]
-    assert set(lag[depends]) == set(range(1, reach + 1))  # a single path leads over the longest lags, and some units are saturated
+    # a single path leads over the longest lags, and some units are saturated
+    assert set(lag[depends]) == set(range(1, reach + 1))
 
 
 def test_no_gradient_flows_to_a_layer_from_what_comes_before():
@@ -105,7 +110,9 @@ def test_queues_draw_what_the_naive_sampler_does(kind, block, monkeypatch):
     model = make(kind)
     noise, given = model.noise(random.rows(random.seed(3), 5)), condition(model, 5)
     drawn = model.generate(noise, given)
-    assert drawn.shape == (5, *model.shape) and set(np.ravel(drawn)) == set(mu_law.decode(np.arange(model.levels), model.levels).numpy())
+    assert drawn.shape == (5, *model.shape) and set(np.ravel(drawn)) == set(
+        mu_law.decode(np.arange(model.levels), model.levels).numpy()
+    )
     np.testing.assert_array_equal(drawn, naive_sample(model, noise, given))
 
 
@@ -149,9 +156,12 @@ def test_each_class_and_each_frame_matters():
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (dict(shape=(12, 1)), "shape must be a waveform's"), (dict(shape=(7,)), "7 samples are shorter than the receptive field of 8"),
-    (dict(levels=1), "levels must be at least 2"), (dict(channels=0), "at least 1"), (dict(layers=0), "at least 1"), (dict(classes=0), "at least 1"),
-    (dict(features=(5, 2)), "a multiple of the frames"), (dict(features=(3,)), "features must be"), (dict(classes=2, features=(3, 2)), "one of classes and features"),
+    (dict(shape=(12, 1)), "shape must be a waveform's"),
+    (dict(shape=(7,)), "7 samples are shorter than the receptive field of 8"),
+    (dict(levels=1), "levels must be at least 2"), (dict(channels=0), "at least 1"), (dict(layers=0), "at least 1"),
+    (dict(classes=0), "at least 1"),
+    (dict(features=(5, 2)), "a multiple of the frames"), (dict(features=(3,)), "features must be"),
+    (dict(classes=2, features=(3, 2)), "one of classes and features"),
 ])
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -77,7 +77,9 @@ def _known(part):
 def _class(dataset, domain, part):
     if part.levels != dataset.classes:
         has = f"{dataset.classes} classes" if dataset.classes else "no labels"
-        advice = f"set --config.model.classes={dataset.classes}" if dataset.classes else "leave --config.model.classes out"
+        advice = (
+            f"set --config.model.classes={dataset.classes}" if dataset.classes else "leave --config.model.classes out"
+        )
         raise BadInput(f"--dataset={dataset.name} has {has}, the model is conditional on {part.levels}; {advice}.")
     return _reading(dataset, domain, "label", part)
 

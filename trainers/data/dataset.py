@@ -16,8 +16,8 @@ class Field(NamedTuple):
     """What one entry of an example is, as it is stored.
 
     kind: `image` (uint8, height, width, channels), `points` (float32, or uint8 rows of a binary table), `text` (int32,
-        T), `audio` (int16, T), `strokes` (float32, (T, 5)), `class` (int32, ()), `labels` (the class of every pixel, uint8,
-        height, width) or `features` (float32).
+        T), `audio` (int16, T), `strokes` (float32, (T, 5)), `class` (int32, ()), `labels` (the class of every pixel,
+        uint8, height, width) or `features` (float32).
     shape: of it. levels: number of values that an entry can take: a text's vocabulary, the classes of a label; None for
         real points, features and sound. names: of the classes, where they are known.
     """
@@ -48,7 +48,8 @@ class Source(Protocol):
         """The split's records in stored order, a `tf.data.Dataset`."""
 
     def stream(self, split, position, key):
-        """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made from (key, epoch)."""
+        """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made
+        from (key, epoch)."""
 
     def decode(self, record, names):
         """{name: the field as stored} of one record, in the graph, for those of the fields that are named."""
@@ -57,8 +58,10 @@ class Source(Protocol):
 class Text(NamedTuple):
     """What a data set of text has besides examples.
 
-    tokenizer: a `trainers.data.tokenizers.Tokenizer`. streams: {split: all its tokens, int32 [N]}. num_bytes: {split: bytes of its text in UTF-8}.
-    windows: whether examples are windows of the stream, any to train and those that follow one another to evaluate, instead of lines.
+    tokenizer: a `trainers.data.tokenizers.Tokenizer`. streams: {split: all its tokens, int32 [N]}. num_bytes: {split:
+    bytes of its text in UTF-8}.
+    windows: whether examples are windows of the stream, any to train and those that follow one another to evaluate,
+    instead of lines.
     """
 
     tokenizer: object
@@ -72,7 +75,8 @@ class DataSet:
     """A data set that is ready to be read.
 
     name, version: as a record of a result names them.
-    fields: {name: `Field`} of an example: `x`, what models are of, and what goes with it: `label`, `features`, or others
+    fields: {name: `Field`} of an example: `x`, what models are of, and what goes with it: `label`, `features`, or
+    others
         by their names.
     sizes: {split: number of examples}, of a text's windows those that do not overlap.
     source: None for what is kept in memory, all of it in `cache` or `text`.
@@ -170,7 +174,8 @@ class DataSet:
         return {name: np.asarray(tensor) for name, tensor in self.tensors(split, names).items()}
 
     def picks(self, names):
-        """What training picks from: (how many examples, the function from numbers, int64 [...], to {name: field as stored})."""
+        """What training picks from: (how many examples, the function from numbers, int64 [...], to {name: field as
+        stored})."""
         if not (self.text and self.text.windows):
             kept = self.tensors("train", names)
             return self.require("train"), lambda index: {name: tf.gather(kept[name], index) for name in names}
@@ -200,7 +205,8 @@ class DataSet:
                 raise BadInput(f"--dataset={self.name}: split {split!r} can't be read after {done} of {num} examples: "
                                f"{str(error.message).splitlines()[0]}") from error
             if done != num:
-                raise BadInput(f"--dataset={self.name}: split {split!r} has {done} examples, {num} were announced; prepare the data again.")
+                raise BadInput(f"--dataset={self.name}: split {split!r} has {done} examples, {num} were announced; "
+                               "prepare the data again.")
             empty = [tf.zeros((0, *self.fields[name].shape), self.fields[name].dtype) for name in names]
             found = {name: tf.concat([none, *(part[name] for part in parts)], 0) for name, none in zip(names, empty)}
         for name, values in found.items():
@@ -217,26 +223,32 @@ class DataSet:
 
 
 def unused(name, options, used, has):
-    """Raises BadInput for an entry of --config.data that is set and that the data set, which `has` what it says, can't use."""
+    """Raises BadInput for an entry of --config.data that is set and that the data set, which `has` what it says, can't
+    use."""
     from trainers.recipes.recipe import DATA
     for key, value in options.items():
         if key not in ("binarization", *used) and value != DATA[key]:
-            raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {has}, which have no use for it; leave it {DATA[key] or 'out'}.")
+            raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {has}, which have no use for it; leave "
+                           f"it {DATA[key] or 'out'}.")
 
 
 def hold_out_by_content(name, contents, noun, options):
-    """{split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a hash of the content, so that equal ones stay together.
+    """{split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a hash of
+    the content, so that equal ones stay together.
 
-    Each content stays in its split when others come or go, but for the two that a small file lends where a split would be empty.
+    Each content stays in its split when others come or go, but for the two that a small file lends where a split would
+    be empty.
     """
     hashes = np.array([int.from_bytes(hashlib.sha256(content).digest()[:8], "big") for content in contents], np.uint64)
     different = np.unique(hashes) / 2.0**64
     num = len(different)
     if num < 3:
-        raise BadInput(f"--dataset={name}: {num} different {noun}, at least 3 are needed: to train, for validation and to test.")
+        raise BadInput(f"--dataset={name}: {num} different {noun}, at least 3 are needed: to train, for validation and "
+                       "to test.")
     test = min(max(1, np.sum(different < options["held_out"])), num - 2)
     validation = min(max(1, np.sum(different < 2 * options["held_out"]) - test), num - 1 - test)
-    split = np.searchsorted([different[test - 1], different[test + validation - 1]], hashes / 2.0**64)  # equal hashes are equal floats
+    # equal hashes are equal floats
+    split = np.searchsorted([different[test - 1], different[test + validation - 1]], hashes / 2.0**64)
     return {key: np.flatnonzero(split == which) for which, key in ((2, "train"), (1, "validation"), (0, "test"))}
 
 

@@ -9,37 +9,45 @@ BINARIZATIONS = ("auto", "dynamic", "stored", "threshold")
 
 
 def binarization(dataset, domain, data_config):
-    """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not fit."""
+    """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not
+    fit."""
     asked = data_config.get("binarization", "auto")
     if asked not in BINARIZATIONS:
         raise BadInput(f"--config.data.binarization={asked} is unknown; {nearest(asked, BINARIZATIONS)}")
     if domain.kind != "binary":
         if asked != "auto":
-            raise BadInput(f"--config.data.binarization={asked}: the model reads {_reads(domain)}, which nothing binarizes; leave it 'auto'.")
+            raise BadInput(f"--config.data.binarization={asked}: the model reads {_reads(domain)}, which nothing "
+                           "binarizes; leave it 'auto'.")
         return None
     if dataset.levels == 2:
         if asked in ("dynamic", "threshold"):
-            raise BadInput(f"--config.data.binarization={asked}: --dataset={dataset.name} is stored binary; allowed are 'auto' and 'stored'.")
+            raise BadInput(f"--config.data.binarization={asked}: --dataset={dataset.name} is stored binary; allowed "
+                           "are 'auto' and 'stored'.")
         return "stored"
     if asked == "stored":
-        raise BadInput(f"--config.data.binarization=stored: --dataset={dataset.name} has {dataset.levels} levels a pixel; "
+        raise BadInput(f"--config.data.binarization=stored: --dataset={dataset.name} has {dataset.levels} levels a "
+                       "pixel; "
                        "allowed are 'dynamic' and 'threshold'.")
     return "dynamic" if asked == "auto" else asked
 
 
 def _reads(domain):
     things = "images" if len(domain.shape) == 3 else "rows"
-    what = {"binary": f"binary {things}", "levels": f"{things} of {domain.levels} levels", "tokens": f"tokens of a vocabulary of {domain.levels}",
+    what = {"binary": f"binary {things}", "levels": f"{things} of {domain.levels} levels",
+            "tokens": f"tokens of a vocabulary of {domain.levels}",
             "waveform": "waveforms", "strokes": "strokes"}
     return what.get(domain.kind) or ("real images" if domain.range else "real points")
 
 
 def _has(dataset):
-    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}.get(dataset.kind) or ("binary rows" if dataset.levels else "real points")
+    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}.get(dataset.kind) or (
+        "binary rows" if dataset.levels else "real points"
+    )
 
 
 def _choose(dataset, domain):
-    """What to choose in the place of a data set of another kind than the model reads; None where it reads the data set's."""
+    """What to choose in the place of a data set of another kind than the model reads; None where it reads the data
+    set's."""
     image, points = dataset.kind == "image", dataset.kind == "points"
     fits, advice = {
         "binary": (image or (points and dataset.levels), "choose a data set of images, or a binary table."),
@@ -56,17 +64,23 @@ def _choose(dataset, domain):
 def check(dataset, domain, data_config):
     """Raises BadInput if a model of this domain can't be given this data set."""
     if advice := _choose(dataset, domain):
-        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)} of shape {dataset.shape}, the model reads {_reads(domain)} of shape {tuple(domain.shape)}; "
+        raise BadInput(f"--dataset={dataset.name} has {_has(dataset)} of shape {dataset.shape}, the model reads "
+                       f"{_reads(domain)} of shape {tuple(domain.shape)}; "
                        + advice)
     if tuple(domain.shape) != tuple(dataset.shape):
-        height, width, channels = tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
+        height, width, channels = (
+            tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
+        )
         sized = height == width and channels == dataset.shape[-1] and dataset.levels == 256
         long = (dataset.kind in ("text", "audio") and len(domain.shape) == 1) or dataset.name.startswith("ndjson:")
         flag = f"image_size={height}" if sized else f"length={domain.shape[0]}" if long else None
-        raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes {tuple(domain.shape)}; "
-                       + (f"set --config.data.{flag}." if flag else "train a model on this data set, or choose one of the model's shape."))
+        raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes "
+                       f"{tuple(domain.shape)}; "
+                       + (f"set --config.data.{flag}." if flag
+                          else "train a model on this data set, or choose one of the model's shape."))
     if domain.kind == "tokens" and domain.levels != dataset.levels:
-        raise BadInput(f"--dataset={dataset.name} has a vocabulary of {dataset.levels} tokens, the model has {domain.levels}; "
+        raise BadInput(f"--dataset={dataset.name} has a vocabulary of {dataset.levels} tokens, the model has "
+                       f"{domain.levels}; "
                        f"set --config.model.levels={dataset.levels}.")
     if domain.kind == "levels" and domain.levels > dataset.levels:
         raise BadInput(f"--dataset={dataset.name} has {dataset.levels} levels, the model has {domain.levels}; "
@@ -112,19 +126,22 @@ def encoding(dataset, domain, data_config):
 
 
 def config_of_partner(domain, data_config):
-    """The entries of --config.data by which the partner's examples are read: how images are binarized, where its own are."""
+    """The entries of --config.data by which the partner's examples are read: how images are binarized, where its own
+    are."""
     binary = domain.partner.kind == "binary" and "binarization" in data_config
     return {"binarization": data_config["binarization"]} if binary else {}
 
 
 def _check_group(dataset, domain):
     if domain.group and not dataset.classes:
-        raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of one "
+        raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of "
+                       "one "
                        "label; choose a data set that has.")
 
 
 def _check_partner(dataset, domain, data_config):
-    """Raises BadInput if the model needs a second data set and there is none, or another one, or it has no use for one."""
+    """Raises BadInput if the model needs a second data set and there is none, or another one, or it has no use for
+    one."""
     if domain.partner is None:
         if data_config.get("partner"):
             raise BadInput(f"--config.data.partner={data_config['partner']}: the model reads one set of examples; "
@@ -132,7 +149,8 @@ def _check_partner(dataset, domain, data_config):
         return
     if dataset.partner is None:
         raise BadInput(f"--dataset={dataset.name} has one set of examples, the model reads two that are unpaired; "
-                       "set --config.data.partner, for example --dataset=shapes/colour --config.data.partner=shapes/outline.")
+                       "set --config.data.partner, for example --dataset=shapes/colour "
+                       "--config.data.partner=shapes/outline.")
     try:
         check(dataset.partner, domain.partner, config_of_partner(domain, data_config))
     except BadInput as error:

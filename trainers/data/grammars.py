@@ -1,8 +1,10 @@
-"""Grammars of a data set's strings: where they are read, the parser, and the tokenizer whose tokens are the rules of a derivation.
+"""Grammars of a data set's strings: where they are read, the parser, and the tokenizer whose tokens are the rules of a
+derivation.
 
-Parsing is lark's, character by character. A grammar of which one character ahead tells the next rule (LALR(1), checked without any conflict, so that every
-string has one derivation) takes a third of a millisecond for a molecule; any other one is parsed by Earley's algorithm, fifty times slower, and of an ambiguous
-string's derivations the same one is always taken.
+Parsing is lark's, character by character. A grammar of which one character ahead tells the next rule (LALR(1), checked
+without any conflict, so that every string has one derivation) takes a third of a millisecond for a molecule; any other
+one is parsed by Earley's algorithm, fifty times slower, and of an ambiguous string's derivations the same one is always
+taken.
 """
 
 import pathlib
@@ -18,11 +20,16 @@ from zoo.distributions import grammar as grammars
 
 
 class NotDerived(BadInput):
-    """A string that the grammar does not derive. place: of the first character (or of the end) that no string which it derives has after those before.
+    """A string that the grammar does not derive. place: of the first character (or of the end) that no string which it
+    derives has after those before.
     row: which one of many."""
 
     def __init__(self, text, place, row=0):
-        found = f"{text[place]!r} at place {place} can't stand there" if place < len(text) else f"it ends too soon, at place {place}"
+        found = (
+            f"{text[place]!r} at place {place} can't stand there"
+            if place < len(text)
+            else f"it ends too soon, at place {place}"
+        )
         super().__init__(f"{text!r} is not derived by the grammar: {found}")
         self.text, self.place, self.row = text, place, row
 
@@ -31,8 +38,10 @@ class Parser:
     """Strings -> leftmost derivations of a `zoo.distributions.grammar.Grammar`."""
 
     def __init__(self, grammar):
-        # A token for each character, whatever the terminals are: no string is refused because a longest match went wrong.
-        characters = sorted({c for rule in grammar.rules for symbol in rule.right if isinstance(symbol, str) for c in symbol})
+        # A token for each character, whatever the terminals are: no string is refused because a longest match went
+        # wrong.
+        characters = sorted({c for rule in grammar.rules for symbol in rule.right if isinstance(symbol, str)
+                             for c in symbol})
         self._names = {c: f"_C{number}" for number, c in enumerate(characters)}
         bodies = {}
         for number, (left, right) in enumerate(grammar.rules):
@@ -53,7 +62,8 @@ class Parser:
         except _Unknown as error:
             raise NotDerived(text, error.place) from None
         except UnexpectedInput as error:
-            place = getattr(getattr(error, "token", None), "start_pos", None)  # the end has none, or that of the last character
+            # the end has none, or that of the last character
+            place = getattr(getattr(error, "token", None), "start_pos", None)
             raise NotDerived(text, len(text) if place is None or error.token.type == "$END" else place) from None
         found, left = [], [tree]
         while left:
@@ -121,7 +131,8 @@ class Derivations(Tokenizer):
 
 
 def validity(tokenizer):
-    """The function from tokens [T] to whether they are a string of the tokenizer's grammar, or None where it has none."""
+    """The function from tokens [T] to whether they are a string of the tokenizer's grammar, or None where it has
+    none."""
     if tokenizer.grammar is None:
         return None
     parser = Parser(tokenizer.grammar)
@@ -134,7 +145,8 @@ known = grammars.names
 
 
 def read(name):
-    """The `Grammar` that --config.data.grammar names, None if it names none: one that comes with the zoo, or a file. Raises BadInput where it is none."""
+    """The `Grammar` that --config.data.grammar names, None if it names none: one that comes with the zoo, or a file.
+    Raises BadInput where it is none."""
     if not name:
         return None
     if name in grammars.names():
@@ -146,6 +158,8 @@ def read(name):
         allowed = f"give a file with a grammar, or one of {', '.join(grammars.names())}"
         raise BadInput(f"--config.data.grammar={name}: can't be read: {error.strerror}; {allowed}.") from error
     except UnicodeDecodeError as error:
-        raise BadInput(f"--config.data.grammar={name}: the byte at place {error.start} is no UTF-8; a text is needed.") from error
+        raise BadInput(
+            f"--config.data.grammar={name}: the byte at place {error.start} is no UTF-8; a text is needed."
+        ) from error
     except ValueError as error:
         raise BadInput(f"--config.data.grammar={name}: {error}") from error

@@ -1,7 +1,7 @@
 """Which places of an example are given when it is completed: the masks by which models are compared.
 
-top, left: that half of an image. first: the first half of a table's row, a text, a sound or a sketch. random: each place with probability 1/2, another draw for
-each example.
+top, left: that half of an image. first: the first half of a table's row, a text, a sound or a sketch. random: each
+place with probability 1/2, another draw for each example.
 """
 
 import numpy as np
@@ -16,7 +16,8 @@ def names(places, kind=None):
 
 
 def of(name, domain, x):
-    """The masks of examples x: those of `make`, but of a sketch the first half of its own steps, its end not counted."""
+    """The masks of examples x: those of `make`, but of a sketch the first half of its own steps, its end not
+    counted."""
     if domain.kind != "strokes":
         return make(name, domain.places, len(x))
     steps = counted(domain, x).sum(1, keepdims=True) - 1
@@ -32,7 +33,8 @@ def counted(domain, x):
 
 
 def make(name, places, num):
-    """bool [num, *places], true where an example is given; the same for the same name, places and number of the example."""
+    """bool [num, *places], true where an example is given; the same for the same name, places and number of the
+    example."""
     mask = np.zeros((num, *places), bool)
     if name == "random":
         for row in range(num):

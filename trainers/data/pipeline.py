@@ -1,11 +1,13 @@
-"""Batches: number n of a run is a function of (seed, n), and a worker's batch is its rows of the one-worker batch, noise included.
+"""Batches: number n of a run is a function of (seed, n), and a worker's batch is its rows of the one-worker batch,
+noise included.
 
 A record is a dictionary of fields; of these a batch reads what the domain asks for: x, or groups of it, and what its
 condition is made of. A partner's examples are a stream of their own, in an order of its own.
 
-Position p = n batch_size + row of the endless stream of examples lies in epoch p // size; epoch e visits every example once, in an order made from
-(seed, e). Batches run across the epochs' borders. A set that fits in memory is decoded once, and a batch is a gather at shuffled indices; a larger one
-is read as a stream of records that are shuffled before they are decoded, and a resumed run skips records, not images.
+Position p = n batch_size + row of the endless stream of examples lies in epoch p // size; epoch e visits every example
+once, in an order made from (seed, e). Batches run across the epochs' borders. A set that fits in memory is decoded
+once, and a batch is a gather at shuffled indices; a larger one is read as a stream of records that are shuffled before
+they are decoded, and a resumed run skips records, not images.
 """
 
 import hashlib
@@ -32,30 +34,36 @@ def key(seed, purpose):
 
 
 def noise(key, number, first, rows, shape):
-    """15-bit noise, uint16 [rows, *shape], of rows first, first + 1, ... of batch `number`; a row's noise depends on nothing else.
+    """15-bit noise, uint16 [rows, *shape], of rows first, first + 1, ... of batch `number`; a row's noise depends on
+    nothing else.
 
-    Philox is a function of (key, counter): each row owns a stretch of the counter, so any rows are drawn by one operation from where they start.
+    Philox is a function of (key, counter): each row owns a stretch of the counter, so any rows are drawn by one
+    operation from where they start.
     """
     size = math.prod(shape)
     blocks = -(-size // 8)  # one step of the counter gives four words, eight entries
     counter = tf.stack([tf.cast(first, tf.uint64) * np.uint64(blocks), tf.cast(number, tf.uint64)])
-    words = tf.raw_ops.StatelessRandomUniformFullIntV2(shape=tf.stack([rows * blocks * 4]), key=key.view(np.uint64), counter=counter, alg=PHILOX,
-                                                       dtype=tf.uint32)
+    words = tf.raw_ops.StatelessRandomUniformFullIntV2(shape=tf.stack([rows * blocks * 4]), key=key.view(np.uint64),
+                                                       counter=counter, alg=PHILOX, dtype=tf.uint32)
     bits = tf.reshape(tf.bitcast(tf.bitwise.bitwise_and(words, MASK), tf.uint16), [rows, blocks * 8])
     return tf.reshape(bits if size == blocks * 8 else bits[:, :size], [rows, *shape])
 
 
 def permutation(size, key, epoch, block=0):
-    """A permutation of 0..size-1, int64, that is a function of (key, epoch, block): the order of as many random numbers of 64 bits."""
+    """A permutation of 0..size-1, int64, that is a function of (key, epoch, block): the order of as many random numbers
+    of 64 bits."""
     counter = tf.cast(tf.stack([tf.cast(block, tf.int64) * (1 << 32), tf.cast(epoch, tf.int64)]), tf.uint64)
-    words = tf.raw_ops.StatelessRandomUniformFullIntV2(shape=tf.stack([size]), key=key.view(np.uint64), counter=counter, alg=PHILOX, dtype=tf.int64)
+    words = tf.raw_ops.StatelessRandomUniformFullIntV2(shape=tf.stack([size]), key=key.view(np.uint64), counter=counter,
+                                                       alg=PHILOX, dtype=tf.int64)
     return tf.cast(tf.argsort(words), tf.int64)
 
 
 def visits(size, position, key):
-    """Which examples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of a part of an epoch each, int64.
+    """Which examples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of a part of
+    an epoch each, int64.
 
-    An epoch of more than a million examples, as windows of a long text are, comes in equal parts: part p has every parts-th example from p on.
+    An epoch of more than a million examples, as windows of a long text are, comes in equal parts: part p has every
+    parts-th example from p on.
     """
     parts = -(-size // PART)
     ends = np.cumsum([len(range(part, size, parts)) for part in range(parts)])
@@ -85,7 +93,8 @@ class _Reader:
         kept = self.dataset.fits(split, self.cache_bytes, self.names)
         if self.domain.group and not kept:
             size, most = self.dataset.nbytes(split, self.names) >> 20, self.cache_bytes >> 20
-            raise BadInput(f"--dataset={self.dataset.name}: split {split!r} takes {size} MiB, and groups of one label are formed of "
+            raise BadInput(f"--dataset={self.dataset.name}: split {split!r} takes {size} MiB, and groups of one label "
+                           "are formed of "
                            f"at most {most} in memory; take smaller images or fewer of them.")
         return kept
 
@@ -112,7 +121,8 @@ class _Share(NamedTuple):
     rows: int
 
 
-def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None, cache_bytes=CACHE_BYTES):
+def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None,
+                     cache_bytes=CACHE_BYTES):
     """This worker's batches number start, start + 1, ... of the run `seed`, each as `domain.batch_spec` says.
 
     Args:
@@ -130,7 +140,8 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
     check(dataset, domain, data_config)
     if batch_size < 1 or batch_size % workers:
         near = max(1, round(batch_size / workers)) * workers
-        raise BadInput(f"--batch_size={batch_size}: a positive multiple of the {workers} workers is needed; the nearest is {near}.")
+        raise BadInput(f"--batch_size={batch_size}: a positive multiple of the {workers} workers is needed; the "
+                       f"nearest is {near}.")
     rows = batch_size // workers
     share, numbers = _Share(batch_size, worker * rows, rows), (start, steps)
     batches = _training(_Reader(dataset, domain, data_config, cache_bytes), share, numbers, seed, "")
@@ -165,7 +176,8 @@ def _training(reader, share, numbers, seed, purpose):
                         num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     records = reader.dataset.source.stream("train", start * batch_size, order)
     mine = records.enumerate().filter(lambda i, _: (i % batch_size >= first) & (i % batch_size < first + rows))
-    examples = mine.map(lambda _, record: reader.decode(record), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    examples = mine.map(lambda _, record: reader.decode(record), num_parallel_calls=tf.data.AUTOTUNE,
+                        deterministic=True)
     return tf.data.Dataset.zip(numbers, examples.batch(rows, drop_remainder=True)).map(finish)
 
 
@@ -175,7 +187,8 @@ def _joined(domain, batches, partners):
 
 
 def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, limit=None, cache_bytes=CACHE_BYTES):
-    """Once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its index).
+    """Once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its
+    index).
 
     Groups are those of `trainers.data.groups`. A partner's examples stand beside in stored order, from the first again
     where they are fewer.
@@ -197,7 +210,8 @@ def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, li
 
 
 def num_examples(dataset, split, domain):
-    """How many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput without such a split."""
+    """How many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput without such a
+    split."""
     num = dataset.require(split)
     return len(groups.table(dataset.decoded(split, ["label"])["label"], domain.group)) if domain.group else num
 

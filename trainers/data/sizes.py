@@ -11,7 +11,8 @@ def parse(image_size):
         return None
     sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
     if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise BadInput(f"--config.data.image_size={image_size}: a side in pixels, at least 1, is needed, for example 64 (0: as stored).")
+        raise BadInput(f"--config.data.image_size={image_size}: a side in pixels, at least 1, is needed, for example "
+                       "64 (0: as stored).")
     return sides
 
 
@@ -36,12 +37,15 @@ def resize_and_crop(image, size, mixed=True):
 
 
 def hold_out(name, sizes, validation):
-    """Sizes of the splits once the last `validation` training examples are held out. Raises BadInput where that can't be."""
+    """Sizes of the splits once the last `validation` training examples are held out. Raises BadInput where that can't
+    be."""
     if not validation:
         return dict(sizes)
     if "validation" in sizes:
-        raise BadInput(f"--config.data.validation={validation}: --dataset={name} has a validation split of {sizes['validation']} examples already; leave it 0.")
+        raise BadInput(f"--config.data.validation={validation}: --dataset={name} has a validation split of "
+                       f"{sizes['validation']} examples already; leave it 0.")
     if validation >= sizes["train"]:
-        raise BadInput(f"--config.data.validation={validation}: --dataset={name} has {sizes['train']} training examples; "
+        raise BadInput(f"--config.data.validation={validation}: --dataset={name} has {sizes['train']} training "
+                       "examples; "
                        f"at most {sizes['train'] - 1} can be held out.")
     return sizes | {"train": sizes["train"] - validation, "validation": validation}

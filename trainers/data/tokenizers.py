@@ -1,9 +1,10 @@
-"""Tokenizers: a text as integers, and back. Characters of the training split, UTF-8 bytes, pairs of bytes that occur together, or rules of a grammar
-(`trainers.data.grammars`).
+"""Tokenizers: a text as integers, and back. Characters of the training split, UTF-8 bytes, pairs of bytes that occur
+together, or rules of a grammar (`trainers.data.grammars`).
 
-Byte-pair encoding is GPT-2's (A. Radford et al., Language Models are Unsupervised Multitask Learners, 2019; R. Sennrich, B. Haddow and A. Birch,
-Neural Machine Translation of Rare Words with Subword Units, 2016, arXiv:1508.07909): it starts from all 256 bytes, so that every text can be
-encoded, and merges the most frequent pair within a word until the vocabulary is full.
+Byte-pair encoding is GPT-2's (A. Radford et al., Language Models are Unsupervised Multitask Learners, 2019; R.
+Sennrich, B. Haddow and A. Birch, Neural Machine Translation of Rare Words with Subword Units, 2016, arXiv:1508.07909):
+it starts from all 256 bytes, so that every text can be encoded, and merges the most frequent pair within a word until
+the vocabulary is full.
 """
 
 import abc
@@ -16,11 +17,13 @@ from trainers.errors import BadInput
 from zoo import nearest
 
 NAMES = ("auto", "characters", "bytes", "bpe", "grammar")
-PIECE = 1 << 20  # characters that the library is given at once: what it keeps of each token takes far more memory than the token
+# characters that the library is given at once: what it keeps of each token takes far more memory than the token
+PIECE = 1 << 20
 
 
 class Tokenizer(abc.ABC):
-    """Tokens are 0..size-1; `end`, the last of them where there is one, follows a text's last token and stands for no character.
+    """Tokens are 0..size-1; `end`, the last of them where there is one, follows a text's last token and stands for no
+    character.
 
     `grammar`: the one by which texts are judged, where there is one.
     """
@@ -62,7 +65,11 @@ class Tokenizer(abc.ABC):
 
     def describe(self):
         """What a record says of it."""
-        judged = {} if self.grammar is None else dict(grammar=f"sha256:{hashlib.sha256(self.grammar.text.encode()).hexdigest()[:12]}")
+        judged = (
+            {}
+            if self.grammar is None
+            else dict(grammar=f"sha256:{hashlib.sha256(self.grammar.text.encode()).hexdigest()[:12]}")
+        )
         return dict(name=self.name, size=self.size, end=self.end) | judged
 
 
@@ -81,12 +88,14 @@ class Characters(Tokenizer):
         unknown = np.flatnonzero(self._codes[tokens] != codes)
         if unknown.size:
             place, code = unknown[0], codes[unknown[0]]
-            raise BadInput(f"the character {chr(code)!r} (U+{code:04X}) at place {place} is none of the {len(self._codes)} of the training split")
+            raise BadInput(f"the character {chr(code)!r} (U+{code:04X}) at place {place} is none of the "
+                           f"{len(self._codes)} of the training split")
         return tokens.astype(np.int32)
 
     def encode_all(self, texts):
         try:
-            return _cut(self.encode("".join(texts)), map(len, texts))  # at once: a call takes as long as a thousand characters
+            # at once: a call takes as long as a thousand characters
+            return _cut(self.encode("".join(texts)), map(len, texts))
         except BadInput:
             return super().encode_all(texts)  # says at which place of its own text the character is
 
@@ -143,7 +152,8 @@ class BytePairs(Tokenizer):
 
     def encode(self, text):
         _utf8(text)
-        return np.concatenate([np.zeros(0, np.int32), *(np.array(self._pairs.encode(piece).ids, np.int32) for piece in _pieces(text))])
+        return np.concatenate([np.zeros(0, np.int32),
+                               *(np.array(self._pairs.encode(piece).ids, np.int32) for piece in _pieces(text))])
 
     def encode_all(self, texts):
         return [np.array(found.ids, np.int32) for found in self._pairs.encode_batch(texts)]
@@ -156,7 +166,8 @@ class BytePairs(Tokenizer):
 
 
 def make(name, vocabulary, texts, end=False, grammar=None):
-    """The tokenizer that --config.data asks for, of the training split's texts. Raises BadInput for a name or a size that is none."""
+    """The tokenizer that --config.data asks for, of the training split's texts. Raises BadInput for a name or a size
+    that is none."""
     tokenizer = _make(name, vocabulary, texts, end, grammar)
     tokenizer.grammar = grammar
     return tokenizer
@@ -170,18 +181,21 @@ def _make(name, vocabulary, texts, end, grammar):
     if name == "bpe":
         fewest = 257 + bool(end)
         if type(vocabulary) is not int or vocabulary < fewest:
-            raise BadInput(f"--config.data.vocabulary={vocabulary}: byte-pair encoding needs a size of at least {fewest}, "
+            raise BadInput(f"--config.data.vocabulary={vocabulary}: byte-pair encoding needs a size of at least "
+                           f"{fewest}, "
                            "for example --config.data.vocabulary=1024.")
         return BytePairs.train(texts, vocabulary, end)
     if vocabulary:
-        raise BadInput(f"--config.data.vocabulary={vocabulary}: --config.data.tokenizer={name} has a size of its own; leave it 0, "
+        raise BadInput(f"--config.data.vocabulary={vocabulary}: --config.data.tokenizer={name} has a size of its own; "
+                       "leave it 0, "
                        "or set --config.data.tokenizer=bpe.")
     if name == "grammar":
         from trainers.data import grammars  # late: only this tokenizer needs the parser
         if not end:
             raise BadInput("--config.data.tokenizer=grammar: a derivation is that of a line; choose lines:PATH.")
         if grammar is None:
-            raise BadInput("--config.data.tokenizer=grammar: tokens are a grammar's rules; set --config.data.grammar to a file with a grammar, or to one of "
+            raise BadInput("--config.data.tokenizer=grammar: tokens are a grammar's rules; set --config.data.grammar "
+                           "to a file with a grammar, or to one of "
                            f"{', '.join(grammars.known())}.")
         return grammars.Derivations(grammar)
     return Bytes(end) if name == "bytes" else Characters("".join(texts), end)
@@ -195,7 +209,8 @@ def from_dict(values):
         if "grammar" in values:
             from zoo.distributions.grammar import Grammar
             grammar = Grammar(values["grammar"])
-        tokenizer = {"characters": lambda: Characters(state, end), "bytes": lambda: Bytes(end), "bpe": lambda: BytePairs(state, end),
+        tokenizer = {"characters": lambda: Characters(state, end), "bytes": lambda: Bytes(end),
+                     "bpe": lambda: BytePairs(state, end),
                      "grammar": lambda: _make(name, 0, (), end, grammar)}[name]()
     except Exception as error:  # the library raises plain `Exception`
         raise BadInput(f"the run's tokenizer can't be read: {type(error).__name__}: {error}.") from error
@@ -221,7 +236,8 @@ def _utf8(text):
 
 
 def _pieces(text):
-    """The text in pieces of about a million characters, cut where a single line feed ends a line: words of the two sides never merge there."""
+    """The text in pieces of about a million characters, cut where a single line feed ends a line: words of the two
+    sides never merge there."""
     first, cut = 0, re.compile(r"(?<=\S\n)(?=\S)")
     while first < len(text):
         found = cut.search(text, first + PIECE)

@@ -1,7 +1,9 @@
-"""What is measured of a trained model, a function per capability; each number comes as (metric, Estimate, unit, kind, protocol).
+"""What is measured of a trained model, a function per capability; each number comes as (metric, Estimate, unit, kind,
+protocol).
 
-Likelihoods and bounds over all examples of a split; how far samples are from examples (energy distance), or reconstructions where there is neither a likelihood
-nor a sample; how many of a data set's known modes samples cover; and how likely the true values are of what is hidden of an example, given the rest.
+Likelihoods and bounds over all examples of a split; how far samples are from examples (energy distance), or
+reconstructions where there is neither a likelihood nor a sample; how many of a data set's known modes samples cover;
+and how likely the true values are of what is hidden of an example, given the rest.
 """
 
 import math
@@ -13,14 +15,19 @@ _SECONDS_PER_LINE = 10
 
 
 class Progress:
-    """Tells how far an evaluation is, and its rate in examples/s: a bar, or plain lines where the output is no terminal."""
+    """Tells how far an evaluation is, and its rate in examples/s: a bar, or plain lines where the output is no
+    terminal."""
 
     def __init__(self, name, total):
         import tqdm
 
         self._name, self._total, self._done = name, total, 0
         self._began = self._told = time.monotonic()
-        self._bar = tqdm.tqdm(total=total, desc=name, unit="example", dynamic_ncols=True, leave=False) if sys.stderr.isatty() else None
+        self._bar = (
+            tqdm.tqdm(total=total, desc=name, unit="example", dynamic_ncols=True, leave=False)
+            if sys.stderr.isatty()
+            else None
+        )
 
     def add(self, num):
         self._done += num
@@ -44,7 +51,8 @@ class Evaluation:
     """A run, the examples it is evaluated on, and what they are.
 
     Args:
-        run: `trainers.runs.run.Run`. dataset: an open data set. split: its split. num: how many of its examples. batch_size: in memory at once.
+        run: `trainers.runs.run.Run`. dataset: an open data set. split: its split. num: how many of its examples.
+            batch_size: in memory at once.
         seed: an integer. importance_samples: of the importance-weighted bound.
     """
 
@@ -73,7 +81,8 @@ class Evaluation:
             self.dataset, self.split, self.domain, self.batch_size, self.seed, self.run.config.data, limit=num))
 
     def per_example(self, name, function, purpose):
-        """function(x, seeds, condition) of every example, [num]; an example's seed depends on its place in the split alone."""
+        """function(x, seeds, condition) of every example, [num]; an example's seed depends on its place in the split
+        alone."""
         import numpy as np
 
         return np.concatenate(list(self.by_batch(name, function, purpose)))
@@ -91,7 +100,8 @@ class Evaluation:
         seed, start, progress = random.fold_in(self.noise, purpose), 0, Progress(name, self.num)
         for x, condition in self.batches(self.num):
             num = int(x.shape[0])
-            index = np.minimum(np.arange(self.batch_size), num - 1)  # the last batch, filled up, needs no trace of its own
+            # the last batch, filled up, needs no trace of its own
+            index = np.minimum(np.arange(self.batch_size), num - 1)
             x, condition = take_rows((x, condition), index)
             yield function(x, plots.rows(seed, self.batch_size, start), condition).numpy()[:num]
             start += num
@@ -100,31 +110,39 @@ class Evaluation:
 
 
 def likelihoods(evaluation):
-    """Numbers (metric, Estimate, unit, kind, protocol) of what the model knows of log p(x): exact, or every bound that it has."""
+    """Numbers (metric, Estimate, unit, kind, protocol) of what the model knows of log p(x): exact, or every bound that
+    it has."""
     import tensorflow as tf
 
-    from zoo.metrics import likelihood
     from zoo.capabilities import likelihood_kind
+    from zoo.metrics import likelihood
 
     model, domain, k = evaluation.model, evaluation.domain, evaluation.importance_samples
     found = []
     if likelihood_kind(model) == "exact":
         values = evaluation.per_example("log_prob", lambda x, seeds, c: model.log_prob(x, condition=c), _LIKELIHOOD)
-        density = f"density of (level + u) / {evaluation.dataset.levels}, u ~ U[0, 1), scaled to {list(domain.range or ())}"
+        density = (
+            f"density of (level + u) / {evaluation.dataset.levels}, u ~ U[0, 1), scaled to {list(domain.range or ())}"
+        )
         protocol = dict(measure=density) if domain.dequantized else {}
         found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "exact", protocol))
     if hasattr(model, "elbo"):
         protocol = dict(noise_draws=1)
         if hasattr(model, "rate_distortion"):
-            parts = evaluation.per_example("elbo", lambda x, seeds, c: tf.stack(model.rate_distortion(x, seeds, condition=c), -1), _BOUND)  # [num, 2]
-            found += [(name, likelihood.estimate(part), "nats", "estimate", protocol) for name, part in zip(("rate", "distortion"), parts.T)]
+            # [num, 2]
+            parts = evaluation.per_example("elbo",
+                                           lambda x, seeds, c: tf.stack(model.rate_distortion(x, seeds, condition=c),
+                                                                        -1), _BOUND)
+            found += [(name, likelihood.estimate(part), "nats", "estimate", protocol) for name,
+                      part in zip(("rate", "distortion"), parts.T)]
             values = -parts.sum(1)
         else:
             values = evaluation.per_example("elbo", lambda x, seeds, c: model.elbo(x, seeds, condition=c), _BOUND)
         found.append(("negative_elbo", likelihood.nats(values), "nats", "upper_bound", protocol))
         if hasattr(model, "log_prob"):
             values, protocol = evaluation.per_example(
-                "log_prob", lambda x, seeds, c: model.log_prob(x, seeds, num_samples=k, condition=c), _LIKELIHOOD), dict(importance_samples=k)
+                "log_prob", lambda x, seeds, c: model.log_prob(x, seeds, num_samples=k, condition=c),
+                _LIKELIHOOD), dict(importance_samples=k)
             found.append(("negative_log_likelihood", likelihood.nats(values), "nats", "upper_bound", protocol))
     if found and domain.kind == "waveform":
         per_sample = likelihood.bits_per_dimension(values, math.prod(domain.shape), None)
@@ -146,7 +164,8 @@ def bits(values, evaluation, nats):
     domain = evaluation.domain
     dimensions, levels = math.prod(domain.example_shape), None
     if domain.dequantized:
-        # E_u log p(level + u) <= log P(level): by Jensen's inequality even an exact density bounds the probability of the levels.
+        # E_u log p(level + u) <= log P(level): by Jensen's inequality even an exact density bounds the probability of
+        # the levels.
         low, high = domain.range
         values, levels, kind = values + dimensions * math.log(high - low), evaluation.dataset.levels, "upper_bound"
     return "bits_per_dimension", likelihood.bits_per_dimension(values, dimensions, levels), "bits/dim", kind, protocol
@@ -170,7 +189,8 @@ def everything(evaluation):
         found += completions(evaluation)
     if likelihood_kind(evaluation.model) is None and hasattr(evaluation.model, "encode"):
         found += reconstruction.measure(evaluation)
-    if hasattr(evaluation.model, "sample") and evaluation.domain.kind not in ("tokens", "waveform", "strokes"):  # the distance of two texts' token numbers means nothing, nor does that of two phases
+    # the distance of two texts' token numbers means nothing, nor does that of two phases
+    if hasattr(evaluation.model, "sample") and evaluation.domain.kind not in ("tokens", "waveform", "strokes"):
         found += sample_metrics(evaluation)
     if evaluation.domain.kind == "tokens" and not evaluation.dataset.text.windows:
         from trainers.evaluation import strings
@@ -188,39 +208,48 @@ def code_usage(evaluation):
     from zoo.metrics.likelihood import Estimate
 
     model, found, start = evaluation.model, [], 0
-    codes = evaluation.per_example("codes", lambda x, seeds, c: tf.concat([tf.reshape(k, [tf.shape(x)[0], -1]) for k in model.codes(x)], 1), _LIKELIHOOD)
+    codes = evaluation.per_example("codes",
+                                   lambda x, seeds, c: tf.concat([tf.reshape(k, [tf.shape(x)[0], -1])
+                                                                  for k in model.codes(x)], 1), _LIKELIHOOD)
     for name, quantizer in zip(model.level_names, model.quantizers):
         counts = np.bincount(codes[:, start:start + quantizer.places].ravel(), minlength=quantizer.entries)
         start += quantizer.places
         usage = tf.constant(counts / counts.sum(), tf.float32)
         protocol = dict(entries=quantizer.entries, places=quantizer.places)
         found += [(f"{name}perplexity", Estimate(float(perplexity(usage)), math.nan), "entries", "estimate", protocol),
-                  (f"{name}codes_used", Estimate(float(np.mean(counts > 0)), math.nan), "fraction", "estimate", protocol)]
+                  (f"{name}codes_used", Estimate(float(np.mean(counts > 0)), math.nan), "fraction", "estimate",
+                   protocol)]
     return found
 
 
 def active_units(evaluation):
-    """How many latents say something of the example; where hardly any does, the posterior collapsed onto the prior, and that is said."""
+    """How many latents say something of the example; where hardly any does, the posterior collapsed onto the prior, and
+    that is said."""
     from zoo.metrics import latents
     from zoo.metrics.likelihood import Estimate
 
     variance = latents.Variance()
-    for codes in evaluation.by_batch("encode", lambda x, seeds, c: evaluation.model.encode(x, condition=c), _LIKELIHOOD):
+    for codes in evaluation.by_batch("encode", lambda x, seeds, c: evaluation.model.encode(x, condition=c),
+                                     _LIKELIHOOD):
         variance.add(codes)
     active, size = variance.active_units()
     if latents.collapsed(active, size):
-        print(f"warning: posterior collapse: {active} of {size} latents depend on the example.", file=sys.stderr, flush=True)
-    return "active_units", Estimate(active, math.nan), "count", "estimate", dict(latents=size, active=f"variance of the code's mean above {latents.ACTIVE}")
+        print(f"warning: posterior collapse: {active} of {size} latents depend on the example.", file=sys.stderr,
+              flush=True)
+    return "active_units", Estimate(active, math.nan), "count", "estimate", dict(latents=size,
+                                                                                 active="variance of the code's mean "
+                                                                                        f"above {latents.ACTIVE}")
 
 
 def completions(evaluation):
-    """For each mask, -log p of the true values of what it hides, given the rest: the first examples of the split, as many as the recipe says."""
+    """For each mask, -log p of the true values of what it hides, given the rest: the first examples of the split, as
+    many as the recipe says."""
     import numpy as np
     import tensorflow as tf
 
     from trainers.data import masks
-    from trainers.runs.rows import map_rows
     from trainers.pictures.plots import rows
+    from trainers.runs.rows import map_rows
     from zoo import random
     from zoo.domain import concat_rows
     from zoo.metrics import likelihood
@@ -233,7 +262,8 @@ def completions(evaluation):
     for name in masks.names(model.domain.places, model.domain.kind):
         mask, progress = masks.of(name, model.domain, x), Progress(f"missing, {name} given", num)
         exact = model.completes_exactly(mask) if hasattr(model, "completes_exactly") else True
-        values = map_rows(function, x, mask, rows(random.fold_in(evaluation.noise, _HIDDEN), num), condition, rows=min(evaluation.batch_size, 20))
+        values = map_rows(function, x, mask, rows(random.fold_in(evaluation.noise, _HIDDEN), num), condition,
+                          rows=min(evaluation.batch_size, 20))
         progress.add(num)
         progress.close()
         counted = masks.counted(model.domain, x)
@@ -241,16 +271,18 @@ def completions(evaluation):
                         hidden_places=float(np.mean((~mask & counted).reshape(num, -1).sum(1))))
         if not exact:
             protocol["of"] = f"what {model.completion} draws"
-        found.append((f"missing_negative_log_likelihood_{name}", likelihood.nats(values), "nats", "exact" if exact else "upper_bound", protocol))
+        found.append((f"missing_negative_log_likelihood_{name}", likelihood.nats(values), "nats",
+                      "exact" if exact else "upper_bound", protocol))
     return found
 
 
 def sample_metrics(evaluation):
-    """Numbers (metric, Estimate, unit, kind, protocol) that compare generated samples with as many examples of the split."""
+    """Numbers (metric, Estimate, unit, kind, protocol) that compare generated samples with as many examples of the
+    split."""
     import numpy as np
 
-    from trainers.runs.rows import draw
     from trainers.evaluation.reconstruction import span, unit
+    from trainers.runs.rows import draw
     from zoo import random
     from zoo.domain import concat_rows
     from zoo.metrics import divergences
@@ -273,7 +305,8 @@ def sample_metrics(evaluation):
 
 
 def known_modes(dataset):
-    """(centres [modes, D], standard deviation) of a data set that is a mixture of Gaussians apart from one another, or None."""
+    """(centres [modes, D], standard deviation) of a data set that is a mixture of Gaussians apart from one another, or
+    None."""
     import numpy as np
 
     if dataset != "toy2d/eight_gaussians":
@@ -287,7 +320,9 @@ def _modes(generated, centres, std, protocol):
     from zoo.metrics.likelihood import Estimate
 
     found = modes.modes(generated, centres, std)
-    protocol = dict(generated_samples=protocol["generated_samples"], num_examples=0, modes=len(centres), near="within 3 standard deviations")
+    protocol = dict(generated_samples=protocol["generated_samples"], num_examples=0, modes=len(centres),
+                    near="within 3 standard deviations")
     fraction, num = found.high_quality, len(generated)
     return [("modes_covered", Estimate(found.covered, math.nan), "count", "estimate", protocol),
-            ("high_quality_fraction", Estimate(fraction, math.sqrt(fraction * (1 - fraction) / num)), "fraction", "estimate", protocol)]
+            ("high_quality_fraction", Estimate(fraction, math.sqrt(fraction * (1 - fraction) / num)), "fraction",
+             "estimate", protocol)]

@@ -1,14 +1,16 @@
-"""What is measured of a model without a likelihood that encodes: how far its reconstructions are from examples, and what it makes of noisy ones.
+"""What is measured of a model without a likelihood that encodes: how far its reconstructions are from examples, and
+what it makes of noisy ones.
 
-The error is the sum of squares over an example's entries, as in G. E. Hinton, R. R. Salakhutdinov, 2006 (Science 313), figure 2: of pixels on [0, 1], so that
-models of different distortions compare.
+The error is the sum of squares over an example's entries, as in G. E. Hinton, R. R. Salakhutdinov, 2006 (Science 313),
+figure 2: of pixels on [0, 1], so that models of different distortions compare.
 """
 
 _NOISE = 5  # folded into --seed
 
 
 def measure(evaluation):
-    """Numbers (metric, Estimate, unit, kind, protocol) of a model that encodes and decodes; of one that denoises, at its own level of noise, too."""
+    """Numbers (metric, Estimate, unit, kind, protocol) of a model that encodes and decodes; of one that denoises, at
+    its own level of noise, too."""
     import tensorflow as tf
 
     from zoo import operations
@@ -18,9 +20,12 @@ def measure(evaluation):
     scale = dict(error="sum over an example's entries", scale="pixels on [0, 1]" if span(domain) else "as in the data")
 
     def error(x, y):
-        return tf.reduce_sum(tf.square(unit(tf.cast(x, tf.float32), domain) - unit(tf.cast(y, tf.float32), domain)), list(range(1, len(x.shape))))
+        return tf.reduce_sum(tf.square(unit(tf.cast(x, tf.float32), domain) - unit(tf.cast(y, tf.float32), domain)),
+                             list(range(1, len(x.shape))))
 
-    found = [_number("reconstruction_error", evaluation.per_example("reconstruct", lambda x, seeds, c: error(x, operations.reconstruct(model, x, c)), _NOISE),
+    found = [_number("reconstruction_error",
+                     evaluation.per_example("reconstruct",
+                                            lambda x, seeds, c: error(x, operations.reconstruct(model, x, c)), _NOISE),
                      "squared error", "exact", scale)]
     if hasattr(model, "distortion") and model.measure.unit == "nats":
         values = evaluation.per_example("distortion", lambda x, seeds, c: model.distortion(x, condition=c), _NOISE)
@@ -31,17 +36,20 @@ def measure(evaluation):
 
 
 def _denoising(evaluation, error, scale):
-    """The error of denoised examples, and beside it that of the noisy ones, at one draw of the noise for each example."""
+    """The error of denoised examples, and beside it that of the noisy ones, at one draw of the noise for each
+    example."""
     import tensorflow as tf
 
     from zoo import operations
     from zoo.metrics import likelihood
 
     def both(x, seeds, condition):
-        return tf.stack([error(x, y) for y in operations.denoise(evaluation.model, x, seeds, condition=condition)], -1)  # [B, 2]
+        # [B, 2]
+        return tf.stack([error(x, y) for y in operations.denoise(evaluation.model, x, seeds, condition=condition)], -1)
 
     noisy, denoised = evaluation.per_example("denoise", both, _NOISE).T
-    protocol = scale | dict(corruption=evaluation.model.corruption, noise_draws=1, noisy_error=likelihood.estimate(noisy).value)
+    protocol = scale | dict(corruption=evaluation.model.corruption, noise_draws=1,
+                            noisy_error=likelihood.estimate(noisy).value)
     return [_number("denoising_error", denoised, "squared error", "estimate", protocol)]
 
 

@@ -1,7 +1,9 @@
-"""What is measured of a model whose examples are lines: whether codes keep them, and what of its samples is a string of the grammar, new, and no repetition.
+"""What is measured of a model whose examples are lines: whether codes keep them, and what of its samples is a string of
+the grammar, new, and no repetition.
 
-M. J. Kusner et al., Grammar Variational Autoencoder, 2017, arXiv:1703.01925, section 5. Validity is the parser's own: that the grammar derives the text. Of molecules
-RDKit, where it is installed, says besides whether there is one whose atoms have the bonds that they can have.
+M. J. Kusner et al., Grammar Variational Autoencoder, 2017, arXiv:1703.01925, section 5. Validity is the parser's own:
+that the grammar derives the text. Of molecules RDKit, where it is installed, says besides whether there is one whose
+atoms have the bonds that they can have.
 """
 
 import math
@@ -12,12 +14,17 @@ MOLECULES = "smiles"  # the grammar whose strings RDKit reads
 
 def measure(evaluation):
     """Numbers (metric, Estimate, unit, kind, protocol) of a model of lines on its data set's split."""
-    found = reconstructions(evaluation) if hasattr(evaluation.model, "encode") and hasattr(evaluation.model, "decode") else []
+    found = (
+        reconstructions(evaluation)
+        if hasattr(evaluation.model, "encode") and hasattr(evaluation.model, "decode")
+        else []
+    )
     return found + samples(evaluation)
 
 
 def reconstructions(evaluation):
-    """How many lines come back whole from their codes, how many of their tokens, and how many of what comes back are strings of the grammar."""
+    """How many lines come back whole from their codes, how many of their tokens, and how many of what comes back are
+    strings of the grammar."""
     import numpy as np
     import tensorflow as tf
 
@@ -26,7 +33,8 @@ def reconstructions(evaluation):
 
     tokenizer = evaluation.dataset.tokenizer
     x = np.concatenate([x.numpy() for x, _ in evaluation.batches(evaluation.num)])
-    decoded = map_rows(tf.function(lambda x: operations.reconstruct(evaluation.model, x), reduce_retracing=True), x, rows=evaluation.batch_size)
+    decoded = map_rows(tf.function(lambda x: operations.reconstruct(evaluation.model, x), reduce_retracing=True), x,
+                       rows=evaluation.batch_size)
     counted = np.arange(x.shape[1]) <= (x != tokenizer.end).sum(1, keepdims=True)  # up to the end, and that
     same = [tokenizer.decode(a) == tokenizer.decode(b) for a, b in zip(x, decoded)]
     protocol = dict(code="encode(x)", decoding="greedy")
@@ -36,9 +44,10 @@ def reconstructions(evaluation):
 
 
 def samples(evaluation):
-    """How many samples are strings of the grammar, how many of those are different, and how many of the different ones are no training example."""
-    from trainers.runs.rows import draw
+    """How many samples are strings of the grammar, how many of those are different, and how many of the different ones
+    are no training example."""
     from trainers.evaluation.measures import Progress
+    from trainers.runs.rows import draw
     from zoo import random
 
     tokenizer, num = evaluation.dataset.tokenizer, evaluation.run.config.evaluation.samples
@@ -54,7 +63,13 @@ def samples(evaluation):
     different = sorted(set(texts))
     known = {tokenizer.decode(row) for row in evaluation.dataset.decoded("train")["x"]}
     found.append(_fraction("uniqueness", len(different) / max(len(texts), 1), protocol | dict(of=of, count=len(texts))))
-    return found + [_fraction("novelty", [text not in known for text in different], protocol | dict(of=f"the different ones of {of}", count=len(different)))]
+    return found + [
+        _fraction(
+            "novelty",
+            [text not in known for text in different],
+            protocol | dict(of=f"the different ones of {of}", count=len(different)),
+        )
+    ]
 
 
 def _valid(tokenizer):
@@ -70,12 +85,14 @@ def _validity(name, evaluation, x, protocol):
         found.append(_fraction(name, [valid(row) for row in x], protocol | dict(judge="the grammar's parser")))
     if evaluation.run.config.data.get("grammar") == MOLECULES and (molecule := _rdkit()):
         judge, version = molecule
-        found.append(_fraction(f"rdkit_{name}", [judge(tokenizer.decode(row)) for row in x], protocol | dict(judge=f"RDKit {version}")))
+        found.append(_fraction(f"rdkit_{name}", [judge(tokenizer.decode(row)) for row in x],
+                               protocol | dict(judge=f"RDKit {version}")))
     return found
 
 
 def _rdkit():
-    """(the function from a SMILES string to whether it is a molecule, RDKit's version), None where it is not installed."""
+    """(the function from a SMILES string to whether it is a molecule, RDKit's version), None where it is not
+    installed."""
     try:
         import rdkit
         from rdkit import Chem, RDLogger
@@ -92,4 +109,5 @@ def _fraction(name, values, protocol):
     if isinstance(values, float):
         return name, Estimate(values, math.nan), "fraction", "estimate", protocol
     value = float(sum(values)) / max(len(values), 1)
-    return name, Estimate(value, math.sqrt(value * (1.0 - value) / max(len(values), 1))), "fraction", "estimate", protocol
+    return name, Estimate(value,
+                          math.sqrt(value * (1.0 - value) / max(len(values), 1))), "fraction", "estimate", protocol

@@ -1,7 +1,9 @@
 """What is measured of a model of text: nats a token and bits a byte, whatever the tokenizer.
 
-Windows that follow one another, the first token of each given, is how small language models are compared (contexts of 1 to T - 1 tokens). Bits a byte
-count every byte of the split: windows overlap by half, and each token but the first T is given at least T / 2 before it.
+Windows that follow one another, the first token of each given, is how small language models are compared (contexts of 1
+to T - 1 tokens). Bits a byte
+count every byte of the split: windows overlap by half, and each token but the first T is given at least T / 2 before
+it.
 """
 
 import math
@@ -29,11 +31,14 @@ def _windows(evaluation, tokens):
     following = np.isin(starts, range(0, len(tokens) - length + 1, length))
     nats = np.where(given, 0.0, -terms).sum(1)
     protocol = dict(tokens=len(tokens))
-    found = [("nats_per_token", _ratio(-terms[following, 1:].sum(1), np.full(following.sum(), length - 1)), "nats", "exact",
-              protocol | dict(context=f"windows of {length} tokens that follow one another, the first token of each given"))]
+    found = [("nats_per_token", _ratio(-terms[following, 1:].sum(1), np.full(following.sum(), length - 1)), "nats",
+              "exact",
+              protocol | dict(context=f"windows of {length} tokens that follow one another, the first token of each "
+                                      "given"))]
     if whole and length > 1:
         size = evaluation.dataset.text_bytes(evaluation.split)
-        found.append(("bits_per_byte", _ratio(nats / math.log(2), (~given).sum(1) * (size / len(tokens))), "bits/byte", "exact",
+        found.append(("bits_per_byte", _ratio(nats / math.log(2), (~given).sum(1) * (size / len(tokens))), "bits/byte",
+                      "exact",
                       protocol | dict(bytes=size, context=f"windows of {length} tokens that overlap by half")))
     return found
 
@@ -43,10 +48,12 @@ def _lines(evaluation, tokens):
     nats = -_log_probs(evaluation, x).sum(1)
     end = evaluation.dataset.tokenizer.end
     counts = (x != end).sum(1) + 1
-    found = [("nats_per_token", _ratio(nats, counts), "nats", "exact", dict(tokens=int(counts.sum()), context="a line, its end counted as a token"))]
+    found = [("nats_per_token", _ratio(nats, counts), "nats", "exact",
+              dict(tokens=int(counts.sum()), context="a line, its end counted as a token"))]
     if evaluation.num == evaluation.dataset.sizes[evaluation.split]:
         size = evaluation.dataset.text_bytes(evaluation.split)
-        found.append(("bits_per_byte", _ratio(nats / math.log(2), counts * (size / len(tokens))), "bits/byte", "exact", dict(bytes=size)))
+        found.append(("bits_per_byte", _ratio(nats / math.log(2), counts * (size / len(tokens))), "bits/byte", "exact",
+                      dict(bytes=size)))
     return found
 
 
@@ -55,7 +62,8 @@ def _log_probs(evaluation, x):
 
     from trainers.runs.rows import map_rows
 
-    return map_rows(tf.function(lambda x: evaluation.model.log_probs(x), reduce_retracing=True), x, rows=evaluation.batch_size).astype(np.float64)
+    return map_rows(tf.function(lambda x: evaluation.model.log_probs(x), reduce_retracing=True), x,
+                    rows=evaluation.batch_size).astype(np.float64)
 
 
 def _ratio(totals, counts):
@@ -64,5 +72,9 @@ def _ratio(totals, counts):
 
     value = totals.sum() / counts.sum()
     num = len(totals)
-    error = math.sqrt(((totals - value * counts) ** 2).sum() * num / max(num - 1, 1)) / counts.sum() if num > 1 else math.nan
+    error = (
+        math.sqrt(((totals - value * counts) ** 2).sum() * num / max(num - 1, 1)) / counts.sum()
+        if num > 1
+        else math.nan
+    )
     return Estimate(float(value), error)

@@ -11,8 +11,8 @@ import zipfile
 
 import numpy as np
 
-from trainers.pictures import plots
 from trainers.errors import BadInput
+from trainers.pictures import plots
 from trainers.runs.rows import examples
 from zoo import checks
 from zoo.domain import describe

@@ -8,12 +8,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from trainers.modes import conditions, operands, prompts
-from trainers.training import previews
 from trainers.data import masks
-from trainers.pictures import files, plots, strokes
 from trainers.errors import BadInput
+from trainers.modes import conditions, operands, prompts
+from trainers.pictures import files, plots, strokes
 from trainers.runs.rows import ROWS, dataset_of, draw, examples, map_rows
+from trainers.training import previews
 from zoo import nearest, operations, random
 from zoo.capabilities import capabilities
 from zoo.domain import repeat_rows, take_rows
@@ -41,12 +41,17 @@ def _shown(x, run, columns=None):
 def sample(run, num, options, controls):
     """New examples, [num, *shape]."""
     if options.mean and (controls or not hasattr(run.model, "sample_mean")):
-        raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples" + (f" with --{next(iter(controls))}." if controls else "."))
+        raise BadInput(f"--mean: model {run.description['model']!r} has no mean of its samples"
+                       + (f" with --{next(iter(controls))}." if controls else "."))
     if options["prompt"].present:
         x = prompts.continuation(run, num, options, controls)
         return x, _shown(x, run)
     mean = not controls and (options.out.endswith(".png") if options.mean is None else options.mean)
-    function = plots.sampler(run.model) if mean else tf.function(lambda seeds, c: run.model.sample(seeds, c, **controls), reduce_retracing=True)
+    function = (
+        plots.sampler(run.model)
+        if mean
+        else tf.function(lambda seeds, c: run.model.sample(seeds, c, **controls), reduce_retracing=True)
+    )
     condition = conditions.of_samples(run, num, options)
     x = draw(run.model, random.seed(options.seed), num, function, condition)
     return x, _shown(x, run, conditions.columns(options, num))
@@ -70,7 +75,8 @@ def translate(run, num, options, controls):
         condition = conditions.asked(run, num, options)
     function = tf.function(lambda x, seeds, c: run.model.translate(x, seeds, c), reduce_retracing=True)
     made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
-    return made, lambda ending: files.translated(x.numpy(), made, domain, ending, run.medium, min(num, previews.EXAMPLES))
+    return made, lambda ending: files.translated(x.numpy(), made, domain, ending, run.medium,
+                                                 min(num, previews.EXAMPLES))
 
 
 def _beside(run, num, options, function):
@@ -79,16 +85,19 @@ def _beside(run, num, options, function):
     made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
     every = np.concatenate([x.numpy()[:, None], made], axis=1)
     stacks = [x.numpy(), *np.moveaxis(made, 1, 0)]
-    return every, lambda ending: files.beneath(stacks, run.model.domain, ending, run.medium, columns=min(num, previews.EXAMPLES))
+    return every, lambda ending: files.beneath(stacks, run.model.domain, ending, run.medium,
+                                               columns=min(num, previews.EXAMPLES))
 
 
 def interpolate(run, num, options, controls):
-    """Paths between the codes of pairs of test examples, or between the noise of pairs of samples, [num, steps, *shape]."""
+    """Paths between the codes of pairs of test examples, or between the noise of pairs of samples, [num, steps,
+    *shape]."""
     if not hasattr(run.model, "encode"):
         return _between_samples(run, num, options)
     x, condition = examples(run, 2 * num, options.seed, options.data_dir)
     condition = take_rows(condition, tf.range(0, 2 * num, 2))
-    paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c), reduce_retracing=True)
+    paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c),
+                        reduce_retracing=True)
     x = map_rows(paths, x[0::2], x[1::2], condition, rows=max(1, ROWS // _STEPS))
     return x, _shown(x.reshape(-1, *x.shape[2:]), run, columns=_STEPS)
 
@@ -96,7 +105,8 @@ def interpolate(run, num, options, controls):
 def _between_samples(run, num, options):
     """Paths from one sample to another by their noise, [num, steps, *shape]; of a class, where there are some."""
     if options["path"].present:
-        raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples there is one path.")
+        raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples "
+                       "there is one path.")
     seeds = plots.rows(random.seed(options.seed), 2 * num)
     weights = np.tile(np.linspace(0.0, 1.0, _STEPS, dtype=np.float32), num)
     condition = conditions.of_samples(run, num, options)
@@ -107,22 +117,28 @@ def _between_samples(run, num, options):
 
 
 def traverse(run, num, options, controls):
-    """A test example's code with one number at a time replaced, [latents, steps, *shape]: the `num` latents that differ most among examples, a line each.
+    """A test example's code with one number at a time replaced, [latents, steps, *shape]: the `num` latents that differ
+    most among examples, a line each.
 
     Along a line the number goes from three standard deviations below its mean over test examples to three above.
     """
-    x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed, options.data_dir)
-    codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x, condition).reshape(len(x), -1)
+    x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed,
+                            options.data_dir)
+    codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x,
+                     condition).reshape(len(x), -1)
     latents = np.argsort(-codes.var(0), kind="stable")[:num]
     values = codes.mean(0)[latents, None] + codes.std(0)[latents, None] * np.linspace(-3, 3, _STEPS)
-    function = tf.function(lambda x, latent, value, c: operations.traverse(run.model, x, latent, value, c), reduce_retracing=True)
+    function = tf.function(lambda x, latent, value, c: operations.traverse(run.model, x, latent, value, c),
+                           reduce_retracing=True)
     first, given = take_rows((x, condition), tf.zeros([values.size], tf.int32))
-    drawn = map_rows(function, first, np.repeat(latents, _STEPS).astype(np.int32), values.ravel().astype(np.float32), given)
+    drawn = map_rows(function, first, np.repeat(latents, _STEPS).astype(np.int32), values.ravel().astype(np.float32),
+                     given)
     return drawn.reshape(*values.shape, *drawn.shape[1:]), _shown(drawn, run, columns=_STEPS)
 
 
 def arithmetic(run, num, options, controls):
-    """a, b, c and a + b - c by their codes, [4, *shape]: `--terms`, each a file, or a class, whose first `num` test examples' codes are averaged."""
+    """a, b, c and a + b - c by their codes, [4, *shape]: `--terms`, each a file, or a class, whose first `num` test
+    examples' codes are averaged."""
     asked, dataset = operands.parse(options.terms), dataset_of(run, options.data_dir)
     found = [operands.read(term, run, dataset, num, options.seed) for term in asked]
     encode = tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True)
@@ -148,10 +164,12 @@ def complete(run, num, options, controls):
     known = masks.names(domain.places, domain.kind)
     name = options.mask or known[0]
     if name not in known:
-        raise BadInput(f"--mask={name}: examples of shape {tuple(domain.shape)} have other masks; {nearest(name, known)}")
+        raise BadInput(f"--mask={name}: examples of shape {tuple(domain.shape)} have other masks; "
+                       f"{nearest(name, known)}")
     x, condition = examples(run, num, options.seed, options.data_dir)
     mask = masks.of(name, domain, x)
-    function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c, **controls), reduce_retracing=True)
+    function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c, **controls),
+                           reduce_retracing=True)
     if options.condition:
         condition = conditions.asked(run, num, options)
     x_, mask_, condition_ = repeat_rows((x, mask, condition), _COMPLETIONS)

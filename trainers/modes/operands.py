@@ -1,4 +1,5 @@
-"""What `zoo-sample --mode=arithmetic` adds and takes away: examples from files, and the first test examples of a class."""
+"""What `zoo-sample --mode=arithmetic` adds and takes away: examples from files, and the first test examples of a
+class."""
 
 import dataclasses
 import pathlib
@@ -9,12 +10,14 @@ from trainers.errors import BadInput
 def parse(terms):
     """The three terms of A + B - C. Raises BadInput for another number of them."""
     if not terms or len(terms) != 3 or not all(terms):
-        raise BadInput(f"--terms={','.join(terms or [])}: three terms A,B,C are needed, of which A + B - C is drawn: classes or files.")
+        raise BadInput(f"--terms={','.join(terms or [])}: three terms A,B,C are needed, of which A + B - C is drawn: "
+                       "classes or files.")
     return terms
 
 
 def read(term, run, dataset, num, seed):
-    """(examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else the first `num` test examples of a class."""
+    """(examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else the first
+    `num` test examples of a class."""
     path = pathlib.Path(term).expanduser()
     if path.suffix in _READERS:
         return _of_file(term, path, run, dataset, seed)
@@ -26,11 +29,13 @@ def _of_class(term, run, dataset, num, seed):
 
     names = [name.lower() for name in dataset.class_names]
     if not dataset.classes:
-        raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}), and --dataset={dataset.name} has no classes.")
+        raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}), and --dataset={dataset.name} has no "
+                       "classes.")
     number = names.index(term.lower()) if term.lower() in names else int(term) if term.isdecimal() else -1
     if not 0 <= number < dataset.classes:
         known = f"{', '.join(dataset.class_names[:20])}, or " if names else ""
-        raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}) and no class of --dataset={dataset.name}: {known}0 to {dataset.classes - 1}.")
+        raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}) and no class of "
+                       f"--dataset={dataset.name}: {known}0 to {dataset.classes - 1}.")
     rows = np.flatnonzero(dataset.decoded("test", ["label"])["label"] == number)[:num]
     if not len(rows):
         raise BadInput(f"--terms: the test split of --dataset={dataset.name} has no example of class {term!r}.")
@@ -56,9 +61,15 @@ def _checked(term, x, domain):
     """The numbers of a file, which no data set has checked, as the model takes them."""
     import numpy as np
 
-    allowed = f"whole numbers from 0 to {domain.levels - 1}" if domain.kind in ("binary", "levels", "tokens") else "finite numbers"
+    allowed = (
+        f"whole numbers from 0 to {domain.levels - 1}"
+        if domain.kind in ("binary", "levels", "tokens")
+        else "finite numbers"
+    )
     fine = len(x) and x.dtype.kind in "buif" and np.isfinite(x).all()
-    if not fine or (domain.kind in ("binary", "levels", "tokens") and ((x < 0) | (x >= domain.levels) | (x != np.round(x))).any()):
+    if not fine or (
+        domain.kind in ("binary", "levels", "tokens") and ((x < 0) | (x >= domain.levels) | (x != np.round(x))).any()
+    ):
         raise BadInput(f"--terms: {term} has other entries than the model's, {allowed}, or no example.")
     return x.astype(domain.dtype.as_numpy_dtype)
 
@@ -83,7 +94,8 @@ def _png(path, run, dataset):
         image = np.asarray(Image.open(path).convert("L" if dataset.shape[-1] == 1 else "RGB"), np.float64)
     except UnidentifiedImageError:
         raise ValueError("it is no picture") from None
-    return np.round(image * ((dataset.levels - 1) / 255)).astype(np.uint8).reshape(1, *image.shape[:2], dataset.shape[-1])
+    return np.round(image * ((dataset.levels - 1) / 255)).astype(np.uint8).reshape(1, *image.shape[:2],
+                                                                                   dataset.shape[-1])
 
 
 def _txt(path, run, dataset):

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from trainers.pictures import plots
 from trainers.errors import BadInput
+from trainers.pictures import plots
 from trainers.runs.rows import map_rows
 from zoo import random
 
@@ -22,5 +22,6 @@ def continuation(run, num, options, controls):
         raise BadInput(f"--prompt: takes 1 to {length - 1} tokens, found {len(prompt)}.")
     x, known = np.zeros((num, length), np.int32), np.zeros((num, length), bool)
     x[:, :len(prompt)], known[:, :len(prompt)] = prompt, True
-    function = tf.function(lambda x, known, seeds: run.model.complete(x, known, seeds, **controls), reduce_retracing=True)
+    function = tf.function(lambda x, known, seeds: run.model.complete(x, known, seeds, **controls),
+                           reduce_retracing=True)
     return map_rows(function, x, known, plots.rows(random.seed(options.seed), num))

@@ -1,4 +1,5 @@
-"""Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and its picture of waveforms, lines of strokes."""
+"""Examples as files that people look at, read or listen to: pictures of images and points, text of tokens, sound and
+its picture of waveforms, lines of strokes."""
 
 from typing import NamedTuple
 
@@ -59,7 +60,8 @@ def file(x, domain, ending, medium=Medium(), columns=None):
 
 
 def beneath(stacks, domain, ending, medium=Medium(), columns=None):
-    """The same of equally long arrays of examples, line by line beneath one another; in text and sound the examples of a place follow one another."""
+    """The same of equally long arrays of examples, line by line beneath one another; in text and sound the examples of
+    a place follow one another."""
     if domain.group:
         stacks, columns = [x.reshape(-1, *domain.shape) for x in stacks], domain.group
     columns = columns or len(stacks[0])
@@ -89,7 +91,8 @@ def translated(x, made, domain, ending, medium=Medium(), columns=None):
 
 
 def _lines(stacks, columns):
-    """Equally long arrays of images, uint8 [num, H, W, C], as lines beneath one another, those of the last line filled up."""
+    """Equally long arrays of images, uint8 [num, H, W, C], as lines beneath one another, those of the last line filled
+    up."""
     lines = []
     for x in stacks:
         x = np.concatenate([x, np.full((-len(x) % columns, *x.shape[1:]), plots.SEPARATOR, np.uint8)])

@@ -17,7 +17,9 @@ SEPARATOR = 128  # grey: told apart from both of black and white
 _CELL = 56  # pixels that an enlarged image should take, about
 _SIDE = 8192  # pixels beyond which a grid's images are not enlarged
 _IMAGES, _SEQUENCES, _POINTS, _BINARY = 64, 8, 2000, 100
-_rows = tf.function(random.rows, input_signature=[tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.int32)])
+_rows = tf.function(random.rows,
+                    input_signature=[tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.int32),
+                                     tf.TensorSpec([], tf.int32)])
 
 
 def rows(seed, num, start=0):
@@ -27,7 +29,11 @@ def rows(seed, num, start=0):
 
 def is_image(domain):
     """Whether examples are pictures: three dimensions, one or three channels, and values of a known range."""
-    return len(domain.shape) == 3 and domain.shape[-1] in (1, 3) and (domain.kind in ("binary", "levels") or domain.range is not None)
+    return (
+        len(domain.shape) == 3
+        and domain.shape[-1] in (1, 3)
+        and (domain.kind in ("binary", "levels") or domain.range is not None)
+    )
 
 
 def labels(domain, num, start=0):
@@ -36,7 +42,8 @@ def labels(domain, num, start=0):
 
 
 def sampler(model):
-    """The compiled function (seeds, condition=None) -> examples to look at: `sample_mean` where the model has it, else `sample`.
+    """The compiled function (seeds, condition=None) -> examples to look at: `sample_mean` where the model has it, else
+    `sample`.
 
     The pixels' own noise of a Bernoulli or categorical likelihood hides what the latent variables learned.
     """
@@ -45,12 +52,19 @@ def sampler(model):
 
 
 def samples(model, seed, num=None, sample=None, condition=None):
-    """Samples of one seed, int32 [2], to look at: 64 images, 8 texts or sounds, 2,000 points; `sample` is what `sampler(model)` made.
+    """Samples of one seed, int32 [2], to look at: 64 images, 8 texts or sounds, 2,000 points; `sample` is what
+    `sampler(model)` made.
 
     `condition`: [num, ...]; all class labels in turn if None.
     """
     domain = model.domain
-    num = num or (_IMAGES if is_image(domain) or domain.kind == "strokes" else _SEQUENCES if domain.kind in ("tokens", "waveform") else _POINTS)
+    num = num or (
+        _IMAGES
+        if is_image(domain) or domain.kind == "strokes"
+        else _SEQUENCES
+        if domain.kind in ("tokens", "waveform")
+        else _POINTS
+    )
     if condition is None:
         condition = labels(domain, num)
     else:
@@ -60,7 +74,8 @@ def samples(model, seed, num=None, sample=None, condition=None):
 
 
 def picture(x, domain, columns=None):
-    """The picture of examples [num, *shape]: a grid of images (a class in each column, if there are few), a binary table, else a scatter plot."""
+    """The picture of examples [num, *shape]: a grid of images (a class in each column, if there are few), a binary
+    table, else a scatter plot."""
     if not is_image(domain):
         if domain.kind == "binary":  # a row for each of the first examples
             return grid(to_uint8(x[:_BINARY], domain).reshape(1, min(len(x), _BINARY), -1, 1))
@@ -97,7 +112,8 @@ def grid(images, columns=None, scale=None):
 
 
 def scatter(x):
-    """Points [num, ...] by their first two entries, or the histogram of points with one; what is not finite is left out."""
+    """Points [num, ...] by their first two entries, or the histogram of points with one; what is not finite is left
+    out."""
     x = np.asarray(x, np.float64).reshape(len(x), -1)
     x = x[np.isfinite(x).all(axis=1)]
     figure, (axes,) = _figure(1, 1, 4.5)
@@ -112,7 +128,8 @@ def scatter(x):
 
 
 def curves(metrics_jsonl):
-    """Every scalar that a run logged over its steps, a panel each, one line per split. None where nothing was logged."""
+    """Every scalar that a run logged over its steps, a panel each, one line per split. None where nothing was
+    logged."""
     panels = {}
     for line in open(metrics_jsonl):
         try:

@@ -9,7 +9,8 @@ FLOOR = -80.0  # decibels below full scale that the picture still shows
 
 
 def waveforms(x, rate, titles=None):
-    """Waveforms [num, T] on [-1, 1] as panels, uint8 [height, width, 3]: amplitude over time, and below it the power at each time and frequency.
+    """Waveforms [num, T] on [-1, 1] as panels, uint8 [height, width, 3]: amplitude over time, and below it the power at
+    each time and frequency.
 
     Args:
         x: the waveforms; what is not a number is silence.
@@ -33,7 +34,8 @@ def waveforms(x, rate, titles=None):
         above.plot(np.arange(x.shape[1]) / rate, x[place], linewidth=0.5)
         above.set(xlim=(0, seconds), ylim=(-1, 1), xticks=[], yticks=[-1, 0, 1])
         above.set_title(titles[place] if titles is not None else "", fontsize=8)
-        below.imshow(spectrogram(x[place]), origin="lower", aspect="auto", extent=(0, seconds, 0, rate / 2000), vmin=FLOOR, vmax=0.0, cmap="magma")
+        below.imshow(spectrogram(x[place]), origin="lower", aspect="auto", extent=(0, seconds, 0, rate / 2000),
+                     vmin=FLOOR, vmax=0.0, cmap="magma")
         below.set_ylabel("kHz", fontsize=7)
         for axis in (above, below):
             axis.tick_params(labelsize=6)
@@ -43,7 +45,8 @@ def waveforms(x, rate, titles=None):
 
 
 def spectrogram(x):
-    """Power in decibels below that of a full sine, [frequencies, times], of Hann windows that overlap by three quarters."""
+    """Power in decibels below that of a full sine, [frequencies, times], of Hann windows that overlap by three
+    quarters."""
     window = min(WINDOW, len(x))
     weights = np.hanning(window + 1)[:-1] if window > 1 else np.ones(1)
     frames = np.lib.stride_tricks.sliding_window_view(x, window)[::max(1, window // 4)]

@@ -13,9 +13,11 @@ _INK, _DRAWN, _PAPER, _GRID = (20, 20, 20), (200, 40, 40), (255, 255, 255), (200
 
 
 def lines(x, given=None):
-    """[(points [n, 2], whether given)] of a sketch [T, 5]: what the pen draws, starting at the origin; a dot is a line of one point.
+    """[(points [n, 2], whether given)] of a sketch [T, 5]: what the pen draws, starting at the origin; a dot is a line
+    of one point.
 
-    `given`: bool [T], which steps are known of an example that a model completed; a line ends where that changes. None: all of them.
+    `given`: bool [T], which steps are known of an example that a model completed; a line ends where that changes. None:
+    all of them.
     """
     ended = x[:, 4] > 0.5
     num = int(ended.argmax()) if ended.any() else len(x)
@@ -35,7 +37,8 @@ def lines(x, given=None):
 
 
 def picture(x, columns=None, given=None):
-    """The grid of sketches [num, T, 5] as pixels, uint8 [height, width, 3]; what is not `given` (bool [num, T]) in red."""
+    """The grid of sketches [num, T, 5] as pixels, uint8 [height, width, 3]; what is not `given` (bool [num, T]) in
+    red."""
     from PIL import Image, ImageDraw
 
     rows, columns = _grid(len(x), columns)
@@ -60,13 +63,15 @@ def svg(x, columns=None, given=None):
     """The same as the text of an SVG file."""
     rows, columns = _grid(len(x), columns)
     height, width = rows * CELL, columns * CELL
-    drawn = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
+    drawn = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} '
+             f'{height}">',
              f'<rect width="{width}" height="{height}" fill="white"/>',
              f'<g fill="none" stroke-width="{WIDTH}" stroke-linecap="round" stroke-linejoin="round">']
     for index, cell in enumerate(_cells(x, given)):
         drawn.append(f'<g transform="translate({index % columns * CELL} {index // columns * CELL})">')
         for points, known in cell:
-            path = " ".join(f"{px:.2f},{py:.2f}" for px, py in np.concatenate([points, points[-1:]]))  # twice the last: a dot is visible, too
+            # twice the last: a dot is visible, too
+            path = " ".join(f"{px:.2f},{py:.2f}" for px, py in np.concatenate([points, points[-1:]]))
             drawn.append(f'<polyline points="{path}" stroke="rgb{_INK if known else _DRAWN}"/>')
         drawn.append("</g>")
     return "\n".join([*drawn, "</g>", "</svg>", ""])
@@ -93,7 +98,8 @@ def beneath(stacks, columns):
 
 
 def completions(drawn, mask, ending):
-    """The file of completed sketches [num, candidates + 1, T, 5], the truth last: each in a line, what was given (bool [num, T]) before them."""
+    """The file of completed sketches [num, candidates + 1, T, 5], the truth last: each in a line, what was given (bool
+    [num, T]) before them."""
     truth = drawn[:, -1]
     given = np.where(mask[..., None], truth, blank(len(truth), truth))
     x = np.concatenate([given[:, None], drawn], 1)

@@ -1,11 +1,27 @@
 """Recipes: what trains a model on a data set, as data. A file per family; `find` chooses."""
 
-from trainers.recipes import (attention_models, autoencoders, autoregressive, codes, density, diffusion, flow, gan, grammar, latent, masked_autoregressive,
-                              neural_autoregressive, pixel_cnn_pp, pixel_models, sketch, wavenet)
+from trainers.recipes import (
+    attention_models,
+    autoencoders,
+    autoregressive,
+    codes,
+    density,
+    diffusion,
+    flow,
+    gan,
+    grammar,
+    latent,
+    masked_autoregressive,
+    neural_autoregressive,
+    pixel_cnn_pp,
+    pixel_models,
+    sketch,
+    wavenet,
+)
 from trainers.recipes.recipe import ANY, Published, Recipe
 
-_FILES = (density, neural_autoregressive, masked_autoregressive, autoregressive, pixel_models, pixel_cnn_pp, attention_models, wavenet, autoencoders, latent, codes, sketch,
-          grammar, flow, gan, diffusion)
+_FILES = (density, neural_autoregressive, masked_autoregressive, autoregressive, pixel_models, pixel_cnn_pp,
+          attention_models, wavenet, autoencoders, latent, codes, sketch, grammar, flow, gan, diffusion)
 RECIPES = [recipe for file in _FILES for recipe in file.RECIPES]
 
 
@@ -15,7 +31,8 @@ def of_model(model):
 
 
 def find(model, dataset, variant=""):
-    """The recipe of (model, data set); else of the data set's name without its configuration or path; else the model's for any data set.
+    """The recipe of (model, data set); else of the data set's name without its configuration or path; else the model's
+    for any data set.
 
     Of a variant there may be none: None.
     """

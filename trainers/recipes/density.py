@@ -1,4 +1,5 @@
-"""Recipes of the density estimators: fitted to all training examples at once, so none has an optimizer or a batch size (0: all)."""
+"""Recipes of the density estimators: fitted to all training examples at once, so none has an optimizer or a batch size
+(0: all)."""
 
 from trainers.recipes.recipe import ANY, Published, Recipe
 
@@ -15,8 +16,10 @@ RECIPES = [
     Recipe("kernel_density", "mnist", steps=1, batch_size=0, arguments=dict(levels=256, bandwidth="0.2")),
     Recipe("kernel_density", ANY, steps=1, batch_size=0),
     Recipe("gaussian_mixture", "claw", steps=200, batch_size=0, arguments=dict(components=12)),
-    Recipe("gaussian_mixture", "toy2d", steps=50, batch_size=0, arguments=dict(components=32, covariance="full", regularization=1e-4)),
-    Recipe("gaussian_mixture", "digits", steps=30, batch_size=0, arguments=dict(levels=17, components=20, covariance="full", regularization=5e-3)),
+    Recipe("gaussian_mixture", "toy2d", steps=50, batch_size=0,
+           arguments=dict(components=32, covariance="full", regularization=1e-4)),
+    Recipe("gaussian_mixture", "digits", steps=30, batch_size=0,
+           arguments=dict(levels=17, components=20, covariance="full", regularization=5e-3)),
     Recipe("gaussian_mixture", ANY, steps=50, batch_size=0, arguments=dict(components=20, regularization=1e-4)),
     Recipe("bernoulli_mixture", "digits", steps=30, batch_size=0, arguments=dict(components=40)),
     Recipe("bernoulli_mixture", "binarized_mnist", steps=50, batch_size=0, arguments=dict(components=500),

@@ -17,24 +17,34 @@ class Published(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What trains `model` on `dataset`; every entry but the first two, `published` and `variant` can be set by `--config.KEY=VALUE`.
+    """What trains `model` on `dataset`; every entry but the first two, `published` and `variant` can be set by
+    `--config.KEY=VALUE`.
 
-    arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set); classes=0 is none.
+    arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set);
+    classes=0 is none.
     batch_size: global, over all replicas. steps: optimizer steps of each player.
-    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players that may differ.
-    schedule: of the learning rate (`trainers.training.optimizers` lists them). ema: decay of the weights' moving average, less in the first steps; 0 for none.
-    clip_norm: global norm to which all-reduced gradients are clipped, 0 for none. skip_norm: that above which, or where it is not finite, a player's update is skipped, 0 for never.
-    accumulation: equal parts in which a replica's batch is taken, one after the other, for one update: their gradients' mean, in a part's memory.
-    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), held_out (the part of a file or folder without splits of its own that is
+    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players
+    that may differ.
+    schedule: of the learning rate (`trainers.training.optimizers` lists them). ema: decay of the weights' moving
+    average, less in the first steps; 0 for none.
+    clip_norm: global norm to which all-reduced gradients are clipped, 0 for none. skip_norm: that above which, or where
+    it is not finite, a player's update is skipped, 0 for never.
+    accumulation: equal parts in which a replica's batch is taken, one after the other, for one update: their gradients'
+    mean, in a part's memory.
+    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), held_out
+    (the part of a file or folder without splits of its own that is
         held out to test, and again for validation), image_size (0: as stored),
-        standardize (a table's columns), tokenizer (`auto`, `characters`, `bytes`, `bpe`, `grammar`), vocabulary (of `bpe`), grammar (a file, or one of the zoo,
-        by which lines are judged, and read by the tokenizer `grammar`), length (tokens or samples of
-        an example; 0: the data set's default), rate (of sound, samples a second; 0: as stored), label (of sound; empty: the data set's first), partner (a second data
-        set, whose examples are unpaired with the first one's, for a model of two).
-    selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's; 0: the last ones are)
+        standardize (a table's columns), tokenizer (`auto`, `characters`, `bytes`, `bpe`, `grammar`), vocabulary (of
+        `bpe`), grammar (a file, or one of the zoo, by which lines are judged, and read by the tokenizer `grammar`),
+        length (tokens or samples of an example; 0: the data set's default), rate (of sound, samples a second; 0: as
+        stored), label (of sound; empty: the data set's first), partner (a second data set, whose examples are unpaired
+        with the first one's, for a model of two).
+    selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's;
+    0: the last ones are)
         and patience (looks without an improvement that end the run; 0: none do).
     variant: name by which `--variant` chooses it; empty: what is taken without that flag.
-    evaluation: importance_samples of the bound, how many generated samples sample-based metrics take, and of how many examples a part is hidden.
+    evaluation: importance_samples of the bound, how many generated samples sample-based metrics take, and of how many
+    examples a part is hidden.
     """
 
     model: str
@@ -58,7 +68,9 @@ class Recipe:
 
 OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
-DATA = dict(binarization="auto", validation=0, held_out=0.1, image_size=0, standardize=False, tokenizer="auto", vocabulary=0, grammar="", length=0, rate=0, label="", partner="")
+DATA = dict(binarization="auto", validation=0, held_out=0.1, image_size=0, standardize=False, tokenizer="auto",
+            vocabulary=0, grammar="", length=0, rate=0, label="", partner="")
 SELECTION = dict(every=0, patience=0)
-EVALUATION = dict(importance_samples=5000, samples=1000, completions=100)  # the 5,000 of Burda et al. 2015 and those after them
+# the 5,000 of Burda et al. 2015 and those after them
+EVALUATION = dict(importance_samples=5000, samples=1000, completions=100)
 FEWER_DRAWS = dict(importance_samples=100)  # where 5,000 take minutes to hours on a core

@@ -79,7 +79,8 @@ class Checkpoints:
         self._folder, self._log = folder, log
         self._throw_away = pathlib.Path(folder) / f".worker-{worker}" if worker else None
         self._checkpoint = tf.train.Checkpoint(**state)
-        self._manager = tf.train.CheckpointManager(self._checkpoint, str(self._throw_away or folder), keep, checkpoint_name=_NAME)
+        self._manager = tf.train.CheckpointManager(self._checkpoint, str(self._throw_away or folder), keep,
+                                                   checkpoint_name=_NAME)
 
     def sweep(self):
         """Removes what a killed trainer left: for the trainer that holds the folder, since a reader would take a save
@@ -100,7 +101,8 @@ class Checkpoints:
         try:
             self._manager.save(checkpoint_number=step)
         except (tf.errors.OpError, OSError) as error:
-            raise BadInput(f"{self._folder}: the checkpoint of step {step} cannot be written: {str(error).splitlines()[0]}.") from error
+            raise BadInput(f"{self._folder}: the checkpoint of step {step} cannot be written: "
+                           f"{str(error).splitlines()[0]}.") from error
 
     def restore(self):
         """Restores the newest checkpoint that is whole; returns its step, or None where there is none."""

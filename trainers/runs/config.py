@@ -1,4 +1,5 @@
-"""A run's configuration: the recipe of (model, data set), completed with every default, overridden by --config.KEY=VALUE, then checked."""
+"""A run's configuration: the recipe of (model, data set), completed with every default, overridden by
+--config.KEY=VALUE, then checked."""
 
 import inspect
 import math
@@ -7,12 +8,12 @@ import ml_collections
 from ml_collections import config_dict
 
 import zoo
-from trainers.training import optimizers
 from trainers import recipes
 from trainers.data.domain import BINARIZATIONS
 from trainers.data.tokenizers import NAMES as TOKENIZERS
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
+from trainers.training import optimizers
 
 
 def model_class(name):
@@ -23,10 +24,12 @@ def model_class(name):
 
 
 def default(model, dataset, variant=""):
-    """The recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for a variant that is none."""
+    """The recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for a
+    variant that is none."""
     recipe = recipes.find(model, dataset, variant)
     if recipe is None:
-        known = sorted({other.variant for other in recipes.of_model(model) if other.variant and recipes.find(model, dataset, other.variant)})
+        known = sorted({other.variant for other in recipes.of_model(model) if other.variant
+                        and recipes.find(model, dataset, other.variant)})
         raise BadInput(f"--variant={variant}: --model={model} has no such recipe for --dataset={dataset}; "
                        + (zoo.nearest(variant, known) if known else "leave it out."))
     parameters = inspect.signature(model_class(model).__init__).parameters
@@ -36,7 +39,8 @@ def default(model, dataset, variant=""):
             continue
         value = recipe.arguments.get(name, parameter.default)
         arguments[name] = config_dict.placeholder(_kind(parameter)) if value is None else value
-    inherited = {key: config_dict.placeholder(type(value)) for key, value in recipe_form.OPTIMIZER.items()}  # None: as in `optimizer`
+    # None: as in `optimizer`
+    inherited = {key: config_dict.placeholder(type(value)) for key, value in recipe_form.OPTIMIZER.items()}
     return ml_collections.ConfigDict(dict(
         model=arguments,
         steps=recipe.steps,
@@ -57,7 +61,8 @@ def default(model, dataset, variant=""):
 def _kind(parameter):
     """The type of an argument whose default is None, from its annotation."""
     annotation = str(parameter.annotation)
-    return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple)) if name in annotation), int)
+    return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple))
+                 if name in annotation), int)
 
 
 def check_key(config, key):
@@ -72,7 +77,8 @@ def check_key(config, key):
 
 
 def make_model(name, config, shape):
-    """Makes the run's model for examples of `shape`. Raises BadInput with the model's own sentence where an argument is bad."""
+    """Makes the run's model for examples of `shape`. Raises BadInput with the model's own sentence where an argument is
+    bad."""
     arguments = {key: value for key, value in config.model.items()}
     if arguments.get("classes") == 0:  # a recipe's number can't be unset on a command line
         arguments["classes"] = None
@@ -81,7 +87,8 @@ def make_model(name, config, shape):
     try:
         return zoo.create(name, **arguments)
     except (ValueError, TypeError) as error:
-        raise BadInput(f"--model={name} does not fit examples of shape {tuple(shape)} or its --config.model entries: {error}") from error
+        raise BadInput(f"--model={name} does not fit examples of shape {tuple(shape)} or its --config.model entries: "
+                       f"{error}") from error
 
 
 def check(config, players):
@@ -96,7 +103,8 @@ def check(config, players):
     if not 0 <= config.skip_norm < math.inf:
         raise BadInput(f"--config.skip_norm must be 0 (no update is skipped) or more, found {config.skip_norm}.")
     if config.data.binarization not in BINARIZATIONS:
-        raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; {zoo.nearest(config.data.binarization, BINARIZATIONS)}")
+        raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; "
+                       f"{zoo.nearest(config.data.binarization, BINARIZATIONS)}")
     for key, value in config.evaluation.items():
         if value <= 0:
             raise BadInput(f"--config.evaluation.{key} must be more than 0, found {value}.")
@@ -104,11 +112,14 @@ def check(config, players):
         if value < 0:
             raise BadInput(f"--config.selection.{key} must be 0 (none) or more, found {value}.")
     if config.selection.patience and not config.selection.every:
-        raise BadInput(f"--config.selection.patience={config.selection.patience}: --config.selection.every, the steps between two looks, is needed too.")
+        raise BadInput(f"--config.selection.patience={config.selection.patience}: --config.selection.every, the steps "
+                       "between two looks, is needed too.")
     if config.selection.every and len(players) > 1:
-        raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one loss to select by.")
+        raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one "
+                       "loss to select by.")
     if config.data.tokenizer not in TOKENIZERS:
-        raise BadInput(f"--config.data.tokenizer: unknown {config.data.tokenizer!r}; {zoo.nearest(config.data.tokenizer, TOKENIZERS)}")
+        raise BadInput(f"--config.data.tokenizer: unknown {config.data.tokenizer!r}; "
+                       f"{zoo.nearest(config.data.tokenizer, TOKENIZERS)}")
     for key in ("validation", "image_size", "vocabulary", "length", "rate"):
         if config.data[key] < 0:
             raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
@@ -122,7 +133,11 @@ def as_flags(config):
             if isinstance(value, ml_collections.ConfigDict):
                 yield from lines(value, f"{prefix}.{key}")
             elif value is not None:
-                yield f"  {prefix}.{key}={value}" if "\n" not in str(value) else f"  {prefix}.{key}={value.splitlines()[0]} ..."
+                yield (
+                    f"  {prefix}.{key}={value}"
+                    if "\n" not in str(value)
+                    else f"  {prefix}.{key}={value.splitlines()[0]} ..."
+                )
 
     return "\n".join(lines(config, "--config"))
 
@@ -139,11 +154,14 @@ def _plain(value):
 
 
 def from_dict(values):
-    """The ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the run get their defaults."""
+    """The ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the run get
+    their defaults."""
     def restore(value):
         if isinstance(value, dict):
             return {key: restore(item) for key, item in value.items()}
         return tuple(restore(item) for item in value) if isinstance(value, list) else value
 
     younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
-    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0, accumulation=1) | values | {name: entries | values.get(name, {}) for name, entries in younger.items()}))
+    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0, accumulation=1) | values
+                                             | {name: entries | values.get(name, {}) for name,
+                                                entries in younger.items()}))

@@ -1,7 +1,8 @@
 """Records: a number with all that it takes to trust and to make it again.
 
-A record is a JSON object with the keys of `FIELDS`. A run's `results.json` is a list of them; a folder of published results
-(`results/`) holds one file each, `MODEL-DATASET[-VARIANT]-METRIC.json`, from which the tables of README.md are made.
+A record is a JSON object with the keys of `FIELDS`. A run's `results.json` is a list of them; a folder of published
+results (`results/`) holds one file each, `MODEL-DATASET[-VARIANT]-METRIC.json`, from which the tables of README.md are
+made.
 """
 
 import json
@@ -17,13 +18,16 @@ from trainers import recipes
 from trainers.errors import BadInput
 from trainers.runs.workdir import storage_errors, write_json
 
-# value in `unit`, per example; kind: `exact`, `upper_bound`, `lower_bound` or `estimate`, of the metric itself (the mean over test
-# examples always has the standard error `stderr`, null where there is none); published: {value, source} or null; hardware: where it was
-# evaluated, and trained; variant: of the recipe, only where one was chosen; train_seconds: of the whole run; seed, steps, batch_size: of the training; commit: null outside a checkout.
-FIELDS = ("model", "dataset", "split", "metric", "value", "unit", "kind", "stderr", "protocol", "published", "seed", "steps", "batch_size",
+# value in `unit`, per example; kind: `exact`, `upper_bound`, `lower_bound` or `estimate`, of the metric itself (the
+# mean over test examples always has the standard error `stderr`, null where there is none); published: {value, source}
+# or null; hardware: where it was evaluated, and trained; variant: of the recipe, only where one was chosen;
+# train_seconds: of the whole run; seed, steps, batch_size: of the training; commit: null outside a checkout.
+FIELDS = ("model", "dataset", "split", "metric", "value", "unit", "kind", "stderr", "protocol", "published", "seed",
+          "steps", "batch_size",
           "train_seconds", "hardware", "versions", "commit", "command")
 KINDS = ("exact", "upper_bound", "lower_bound", "estimate")
-RELATIONS = {"exact": "", "upper_bound": "<= ", "lower_bound": ">= ", "estimate": ""}  # of what is estimated to the value
+# of what is estimated to the value
+RELATIONS = {"exact": "", "upper_bound": "<= ", "lower_bound": ">= ", "estimate": ""}
 
 
 def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole=True):
@@ -36,22 +40,25 @@ def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole
         stderr=None if stderr is None or math.isnan(stderr) else float(stderr),
         protocol=protocol, published=published and dict(value=published.value, source=published.source),
         seed=description["seed"], steps=run.step, batch_size=run.config.batch_size, train_seconds=round(run.seconds, 1),
-        hardware=dict(evaluation=hardware(), training=description.get("hardware")), 
+        hardware=dict(evaluation=hardware(), training=description.get("hardware")),
         versions=dict(evaluation=versions(), training=description.get("versions")),
         commit=dict(evaluation=commit(), training=description.get("commit")), command=command,
         **({"variant": description["variant"]} if description.get("variant") else {}))
 
 
 def _published(run, metric, unit):
-    """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled alike."""
+    """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled
+    alike."""
     from trainers.runs import config as configs
 
     name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
     ours, recipes_own = run.config, configs.default(name, dataset, variant)
-    counted = ("classes",) if run.description.get("data", {}).get("tokenizer") else ("levels", "classes")  # a tokenizer decides the levels
+    # a tokenizer decides the levels
+    counted = ("classes",) if run.description.get("data", {}).get("tokenizer") else ("levels", "classes")
     alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in counted)
     recipe = recipes.find(name, dataset, variant)
-    return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY and (p.metric, p.unit) == (metric, unit)), None)
+    return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY
+                 and (p.metric, p.unit) == (metric, unit)), None)
 
 
 def hardware():
@@ -63,7 +70,8 @@ def hardware():
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in tf.config.list_physical_devices("GPU")]
+    gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")]
     return dict(cpu=model, cores=cores, gpus=gpus)
 
 
@@ -73,20 +81,26 @@ def versions():
     import tensorflow as tf
     import tensorflow_probability as tfp
 
-    return dict(python=platform.python_version(), tensorflow=tf.__version__, keras=keras.__version__, tensorflow_probability=tfp.__version__)
+    return dict(python=platform.python_version(), tensorflow=tf.__version__, keras=keras.__version__,
+                tensorflow_probability=tfp.__version__)
 
 
 def commit():
-    """The git commit of the checkout that this package sits in, with `-dirty` where the code differs from it; None outside one."""
+    """The git commit of the checkout that this package sits in, with `-dirty` where the code differs from it; None
+    outside one."""
     root = pathlib.Path(__file__).resolve().parents[2]
 
     def git(*arguments):
-        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True,
+                              check=True).stdout.strip()
 
     try:
-        if pathlib.Path(git("rev-parse", "--show-toplevel")).resolve() != root:  # installed somewhere below another project
+        # installed somewhere below another project
+        if pathlib.Path(git("rev-parse", "--show-toplevel")).resolve() != root:
             return None
-        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "trainers") else "")
+        return git("rev-parse", "HEAD") + (
+            "-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "trainers") else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -103,8 +117,10 @@ def write_results(path, records):
 
 
 def portable(command):
-    """The command without the places of the machine that it ran on: data in DIR, runs in runs/, whatever the folders were."""
-    for flag, place in (("data_dir", "DIR"), ("workdir", r"runs/\2"), ("publish", r"\2"), (r"dataset[= ]\w+:", r"DIR/\2")):
+    """The command without the places of the machine that it ran on: data in DIR, runs in runs/, whatever the folders
+    were."""
+    for flag, place in (("data_dir", "DIR"), ("workdir", r"runs/\2"), ("publish", r"\2"),
+                        (r"dataset[= ]\w+:", r"DIR/\2")):
         separator = "" if ":" in flag else "[= ]"
         command = re.sub(rf"(--{flag}{separator})\S*?([^/\s]+)/?(?=\s|$)", rf"\1{place}", command)
     return command
@@ -121,16 +137,20 @@ def publish(records, folder):
         for record in records:
             command = portable(record["command"])
             dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
-            run = "-".join(part for part in (record["model"], dataset.replace("/", "-").replace(":", "-"), record.get("variant")) if part)
+            run = "-".join(part for part in (record["model"], dataset.replace("/", "-").replace(":", "-"),
+                                             record.get("variant")) if part)
             paths.append(folder / f"{run}-{record['metric']}.json")
-            write_json(paths[-1], record | dict(command=command, dataset=dataset, protocol={k: dataset if k == "dataset" else v for k, v in record["protocol"].items()}))
+            write_json(paths[-1], record | dict(command=command, dataset=dataset,
+                                                protocol={k: dataset if k == "dataset" else v for k,
+                                                          v in record["protocol"].items()}))
     except OSError as error:
         raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
     return paths
 
 
 def load_results(folder):
-    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that is none; a missing folder has none."""
+    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that is none; a
+    missing folder has none."""
     records = []
     for path in sorted(pathlib.Path(folder).glob("*.json")):
         try:
@@ -148,7 +168,11 @@ def load_results(folder):
 
 def text(record):
     """A record's number as it is printed: a bound with its sign, the standard error where there is one."""
-    value = f"{record['value']:.4g}" if record["unit"] in ("count", "fraction") or abs(record["value"]) < 10 else f"{record['value']:.2f}"
+    value = (
+        f"{record['value']:.4g}"
+        if record["unit"] in ("count", "fraction") or abs(record["value"]) < 10
+        else f"{record['value']:.2f}"
+    )
     error = f" ± {record['stderr']:.2g}" if record["stderr"] is not None else ""
     return f"{RELATIONS[record['kind']]}{value}{error}"
 

@@ -7,15 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from trainers import data
-from trainers.pictures import plots
 from trainers.errors import BadInput
+from trainers.pictures import plots
 from zoo.domain import concat_rows, take_rows
 
 ROWS = 250  # in memory at once
 
 
 def map_rows(function, *arrays, rows=ROWS):
-    """Applies a function of batches to the rows of arrays (structures of them, or None), at most `rows` at a time; returns a NumPy array.
+    """Applies a function of batches to the rows of arrays (structures of them, or None), at most `rows` at a time;
+    returns a NumPy array.
 
     The last batch is filled up with its own last row, so that a compiled function is traced once.
     """
@@ -29,7 +30,8 @@ def map_rows(function, *arrays, rows=ROWS):
 
 
 def draw(model, seed, num, sample=None, condition=None):
-    """`num` samples of one seed, int32 [2], as a NumPy array; sample i depends on the seed and i (and its condition) alone.
+    """`num` samples of one seed, int32 [2], as a NumPy array; sample i depends on the seed and i (and its condition)
+    alone.
 
     Args:
         sample: function (seeds, condition) -> samples; the model's own `sample`, compiled, if None.

@@ -5,12 +5,13 @@ import dataclasses
 import keras
 import ml_collections
 
-from trainers.runs import checkpoints, config as configs
-from trainers.pictures import files
-from trainers.training.engine import decays
 from trainers.errors import BadInput
-from trainers.training.selection import Selection
+from trainers.pictures import files
+from trainers.runs import checkpoints
+from trainers.runs import config as configs
 from trainers.runs.workdir import FORMAT, Workdir
+from trainers.training.engine import decays
+from trainers.training.selection import Selection
 from zoo.training.averaging import Averages
 
 
@@ -18,8 +19,9 @@ from zoo.training.averaging import Averages
 class Run:
     """A trained model and its history.
 
-    description: what config.json holds. step: of the checkpoint. seconds: spent in training so far. medium: what its examples mean. selected: the step whose weights were
-    best on the validation split and are the model's, None where the run does not select.
+    description: what config.json holds. step: of the checkpoint. seconds: spent in training so far. medium: what its
+    examples mean. selected: the step whose weights were best on the validation split and are the model's, None where
+    the run does not select.
     """
 
     workdir: Workdir
@@ -43,7 +45,8 @@ def plain_model(name, config, shape):
 
 
 def put(model, weights):
-    """Gives a model averaged weights, as `trainers.training.engine.Engine.weights` has them, with what belongs to them."""
+    """Gives a model averaged weights, as `trainers.training.engine.Engine.weights` has them, with what belongs to
+    them."""
     model.set_weights(weights)
     model.settle()
 

@@ -1,4 +1,5 @@
-"""The work folder: config.json, checkpoints/, metrics.jsonl, tensorboard/, samples/, results.json, export/1/, and tokenizer.json of a text model.
+"""The work folder: config.json, checkpoints/, metrics.jsonl, tensorboard/, samples/, results.json, export/1/, and
+tokenizer.json of a text model.
 
 One trainer at a time.
 
@@ -14,7 +15,9 @@ import shutil
 
 from trainers.errors import BadInput
 
-FORMAT = 2  # of a run's description and checkpoints. 1, which does not name itself, has averages in the slots of Keras's optimizers: read, never resumed.
+# of a run's description and checkpoints. 1, which does not name itself, has averages in the slots of Keras's
+# optimizers: read, never resumed.
+FORMAT = 2
 _TEMPORARY = ".part"
 
 
@@ -72,9 +75,11 @@ class Workdir:
             raise BadInput(f"{self.config}: cannot be read as JSON: {error}.") from None
 
     def write_tokenizer(self, tokenizer):
-        """Writes the run's tokenizer, a JSON object: what its tokens mean. Raises BadInput if the folder holds another one."""
+        """Writes the run's tokenizer, a JSON object: what its tokens mean. Raises BadInput if the folder holds another
+        one."""
         if self.read_tokenizer() not in (None, tokenizer):
-            raise BadInput(f"--workdir={self.path}: its tokenizer is not what the data set's text gives now; restore the text, or choose another folder.")
+            raise BadInput(f"--workdir={self.path}: its tokenizer is not what the data set's text gives now; restore "
+                           "the text, or choose another folder.")
         with storage_errors(self.path):
             write_json(self.tokenizer, tokenizer)
 
@@ -87,7 +92,8 @@ class Workdir:
 
     @contextlib.contextmanager
     def locked(self, worker=0):
-        """Holds the folder for one trainer process per worker. The lock goes with the process, so a killed one leaves none behind."""
+        """Holds the folder for one trainer process per worker. The lock goes with the process, so a killed one leaves
+        none behind."""
         name = self.path / (".lock" if worker == 0 else f".lock-{worker}")
         with storage_errors(self.path):
             if self.path.exists() and not self.path.is_dir():
@@ -99,7 +105,9 @@ class Workdir:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BadInput(f"--workdir={self.path}: in use by another trainer; stop it or choose another folder.") from None
+                raise BadInput(
+                    f"--workdir={self.path}: in use by another trainer; stop it or choose another folder."
+                ) from None
             with storage_errors(self.path):
                 if worker == 0:
                     self.sweep()
@@ -131,7 +139,8 @@ class Workdir:
             if self.config.exists():
                 old = self.read_config()
                 changed = self._compare(old, description, free)
-                told = [dict(key=key, before=before, now=now) for key, (before, now) in changed.items() if key.startswith("config.")]
+                told = [dict(key=key, before=before, now=now) for key,
+                        (before, now) in changed.items() if key.startswith("config.")]
                 description = description | dict(changes=old.get("changes", []) + told)
             elif any(self.checkpoints.glob("*")):
                 raise BadInput(f"--workdir={self.path}: holds checkpoints but no config.json; choose another folder.")
@@ -143,16 +152,20 @@ class Workdir:
     def _compare(self, old, new, free):
         for key in ("model", "dataset"):
             if old.get(key) != new[key]:
-                raise BadInput(f"--workdir={self.path}: holds a run of {key} {old.get(key)!r}, not {new[key]!r}; choose another folder.")
+                raise BadInput(f"--workdir={self.path}: holds a run of {key} {old.get(key)!r}, not {new[key]!r}; "
+                               "choose another folder.")
         forms = tuple(description.get("format", 1) for description in (old, new))
         if forms[0] != forms[1]:
-            raise BadInput(f"--workdir={self.path}: holds a run of another version (its format is {forms[0]}, this version's {forms[1]}), which can be evaluated, "
+            raise BadInput(f"--workdir={self.path}: holds a run of another version (its format is {forms[0]}, this "
+                           f"version's {forms[1]}), which can be evaluated, "
                            "sampled and exported, but not resumed; choose another folder for a new run.")
-        before, after = (_flat({key: value for key, value in description.items() if key != "changes"}) for description in (old, new))
+        before, after = (_flat({key: value for key, value in description.items() if key != "changes"})
+                         for description in (old, new))
         changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
         allowed = [key for key in changed if any(f"{key}.".startswith(f"{name}.") for name in free)]
         if key := next((key for key in changed if key not in allowed), None):
-            raise BadInput(f"--workdir={self.path}: holds a run with {key} {before.get(key)!r}, not {after.get(key)!r}; "
+            raise BadInput(f"--workdir={self.path}: holds a run with {key} {before.get(key)!r}, not "
+                           f"{after.get(key)!r}; "
                            "the same command resumes it, another needs another folder.")
         return {key: (before.get(key), after.get(key)) for key in allowed}
 
@@ -170,4 +183,5 @@ class Workdir:
 def _flat(value, prefix=""):
     if not isinstance(value, dict):
         return {prefix: value}
-    return {key: item for name, part in value.items() for key, item in _flat(part, f"{prefix}.{name}" if prefix else name).items()}
+    return {key: item for name, part in value.items() for key,
+            item in _flat(part, f"{prefix}.{name}" if prefix else name).items()}

@@ -1,4 +1,5 @@
-"""One compiled training step for every model, on one replica or many: the step of `zoo.training.game`, under a strategy.
+"""One compiled training step for every model, on one replica or many: the step of `zoo.training.game`, under a
+strategy.
 
 Gradients are summed over the replicas, then clipped, then applied: an optimizer's own clipping would act before the
 sum, and training would depend on the number of replicas. An update whose summed gradients are too long, or not finite,

@@ -1,7 +1,9 @@
-"""Fitting a density estimator with the training program: the whole training split at once, an update of the weights a step.
+"""Fitting a density estimator with the training program: the whole training split at once, an update of the weights a
+step.
 
-`Fitting` stands in the place of `trainers.training.engine.Engine`, so that checkpoints, resuming, validation, pictures and export are the loop's as always. The
-training split is turned into the model's domain once, in stored order: noise, where there is any, is one draw that follows from the run's seed.
+`Fitting` stands in the place of `trainers.training.engine.Engine`, so that checkpoints, resuming, validation, pictures
+and export are the loop's as always. The training split is turned into the model's domain once, in stored order: noise,
+where there is any, is one draw that follows from the run's seed.
 """
 
 import itertools
@@ -10,14 +12,15 @@ import tensorflow as tf
 
 from trainers.data import check, evaluation_batches
 from trainers.data.domain import encoding
-from trainers.training.engine import Engine
 from trainers.errors import BadInput
 from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
+from trainers.training.engine import Engine
 from zoo import random
 from zoo.density.parts.fitted import FittedModel
 
 _ROWS = 4096  # that are turned into the model's domain at once
-_UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0, skip_norm=0.0, accumulation=1)
+_UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0, skip_norm=0.0,
+               accumulation=1)
 
 
 class Fitting:
@@ -54,8 +57,10 @@ class Fitting:
                 for _ in range(num):
                     for name, value in self.model.update(x).items():
                         total[name] = total.get(name, 0.0) + float(value)
-        except (ValueError, tf.errors.InvalidArgumentError) as error:  # the latter: a covariance that is not positive definite
-            raise BadInput(f"step {int(self.step)}: the data cannot be fitted: {str(error).splitlines()[0]} For a mixture of Gaussians, "
+        # the latter: a covariance that is not positive definite
+        except (ValueError, tf.errors.InvalidArgumentError) as error:
+            raise BadInput(f"step {int(self.step)}: the data cannot be fitted: {str(error).splitlines()[0]} For a "
+                           "mixture of Gaussians, "
                            "--config.model.regularization may be too small.") from error
         if name := next((name for name, value in total.items() if value != value), None):
             return None, (int(self.step), name)
@@ -84,7 +89,8 @@ def engine(plain, make_model, config, strategy, seed, jit=False):
 
 
 def prepare(options, config, dataset, plain, make):
-    """Completes the configuration of a run of a fitted model by what follows from the data, and returns the model `make()` of the right sizes.
+    """Completes the configuration of a run of a fitted model by what follows from the data, and returns the model
+    `make()` of the right sizes.
 
     Args:
         options: the program's flags. config: the run's, changed in place. plain: the model before it has seen data.
@@ -102,7 +108,11 @@ def prepare(options, config, dataset, plain, make):
     for key, default in _UNUSED.items():
         value = config[key].to_dict() if hasattr(config[key], "to_dict") else config[key]
         if value != default:
-            changed = f"{key}.{next(name for name in value if value[name] != default.get(name))}" if isinstance(value, dict) else key
+            changed = (
+                f"{key}.{next(name for name in value if value[name] != default.get(name))}"
+                if isinstance(value, dict)
+                else key
+            )
             raise BadInput(f"--config.{changed}: {what}, without gradients; leave it out.")
     if config.batch_size not in (0, size):
         raise BadInput(f"--batch_size={config.batch_size}: {what}; leave it out.")
@@ -111,7 +121,8 @@ def prepare(options, config, dataset, plain, make):
     config.batch_size = size
     arguments = config.model.to_dict()
     try:
-        sized = type(plain).sized(arguments | dict(shape=dataset.shape), whole(dataset, plain.domain, options.seed, config.data))
+        sized = type(plain).sized(arguments | dict(shape=dataset.shape),
+                                  whole(dataset, plain.domain, options.seed, config.data))
     except ValueError as error:
         raise BadInput(f"--model={options.model} on --dataset={dataset.name}: {error}") from error
     changed = {name: sized[name] for name in arguments if sized[name] != arguments[name]}
@@ -132,5 +143,9 @@ def training(dataset, domain, seed, data_config):
 def protocol(dataset, domain, data_config):
     """What a record says about the data that were fitted."""
     noisy = encoding(dataset, domain, data_config).noisy
-    noise = f", one draw of the {'binarization' if domain.kind == 'binary' else 'dequantization'} by the run's seed" if noisy else ""
+    noise = (
+        f", one draw of the {'binarization' if domain.kind == 'binary' else 'dequantization'} by the run's seed"
+        if noisy
+        else ""
+    )
     return dict(fitted_to=f"all {dataset.sizes['train']} training examples{noise}")

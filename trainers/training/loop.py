@@ -1,6 +1,8 @@
-"""The training loop: batches to the engine, and in between checkpoints, validation, sample pictures and the end of the run.
+"""The training loop: batches to the engine, and in between checkpoints, validation, sample pictures and the end of the
+run.
 
-Batch n is a function of (seed, n) and so is the noise of step n: the step alone says where a run stands, and a resumed run is the same run.
+Batch n is a function of (seed, n) and so is the noise of step n: the step alone says where a run stands, and a resumed
+run is the same run.
 """
 
 import signal
@@ -8,21 +10,22 @@ import time
 
 import tensorflow as tf
 
-from trainers.runs import checkpoints
-from trainers.training import fitting, previews, strategies
-from trainers.pictures import files, plots
 from trainers.errors import BadInput
-from trainers.training.reporting import Reporter
+from trainers.pictures import files, plots
+from trainers.runs import checkpoints
 from trainers.runs.run import put
-from trainers.training.selection import Selection
 from trainers.runs.workdir import write
+from trainers.training import fitting, previews, strategies
+from trainers.training.reporting import Reporter
+from trainers.training.selection import Selection
 from zoo import random
 from zoo.training.game import term_means
 
 _SECONDS_PER_CALL = 0.5  # of several steps, so that a signal is heard
 _STEPS_PER_CALL = 100
 _WORKER_STEPS_PER_CALL = 10  # workers must take the same number, so no worker's clock decides
-_MOST_SKIPS = 100  # steps in a row that skip an update: a run whose gradients stay that large would go on for ever without moving
+# steps in a row that skip an update: a run whose gradients stay that large would go on for ever without moving
+_MOST_SKIPS = 100
 _SAMPLE_SEED, _EVALUATION_SEED = -2, -3  # folded into the run's seed, apart from every step's
 
 
@@ -36,8 +39,9 @@ class Loop:
     Args:
         make_model: function that makes the model.
         plain: the same model outside the strategy, for pictures and validation.
-        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets; `medium`, what examples mean
-            (`trainers.pictures.files`), `condition` and `examples`, what pictures need (`trainers.training.previews`).
+        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets;
+            `medium`, what examples mean (`trainers.pictures.files`), `condition` and `examples`, what pictures need
+            (`trainers.training.previews`).
         config, seed, strategy, workdir: the run's.
         options: with `log_every, eval_every, sample_every, checkpoint_every` in steps (0: never) and `jit`.
     """
@@ -52,7 +56,8 @@ class Loop:
         self.selection = Selection(config, plain.weights)
         self.log = print if self.chief else (lambda text: None)
         self.checkpoints = checkpoints.Checkpoints(
-            workdir.checkpoints, self.engine.state() | self.selection.state() | {"seconds": [self.seconds]}, self.worker, log=self.log)
+            workdir.checkpoints, self.engine.state() | self.selection.state() | {"seconds": [self.seconds]},
+            self.worker, log=self.log)
         self._signal = None
 
     def train(self):
@@ -65,7 +70,8 @@ class Loop:
         total = self.config.steps
         if self.chief:
             self.workdir.truncate_metrics(step)
-        self.reporter = Reporter(self.workdir, step, total, self.config.batch_size, self.options.log_every, quiet=not self.chief)
+        self.reporter = Reporter(self.workdir, step, total, self.config.batch_size, self.options.log_every,
+                                 quiet=not self.chief)
         self.log = self.reporter.log
         handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -98,11 +104,13 @@ class Loop:
             means, bad = self.engine.advance(iterator, num)
             if bad:
                 raise Diverged(f"step {bad[0]}: {bad[1]} is not finite; {self._last_good()}")
-            pace = (time.monotonic() - called) / num if pace is not None or num > 1 else 0.0  # the first call traces the graph
+            # the first call traces the graph
+            pace = (time.monotonic() - called) / num if pace is not None or num > 1 else 0.0
             step += num
             self.reporter.add(step, means, self.engine.totals())
             if self.engine.skipped_in_a_row >= _MOST_SKIPS:
-                raise Diverged(f"step {step}: {self.engine.skipped_in_a_row} updates in a row were skipped, since their gradients are longer than --config.skip_norm="
+                raise Diverged(f"step {step}: {self.engine.skipped_in_a_row} updates in a row were skipped, since "
+                               "their gradients are longer than --config.skip_norm="
                                f"{self.config.skip_norm:g} or not finite; {self._last_good()}")
             if self._due(step, self.options.eval_every) or self._due(step, self.selection.every):
                 self._validate(step)
@@ -130,8 +138,10 @@ class Loop:
         else:
             num = min(_STEPS_PER_CALL, max(1, int(_SECONDS_PER_CALL / pace))) if pace else 2
         options = self.options
-        events = [e for e in (options.log_every, options.eval_every, self.selection.every, options.sample_every, options.checkpoint_every) if e]
-        return min([num, total - step, self.engine.steps_left(step) or num] + [every - step % every for every in events])
+        events = [e for e in (options.log_every, options.eval_every, self.selection.every, options.sample_every,
+                              options.checkpoint_every) if e]
+        return min([num, total - step, self.engine.steps_left(step) or num] + [every - step % every
+                                                                               for every in events])
 
     @staticmethod
     def _due(step, every):
@@ -150,13 +160,16 @@ class Loop:
     def _same_everywhere(self, step):
         """Raises BadInput unless every worker restored the same step: they must share the folder."""
         if self.workers > 1 and abs(self._sum(step) - step * self.workers) > 0.5:
-            raise BadInput(f"--workdir={self.workdir.path}: worker {self.worker} found the checkpoint of step {step} and another worker a different "
+            raise BadInput(f"--workdir={self.workdir.path}: worker {self.worker} found the checkpoint of step {step} "
+                           "and another worker a different "
                            "one; all workers need the same folder, on storage that they share.")
 
     def _sum(self, number):
         """The sum of a number over the workers."""
         share = tf.constant(float(number) / self.engine.per_worker)
-        summed = self.strategy.run(lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, share))
+        summed = self.strategy.run(
+            lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, share)
+        )
         return float(self.strategy.experimental_local_results(summed)[0])
 
     def _save(self, step):
@@ -168,10 +181,12 @@ class Loop:
         last = max(checkpoints.find(self.workdir.checkpoints), default=None)
         if last is None:
             return "no checkpoint was written yet: lower --config.optimizer.learning_rate or set --config.clip_norm."
-        return f"the checkpoint of step {last} is good: resume with a lower --config.optimizer.learning_rate or with --config.clip_norm."
+        return (f"the checkpoint of step {last} is good: resume with a lower --config.optimizer.learning_rate or with "
+                "--config.clip_norm.")
 
     def _validate(self, step):
-        """Mean loss and terms of every player over the validation split, with the averaged weights; keeps the weights if they are the best so far."""
+        """Mean loss and terms of every player over the validation split, with the averaged weights; keeps the weights
+        if they are the best so far."""
         loss = self._validation_loss(step) if self.chief else 0.0
         if self._due(step, self.selection.every):
             # The chief's loss decides for all workers.

@@ -1,15 +1,15 @@
-"""Optimizers and learning-rate schedules from a recipe's entries. All of them are Keras's (Adam with its update in one operation); clipping is the loop's, after the all-reduce."""
+"""Optimizers and learning-rate schedules from a recipe's entries. All of them are Keras's (Adam with its update in one
+operation); clipping is the loop's, after the all-reduce."""
 
 import inspect
 import math
 
 import keras
 
-from zoo.training import adam
 from trainers.errors import BadInput
 from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from zoo import nearest
-
+from zoo.training import adam
 
 OPTIMIZERS = {
     "adam": adam.Adam,
@@ -59,16 +59,21 @@ def _staged(rate, schedule, moves, updates):
     lengths = [3**stage for stage in range(_STAGES)]
     boundaries = [round(moves * sum(lengths[: stage + 1]) / sum(lengths)) for stage in range(_STAGES - 1)]
     boundaries = [max(b, i + 1) for i, b in enumerate(boundaries)]
-    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, [rate * 10 ** (-stage / (_STAGES - 1)) for stage in range(_STAGES)])
+    return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries,
+                                                             [rate * 10 ** (-stage / (_STAGES - 1))
+                                                              for stage in range(_STAGES)])
 
 
-# constant; cosine and linear, to the fraction `end` of the rate at the last step; exponential, times `decay` each step; staged, the
-# importance-weighted autoencoder's (Burda et al. 2015): eight stages, each three times as long as the one before, from rate to rate / 10.
-SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear, "exponential": _exponential, "staged": _staged}
+# constant; cosine and linear, to the fraction `end` of the rate at the last step; exponential, times `decay` each step;
+# staged, the importance-weighted autoencoder's (Burda et al. 2015): eight stages, each three times as long as the one
+# before, from rate to rate / 10.
+SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear, "exponential": _exponential,
+             "staged": _staged}
 
 
 def make_schedule(rate, schedule, steps, updates=1):
-    """The learning rate as a function of a player's moves, of which it has `updates` in each of `steps` steps; what the schedule says in steps is of the run's."""
+    """The learning rate as a function of a player's moves, of which it has `updates` in each of `steps` steps; what the
+    schedule says in steps is of the run's."""
     made = SCHEDULES[schedule["name"]](rate, schedule, steps * updates, updates)
     return Warmup(made, schedule["warmup_steps"] * updates) if schedule["warmup_steps"] else made
 
@@ -80,13 +85,16 @@ def make(config, player, steps=None, updates=1):
     cls = OPTIMIZERS[entries["name"]]
     known = inspect.signature(cls.__init__).parameters
     arguments = {key: entries[key] for key in _SPECIFIC if key in known}
-    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if issubclass(cls, adam.AdamW) else None)  # AdamW's own default is not 0
-    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps, updates), **arguments)
+    # AdamW's own default is not 0
+    arguments["weight_decay"] = entries["weight_decay"] or (0.0 if issubclass(cls, adam.AdamW) else None)
+    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps, updates),
+               **arguments)
 
 
 def check(config, players):
     """Raises BadInput where the recipe's optimizer, players or schedule cannot be."""
-    sections = {"optimizer": config.optimizer} | {f"players.{name}": entries for name, entries in config.players.items()}
+    sections = {"optimizer": config.optimizer} | {f"players.{name}": entries for name,
+                                                  entries in config.players.items()}
     for where, entries in sections.items():
         name = entries.get("name") or config.optimizer["name"]
         if name not in OPTIMIZERS:
@@ -107,9 +115,11 @@ def check(config, players):
         if name not in players:
             raise BadInput(f"--config.players.{name}: the model has no such player; {nearest(name, players)}")
     if config.schedule["name"] not in SCHEDULES:
-        raise BadInput(f"--config.schedule.name: unknown schedule {config.schedule['name']!r}; {nearest(config.schedule['name'], SCHEDULES)}")
+        raise BadInput(f"--config.schedule.name: unknown schedule {config.schedule['name']!r}; "
+                       f"{nearest(config.schedule['name'], SCHEDULES)}")
     for key, readers in (("warmup_steps", SCHEDULES), ("end", ("cosine", "linear")), ("decay", ("exponential",))):
         if not 0 <= config.schedule[key] < math.inf:
             raise BadInput(f"--config.schedule.{key} must be 0 or more, found {config.schedule[key]}.")
         if config.schedule["name"] not in readers and config.schedule[key] != SCHEDULE[key]:
-            raise BadInput(f"--config.schedule.{key}={config.schedule[key]}: only the schedules {', '.join(readers)} have it.")
+            raise BadInput(f"--config.schedule.{key}={config.schedule[key]}: only the schedules {', '.join(readers)} "
+                           "have it.")

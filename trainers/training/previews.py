@@ -1,4 +1,5 @@
-"""What is looked at while a model trains: its samples, or, of a model that translates or can't be sampled, what it makes of a few examples that stay the same."""
+"""What is looked at while a model trains: its samples, or, of a model that translates or can't be sampled, what it
+makes of a few examples that stay the same."""
 
 import tensorflow as tf
 
@@ -10,11 +11,12 @@ EXAMPLES = 10  # of which reconstructions are shown, in a line
 
 
 def of(model, data):
-    """The function of a seed -> (name, function from an ending to the file's bytes) that draws the model as its weights are then.
+    """The function of a seed -> (name, function from an ending to the file's bytes) that draws the model as its weights
+    are then.
 
     Args:
-        data: with `medium` (`trainers.pictures.files`); `condition`, those of some examples for a model that samples need them for (or None);
-            and `examples`, a batch, for a model that `needs_examples`.
+        data: with `medium` (`trainers.pictures.files`); `condition`, those of some examples for a model that samples
+            need them for (or None); and `examples`, a batch, for a model that `needs_examples`.
     """
     domain = model.domain
     if isinstance(model, Translating):
@@ -28,11 +30,14 @@ def of(model, data):
 
         return samples
     x, condition, _ = domain.split(data.examples)
-    name, function = ("denoised", denoised(model)) if isinstance(model, Denoising) else ("reconstructions", reconstructed(model))
+    name, function = (
+        ("denoised", denoised(model)) if isinstance(model, Denoising) else ("reconstructions", reconstructed(model))
+    )
 
     def reconstructions(seed):
         made = tf.unstack(function(x, plots.rows(seed, len(x)), condition), axis=1)
-        return name, lambda ending: files.beneath([x.numpy(), *(m.numpy() for m in made)], domain, ending, data.medium, columns=min(len(x), EXAMPLES))
+        return name, lambda ending: files.beneath([x.numpy(), *(m.numpy() for m in made)], domain, ending, data.medium,
+                                                  columns=min(len(x), EXAMPLES))
 
     return reconstructions
 
@@ -43,22 +48,27 @@ def needs_examples(model):
 
 
 def _translations(model, data):
-    """The function of a seed -> (name, function from an ending to the file's bytes) that shows examples above what they are translated to."""
+    """The function of a seed -> (name, function from an ending to the file's bytes) that shows examples above what they
+    are translated to."""
     domain, (x, condition, _) = model.domain, model.domain.split(data.examples)
     function = tf.function(lambda x, seeds, c: model.translate(x, seeds, c), autograph=False, reduce_retracing=True)
 
     def translations(seed):
         made = function(x, plots.rows(seed, len(x)), condition).numpy()
-        return "translations", lambda ending: files.translated(x.numpy(), made, domain, ending, data.medium, min(len(x), EXAMPLES))
+        return "translations", lambda ending: files.translated(x.numpy(), made, domain, ending, data.medium,
+                                                               min(len(x), EXAMPLES))
 
     return translations
 
 
 def reconstructed(model):
     """The compiled function (x, seeds, condition) -> what codes decode to, [batch, 1, *shape]."""
-    return tf.function(lambda x, seeds, c: operations.reconstruct(model, x, c)[:, None], autograph=False, reduce_retracing=True)
+    return tf.function(lambda x, seeds, c: operations.reconstruct(model, x, c)[:, None], autograph=False,
+                       reduce_retracing=True)
 
 
 def denoised(model, **controls):
-    """The compiled function (x, seeds, condition) -> x with the model's noise and what the model makes of that, float32 [batch, 2, *shape]."""
-    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, c, **controls), 1), autograph=False, reduce_retracing=True)
+    """The compiled function (x, seeds, condition) -> x with the model's noise and what the model makes of that, float32
+    [batch, 2, *shape]."""
+    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, c, **controls), 1),
+                       autograph=False, reduce_retracing=True)

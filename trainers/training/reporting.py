@@ -1,4 +1,5 @@
-"""What a run tells while it trains: metrics.jsonl, TensorBoard, and a progress bar, or plain lines where the output is no terminal."""
+"""What a run tells while it trains: metrics.jsonl, TensorBoard, and a progress bar, or plain lines where the output is
+no terminal."""
 
 import json
 import sys
@@ -28,7 +29,9 @@ class Reporter:
             return
         self._file = open(workdir.metrics, "a")
         self._writer = tf.summary.create_file_writer(str(workdir.tensorboard))
-        self._bar = tqdm.tqdm(total=total, initial=start, unit="step", dynamic_ncols=True) if sys.stderr.isatty() else None
+        self._bar = (
+            tqdm.tqdm(total=total, initial=start, unit="step", dynamic_ncols=True) if sys.stderr.isatty() else None
+        )
 
     def log(self, text):
         """Prints a line, above the bar where there is one."""
@@ -36,7 +39,8 @@ class Reporter:
             tqdm.tqdm.write(text) if self._bar else print(text, flush=True)
 
     def add(self, step, means, totals=()):
-        """Adds the means of the steps since the last call, up to `step`, and what was counted from the first step on."""
+        """Adds the means of the steps since the last call, up to `step`, and what was counted from the first step
+        on."""
         num, self._step, self._totals = step - self._step, step, dict(totals)
         for name, value in means.items():  # a player that begins late or stops early has its own steps
             self._sums[name] = self._sums.get(name, 0.0) + value * num
@@ -59,7 +63,8 @@ class Reporter:
             self._bar.set_postfix_str(shown)
         else:
             left = (self._total - step) / rate
-            self.log(f"step {step}/{self._total}  {shown}  {rate * self._examples:.0f} examples/s  {left / 60:.0f}:{left % 60:02.0f} left")
+            self.log(f"step {step}/{self._total}  {shown}  {rate * self._examples:.0f} examples/s  "
+                     f"{left / 60:.0f}:{left % 60:02.0f} left")
         self._sums, self._counts, self._since, self._last = {}, {}, now, step
 
     def scalars(self, step, values, split="train"):
@@ -73,7 +78,8 @@ class Reporter:
                 tf.summary.scalar(f"{split}/{name}", value)
 
     def shown(self, step, name, ending, data):
-        """Writes the bytes of a file of samples to TensorBoard: a picture, a text or a sound; it has no place for others."""
+        """Writes the bytes of a file of samples to TensorBoard: a picture, a text or a sound; it has no place for
+        others."""
         if self._quiet:
             return
         with self._writer.as_default(step):

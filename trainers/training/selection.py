@@ -1,4 +1,5 @@
-"""Early stopping: a run's weights are those that were best on the validation split, and it ends when they have not been beaten for a while.
+"""Early stopping: a run's weights are those that were best on the validation split, and it ends when they have not been
+beaten for a while.
 
 What is kept is part of every checkpoint, so a resumed run selects as an uninterrupted one does.
 """
@@ -12,14 +13,16 @@ class Selection:
     """The best weights so far.
 
     Args:
-        config: the run's; its section `selection` says how often to look (`every`, in steps; 0: never) and how many looks without an
-            improvement end the run (`patience`; 0: none do).
+        config: the run's; its section `selection` says how often to look (`every`, in steps; 0: never) and how many
+            looks without an improvement end the run (`patience`; 0: none do).
         weights: the model's, whose shapes the kept ones have.
     """
 
     def __init__(self, config, weights):
         self.every, self.patience = config.selection.every, config.selection.patience
-        self._weights = [tf.Variable(tf.zeros(w.shape, w.dtype), trainable=False) for w in weights] if self.every else []
+        self._weights = (
+            [tf.Variable(tf.zeros(w.shape, w.dtype), trainable=False) for w in weights] if self.every else []
+        )
         self._value = tf.Variable(math.inf, dtype=tf.float64, trainable=False)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
 

@@ -12,7 +12,8 @@ STRATEGIES = ("one_device", "mirrored", "multi_worker")
 
 
 def use_virtual_devices(num):
-    """Splits the CPU into `num` logical ones, for runs and tests of several replicas without GPUs; before the runtime starts."""
+    """Splits the CPU into `num` logical ones, for runs and tests of several replicas without GPUs; before the runtime
+    starts."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     try:
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * num)
@@ -25,25 +26,30 @@ def use_virtual_devices(num):
 def make(name, virtual_devices=0):
     """Makes the strategy `name` of STRATEGIES.
 
-    one_device: the first GPU, or the CPU. mirrored: every GPU of the machine (all-reduce by NCCL), or `virtual_devices` logical CPUs.
-    multi_worker: the processes that the environment variable TF_CONFIG names, by NCCL between GPUs or by a ring on CPUs.
+    one_device: the first GPU, or the CPU. mirrored: every GPU of the machine (all-reduce by NCCL), or `virtual_devices`
+    logical CPUs.
+    multi_worker: the processes that the environment variable TF_CONFIG names, by NCCL between GPUs or by a ring on
+    CPUs.
     """
     if name not in STRATEGIES:
         raise BadInput(f"--strategy: unknown strategy {name!r}; {zoo.nearest(name, STRATEGIES)}")
     if virtual_devices:
         use_virtual_devices(virtual_devices)
-    gpus = tf.config.list_physical_devices("GPU")  # asking for logical ones would start the runtime, too early for several workers
+    # asking for logical ones would start the runtime, too early for several workers
+    gpus = tf.config.list_physical_devices("GPU")
     if name == "one_device":
         return tf.distribute.OneDeviceStrategy("/gpu:0" if gpus else "/cpu:0")
     if name == "mirrored":
         if gpus and not virtual_devices:
             return tf.distribute.MirroredStrategy()
         if not virtual_devices:
-            raise BadInput("--strategy=mirrored: this machine has no GPU; --virtual_devices=2 makes logical CPUs to try it on.")
+            raise BadInput("--strategy=mirrored: this machine has no GPU; --virtual_devices=2 makes logical CPUs to "
+                           "try it on.")
         return tf.distribute.MirroredStrategy([f"/cpu:{i}" for i in range(virtual_devices)])
     check_tf_config(os.environ.get("TF_CONFIG", ""))
     implementation = tf.distribute.experimental.CommunicationImplementation
-    options = tf.distribute.experimental.CommunicationOptions(implementation=implementation.NCCL if gpus else implementation.RING)
+    options = tf.distribute.experimental.CommunicationOptions(implementation=implementation.NCCL if gpus
+                                                              else implementation.RING)
     return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
 
 
@@ -56,7 +62,8 @@ def check_tf_config(text):
     except (ValueError, KeyError, TypeError):
         valid = False
     if not valid:
-        raise BadInput('--strategy=multi_worker: the environment variable TF_CONFIG must be JSON such as {"cluster": {"worker": ["host:port", ...]}, '
+        raise BadInput('--strategy=multi_worker: the environment variable TF_CONFIG must be JSON such as {"cluster": '
+                       '{"worker": ["host:port", ...]}, '
                        f'"task": {{"type": "worker", "index": 0}}}}, found {text!r}.')
 
 

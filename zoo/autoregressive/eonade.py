@@ -1,8 +1,10 @@
-"""EoNADE: one network that predicts any entry from any others, trained on random splits into known and missing, so that every order is a model.
+"""EoNADE: one network that predicts any entry from any others, trained on random splits into known and missing, so that
+every order is a model.
 
 B. Uria, I. Murray, H. Larochelle, A deep and tractable density estimator, 2014, arXiv:1310.1757.
-The network reads the known entries and the mask that says which they are. One split costs one pass, and estimates the mean over all orders without
-bias. The likelihood is that of an ensemble of orders, a block of each order's positions at a time.
+The network reads the known entries and the mask that says which they are. One split costs one pass, and estimates the
+mean over all orders without bias. The likelihood is that of an ensemble of orders, a block of each order's positions at
+a time.
 """
 
 import math
@@ -21,9 +23,11 @@ BLOCK = 28  # positions of an order that are evaluated together: bounds the memo
 
 
 class EoNADE(Autoregressive):
-    """log p(x) = log 1/K sum_k prod_d p(x_{o_d} | x_{o_<d}) over K orders o; p(x_i = 1 | known) = sigmoid(c + V h_L)_i, h_1 = relu(b + W (m * x) + U m).
+    """log p(x) = log 1/K sum_k prod_d p(x_{o_d} | x_{o_<d}) over K orders o; p(x_i = 1 | known) = sigmoid(c + V h_L)_i,
+    h_1 = relu(b + W (m * x) + U m).
 
-    m says what is known. Minimised is D / (D - d + 1) times the sum over the missing of -log p(x_i | known), d uniform on 1..D, any d - 1 entries known.
+    m says what is known. Minimised is D / (D - d + 1) times the sum over the missing of -log p(x_i | known), d uniform
+    on 1..D, any d - 1 entries known.
 
     Args:
         shape: of a binary example, of any rank. An image's channels are entries of their pixel's place.
@@ -38,11 +42,14 @@ class EoNADE(Autoregressive):
         super().__init__(**kwargs)
         self.size = math.prod(shape)
         if self.size < 1 or not hidden or min(hidden) < 1 or orders < 1:
-            raise ValueError("shape must have no empty side, hidden at least one layer, each layer and orders be at least 1, "
+            raise ValueError("shape must have no empty side, hidden at least one layer, each layer and orders be at "
+                             "least 1, "
                              f"found {tuple(shape)}, {tuple(hidden)} and {orders}.")
         self.shape, self.hidden, self.orders = tuple(shape), tuple(hidden), orders
         places = math.prod(self.domain.places)
-        self.permutations = permutations.entries([permutations.permutation(places, 0, k) for k in range(orders)], self.passes)  # [K, D]
+        # [K, D]
+        self.permutations = permutations.entries([permutations.permutation(places, 0, k) for k in range(orders)],
+                                                 self.passes)
         self.stack = [keras.layers.Dense(units, "relu") for units in hidden] + [keras.layers.Dense(self.size)]
         for layer, inputs in zip(self.stack, (2 * self.size, *hidden)):
             layer.build((None, inputs))
@@ -65,7 +72,8 @@ class EoNADE(Autoregressive):
         return self.size // math.prod(self.domain.places)  # a channel sees those before it
 
     def objective(self, batch, seed):
-        """D / (D - d + 1) sum over the missing of -log p(x_i | known): its mean over d and the known is the mean of -log p(x) over all orders."""
+        """D / (D - d + 1) sum over the missing of -log p(x_i | known): its mean over d and the known is the mean of
+        -log p(x) over all orders."""
         x, condition = split_batch(batch)
         self.domain.require(condition)
         x, (length, subset) = self._flat(x), random.split(seed)
@@ -78,9 +86,11 @@ class EoNADE(Autoregressive):
         return {"nll": -self.size / tf.cast(self.size - known, tf.float32) * missing}
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits [batch, *shape] of every p(x_i | the places before i) in the first order of the ensemble; there is no noise of training."""
+        """The logits [batch, *shape] of every p(x_i | the places before i) in the first order of the ensemble; there is
+        no noise of training."""
         self.domain.require(condition)
-        return tf.reshape(tf.gather(self._logits(self._flat(x), tf.constant(self.permutations[0])), np.argsort(self.permutations[0]), axis=1),
+        return tf.reshape(tf.gather(self._logits(self._flat(x), tf.constant(self.permutations[0])),
+                                    np.argsort(self.permutations[0]), axis=1),
                           [-1, *self.shape])
 
     def distribution(self, parameters):
@@ -115,18 +125,23 @@ class EoNADE(Autoregressive):
         """Draws the missing entries, one a step, each row in the order that its noise names; computed in float32."""
         self.domain.require(condition)
         uniforms, index = noise
-        x, known = (tf.zeros_like(self._flat(uniforms)),) * 2 if known is None else (self._flat(x), self._entries(known))
-        return tf.reshape(self._run(self._flat(uniforms), tf.gather(self.permutations, index), x, known)[0], [-1, *self.shape])
+        x, known = (
+            (tf.zeros_like(self._flat(uniforms)),) * 2 if known is None else (self._flat(x), self._entries(known))
+        )
+        return tf.reshape(self._run(self._flat(uniforms), tf.gather(self.permutations, index), x, known)[0],
+                          [-1, *self.shape])
 
     def _complete(self, x, mask, seeds, condition=None):
-        """Draws what is missing given any known places, exactly: the network reads them at once, and the rest in an order of the ensemble."""
+        """Draws what is missing given any known places, exactly: the network reads them at once, and the rest in an
+        order of the ensemble."""
         return self.generate(self.noise(seeds), condition, x, mask)
 
     def completes_exactly(self, mask):
         return True
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(what is missing | what is known) in nats, [batch]: exact, the mean over the ensemble's orders of what is missing."""
+        """log p(what is missing | what is known) in nats, [batch]: exact, the mean over the ensemble's orders of what
+        is missing."""
         self.domain.require(condition)
         return self._exact_missing_log_prob(self._flat(x), self._entries(mask))
 
@@ -143,14 +158,17 @@ class EoNADE(Autoregressive):
 
     def _weights(self):
         """W, U, b of the first layer; (kernel, bias) of those between; V^T and c of the last, by entry: float32."""
-        first, *between, last = [(tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias)) for layer in self.stack]
+        first, *between, last = [(tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))
+                                 for layer in self.stack]
         return (*tf.split(first[0], 2), first[1]), between, (tf.transpose(last[0]), last[1])
 
     def _logits(self, x, order):
-        """Of x [batch, D], the logits of all positions of one order [D], each given those before it; a block of positions at a time."""
+        """Of x [batch, D], the logits of all positions of one order [D], each given those before it; a block of
+        positions at a time."""
         (values, masks, bias), between, (outputs, output_bias) = self._weights()
         block, count = min(BLOCK, self.size), -(-self.size // BLOCK)
-        places = tf.reshape(tf.pad(order, [[0, count * block - self.size]]), [count, block])  # what pads comes last, and is cut off
+        # what pads comes last, and is cut off
+        places = tf.reshape(tf.pad(order, [[0, count * block - self.size]]), [count, block])
         before = tf.constant(np.tri(block, k=-1), tf.float32)
 
         def body(i, a, logits):
@@ -171,7 +189,8 @@ class EoNADE(Autoregressive):
         return tf.reshape(tf.transpose(logits, [1, 0, 2]), [-1, count * block])[:, :self.size]
 
     def _run(self, uniforms, order, x, known):
-        """Visits the missing entries in each row's order [batch, D]; without uniforms, those are x's own. Returns x and log p(missing | known)."""
+        """Visits the missing entries in each row's order [batch, D]; without uniforms, those are x's own. Returns x and
+        log p(missing | known)."""
         (values, masks, bias), between, (outputs, output_bias) = self._weights()
         order = permutations.known_first(order, known < 0.5)  # here the missing come first
         count = tf.reduce_sum(tf.cast(known < 0.5, tf.int32), 1)
@@ -182,7 +201,11 @@ class EoNADE(Autoregressive):
             for kernel, b in between:
                 h = tf.nn.relu(tf.nn.bias_add(tf.matmul(h, kernel), b))
             logit = tf.reduce_sum(h * tf.gather(outputs, place), -1) + tf.gather(output_bias, place)
-            value = tf.gather(x, place, batch_dims=1) if uniforms is None else pixels.from_noise(logit, tf.gather(uniforms, place, batch_dims=1), 2)
+            value = (
+                tf.gather(x, place, batch_dims=1)
+                if uniforms is None
+                else pixels.from_noise(logit, tf.gather(uniforms, place, batch_dims=1), 2)
+            )
             active = tf.cast(step < count, tf.float32)
             a += active[:, None] * (value[:, None] * tf.gather(values, place) + tf.gather(masks, place))
             drawn += (active * value)[:, None] * tf.one_hot(place, self.size)

@@ -1,7 +1,8 @@
 """FVSBN, the fully visible sigmoid belief network: each binary entry a logistic regression on those before it.
 
-B. J. Frey, G. E. Hinton, P. Dayan, Does the wake-sleep algorithm produce good density estimators?, 1996; Z. Gan, R. Henao, D. Carlson, L. Carin,
-Learning Deep Sigmoid Belief Networks with Data Augmentation, 2015. All the regressions are one product with a triangular matrix.
+B. J. Frey, G. E. Hinton, P. Dayan, Does the wake-sleep algorithm produce good density estimators?, 1996; Z. Gan, R.
+Henao, D. Carlson, L. Carin, Learning Deep Sigmoid Belief Networks with Data Augmentation, 2015. All the regressions are
+one product with a triangular matrix.
 """
 
 import numpy as np
@@ -15,7 +16,8 @@ class FVSBN(BinaryRunningSum):
 
     Args:
         shape: of a binary example, (height, width, channels) or of any other rank.
-        order: in which places (pixels with their channels, or entries) are drawn: `raster`, `reversed` or a permutation of their row-major numbers.
+        order: in which places (pixels with their channels, or entries) are drawn: `raster`, `reversed` or a permutation
+            of their row-major numbers.
 
     Raises:
         ValueError: if a size in `shape` is below 1, or `order` is no permutation.

@@ -1,8 +1,10 @@
-"""Gated PixelCNN: two stacks of convolutions, one over all rows above and one along the row, so that no pixel before is out of sight.
+"""Gated PixelCNN: two stacks of convolutions, one over all rows above and one along the row, so that no pixel before is
+out of sight.
 
-A. van den Oord, N. Kalchbrenner, O. Vinyals, L. Espeholt, A. Graves, K. Kavukcuoglu, Conditional Image Generation with PixelCNN Decoders, 2016,
-arXiv:1606.05328. A stack of masked convolutions (`pixel_cnn`) has a blind spot, a wedge to the right above the pixel. Here the vertical stack needs
-no mask, since it is a row late, and feeds the horizontal stack at every layer. Both are gated, and a class or an embedding moves every gate.
+A. van den Oord, N. Kalchbrenner, O. Vinyals, L. Espeholt, A. Graves, K. Kavukcuoglu, Conditional Image Generation with
+PixelCNN Decoders, 2016, arXiv:1606.05328. A stack of masked convolutions (`pixel_cnn`) has a blind spot, a wedge to the
+right above the pixel. Here the vertical stack needs no mask, since it is a row late, and feeds the horizontal stack at
+every layer. Both are gated, and a class or an embedding moves every gate.
 """
 
 import math
@@ -19,7 +21,8 @@ from zoo.model import image_shape
 
 
 class GatedLayer(keras.layers.Layer):
-    """z = W_n * v; v' = gated(z + V_v h); u' = u + W_1 gated(W_k * u + W_l z + V_u h), without the residual in the first layer (figure 2)."""
+    """z = W_n * v; v' = gated(z + V_v h); u' = u + W_1 gated(W_k * u + W_l z + V_u h), without the residual in the
+    first layer (figure 2)."""
 
     def __init__(self, channels, kernel_size, kind, groups, **kwargs):
         super().__init__(**kwargs)
@@ -44,7 +47,8 @@ def _add(z, bias):
 
 
 class GatedPixelCNN(PixelModel):
-    """log p(x | h) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}, h), every p a function of all that comes before.
+    """log p(x | h) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}, h), every p a function of
+    all that comes before.
 
     Args:
         shape: (height, width, channels) of an image.
@@ -55,43 +59,53 @@ class GatedPixelCNN(PixelModel):
         block_kernel_size: n of the other layers (odd).
         head_channels: features of the first of the two 1x1 convolutions that end in the logits.
         classes: number of class labels to condition on; None: unconditional, or on features.
-        features: shape of a real-valued condition: an embedding h, as (n,), or a map of them, (height, width, n), each of which moves the gates of its own
-            pixel (section 2.3); None: none.
-        embedding: numbers that the network reads of a pixel, learned for each of its levels, where these have no order (codes); 0: the level itself.
+        features: shape of a real-valued condition: an embedding h, as (n,), or a map of them, (height, width, n), each
+            of which moves the gates of its own pixel (section 2.3); None: none.
+        embedding: numbers that the network reads of a pixel, learned for each of its levels, where these have no order
+            (codes); 0: the level itself.
 
     Raises:
-        ValueError: if `shape` is not an image's, a number is too small, a kernel size is even or below 3, there are both classes and features,
-            an image channel gets no feature, or an image of several channels is to be embedded.
+        ValueError: if `shape` is not an image's, a number is too small, a kernel size is even or below 3, there are
+            both classes and features, an image channel gets no feature, or an image of several channels is to be
+            embedded.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=10, kernel_size=7, block_kernel_size=3, head_channels=32,
-                 classes=None, features: tuple | None = None, embedding=0, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=10, kernel_size=7, block_kernel_size=3,
+                 head_channels=32, classes=None, features: tuple | None = None, embedding=0, **kwargs):
         super().__init__(**kwargs)
         if embedding < 0 or (embedding and shape[-1] != 1):
-            raise ValueError(f"embedding must be 0, or at least 1 for images of one channel, found {embedding} for images of shape {tuple(shape)}.")
+            raise ValueError(f"embedding must be 0, or at least 1 for images of one channel, found {embedding} for "
+                             f"images of shape {tuple(shape)}.")
         if levels < 2 or blocks < 1 or head_channels < 1 or (classes is not None and classes < 1):
-            raise ValueError(f"levels must be at least 2; blocks, head_channels and classes 1, found {levels}, {blocks}, {head_channels} and {classes}.")
+            raise ValueError(f"levels must be at least 2; blocks, head_channels and classes 1, found {levels}, "
+                             f"{blocks}, {head_channels} and {classes}.")
         if min(kernel_size, block_kernel_size) < 3:
-            raise ValueError(f"kernel_size and block_kernel_size must be at least 3, found {kernel_size} and {block_kernel_size}.")
+            raise ValueError(f"kernel_size and block_kernel_size must be at least 3, found {kernel_size} and "
+                             f"{block_kernel_size}.")
         if classes and features:
-            raise ValueError(f"the condition is a class or features, not both, found {classes} classes and features of shape {tuple(features)}.")
+            raise ValueError(f"the condition is a class or features, not both, found {classes} classes and features of "
+                             f"shape {tuple(features)}.")
         self.shape, self.levels, self.channels, self.blocks = image_shape(shape), levels, channels, blocks
         self.kernel_size, self.block_kernel_size, self.head_channels = kernel_size, block_kernel_size, head_channels
         self.classes, self.features, self.embedding = classes, tuple(features) if features else None, embedding
         self.mapped = bool(features) and tuple(features[:2]) == self.shape[:2] and len(features) == 3
-        self.vectors = self.add_weight((levels, embedding), keras.initializers.RandomNormal(stddev=1.0), name="vectors") if embedding else None
+        self.vectors = self.add_weight((levels, embedding), keras.initializers.RandomNormal(stddev=1.0),
+                                       name="vectors") if embedding else None
         colours = self.shape[-1]
         self.stack = [GatedLayer(channels, kernel_size, "A", colours)]
         self.stack += [GatedLayer(channels, block_kernel_size, "B", colours) for _ in range(blocks)]
-        self.head = [MaskedConv2D(n, 1, "B", colours) for n in (head_channels, colours * (1 if levels == 2 else levels))]
+        self.head = [MaskedConv2D(n, 1, "B", colours)
+                     for n in (head_channels, colours * (1 if levels == 2 else levels))]
         condition = classes or (self.features[-1] if self.mapped else math.prod(self.features or ()))
         gates = 2 * (2 * blocks + 1) * channels  # of both stacks; the last layer's vertical one has no reader
-        self.condition_kernel = self.add_weight((condition, gates), "random_normal", name="condition_kernel") if self.domain.conditional else None
+        self.condition_kernel = self.add_weight((condition, gates), "random_normal",
+                                                name="condition_kernel") if self.domain.conditional else None
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks, kernel_size=self.kernel_size,
-                    block_kernel_size=self.block_kernel_size, head_channels=self.head_channels, classes=self.classes, features=self.features,
+        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks,
+                    kernel_size=self.kernel_size, block_kernel_size=self.block_kernel_size,
+                    head_channels=self.head_channels, classes=self.classes, features=self.features,
                     embedding=self.embedding)
 
     def parameters(self, x, condition=None, seed=None):
@@ -105,15 +119,18 @@ class GatedPixelCNN(PixelModel):
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws row by row (`raster`): the vertical stack once a row, the horizontal one once a pixel; in float32 whatever the dtype policy."""
+        """Draws row by row (`raster`): the vertical stack once a row, the horizontal one once a pixel; in float32
+        whatever the dtype policy."""
         _, width, colours = self.shape
         biases = self._biases(condition)
-        horizontal, out = [layer.horizontal.matrices() for layer in self.stack], [layer.out.matrices() for layer in self.stack]
+        horizontal, out = [layer.horizontal.matrices() for layer in self.stack], [layer.out.matrices()
+                                                                                  for layer in self.stack]
         head = [layer.matrices() for layer in self.head]
         half, batch = self.block_kernel_size // 2, tf.shape(noise)[0]
 
         def begin(above, kept, memory):
-            """Each layer's gates but for what the horizontal stack itself adds, [batch, width, layers * 2 channels]; memory: of v, the rows before."""
+            """Each layer's gates but for what the horizontal stack itself adds, [batch, width, layers * 2 channels];
+            memory: of v, the rows before."""
             here, rows, at = [], [], memory[-1]  # the last entry: the number of the row
             for number, (layer, both) in enumerate(zip(self.stack, biases)):
                 v_bias, u_bias = (bias[:, at] if self.mapped and bias is not None else bias for bias in both)
@@ -138,7 +155,8 @@ class GatedPixelCNN(PixelModel):
         memory = [*[tf.zeros([batch, half, width, self.channels])] * self.blocks, tf.constant(0)]
         start = memory, [tf.zeros([batch, half * self.channels])] * self.blocks, tf.zeros([batch, width, 0])
         reach = self.kernel_size // 2 + 1, self.kernel_size // 2
-        return raster.generate_by_rows(begin, column, start, reach, self.shape, self.levels, noise, x, known, self._read, self.embedding or colours)
+        return raster.generate_by_rows(begin, column, start, reach, self.shape, self.levels, noise, x, known,
+                                       self._read, self.embedding or colours)
 
     def _biases(self, condition):
         """V h of every layer's vertical and horizontal gates, [batch, 2 channels] each, None where there is none."""
@@ -146,7 +164,9 @@ class GatedPixelCNN(PixelModel):
         if condition is None:
             return [(None, None)] * (self.blocks + 1)
         kernel = tf.convert_to_tensor(self.condition_kernel)
-        if self.classes:  # the factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there isn't
+        # the factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there
+        # isn't
+        if self.classes:
             h = tf.gather(1.0 * kernel, condition)
         else:
             h = tf.matmul(tf.reshape(condition, [-1, kernel.shape[0]]), kernel)
@@ -155,7 +175,8 @@ class GatedPixelCNN(PixelModel):
         return [*zip(gates[::2], gates[1::2]), (None, last)]
 
     def _read(self, x, levels):
-        """What the network reads of pixels [..., 1 or more channels]: their centred values, or the vectors of their levels."""
+        """What the network reads of pixels [..., 1 or more channels]: their centred values, or the vectors of their
+        levels."""
         if not self.embedding:
             return pixels.centre(x, levels)
         vectors = 1.0 * tf.convert_to_tensor(self.vectors)  # the factor makes the gradient dense

@@ -1,8 +1,9 @@
 """GPT: text as a product over tokens, each predicted by a transformer's decoder from all the tokens before it.
 
-A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, Language Models are Unsupervised Multitask Learners, 2019.
-A learned vector stands in the place of the token before the first, so that p sums to one over all texts of a length. Sampling remembers keys and values
-(`zoo.layers.attention`). Top-k: A. Fan, M. Lewis, Y. Dauphin, 2018, arXiv:1805.04833. Top-p: A. Holtzman et al., 2019, arXiv:1904.09751.
+A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, Language Models are Unsupervised Multitask Learners,
+2019. A learned vector stands in the place of the token before the first, so that p sums to one over all texts of a
+length. Sampling remembers keys and values (`zoo.layers.attention`). Top-k: A. Fan, M. Lewis, Y. Dauphin, 2018,
+arXiv:1805.04833. Top-p: A. Holtzman et al., 2019, arXiv:1904.09751.
 """
 
 import keras
@@ -19,7 +20,8 @@ _NEVER = -1e9  # log-odds of what can't follow
 
 
 class GPT(Autoregressive):
-    """log p(x) = sum_t log Categorical(x_t | softmax(E decoder(E[x_<t] + P))), with one matrix E for what is read and what is predicted.
+    """log p(x) = sum_t log Categorical(x_t | softmax(E decoder(E[x_<t] + P))), with one matrix E for what is read and
+    what is predicted.
 
     Args:
         shape: (T,), the length of a text in tokens: the context.
@@ -28,18 +30,22 @@ class GPT(Autoregressive):
         heads: of each attention, a divisor of `width`.
         layers: number of blocks.
         dropout: rate, in [0, 1), at the embedding and at the end of each branch.
-        end: the token that ends a text, in 0..V-1: it is followed by itself with probability one, so that texts of different lengths, padded with it, have
-            a likelihood each and the likelihoods sum to one; None: all texts are of length T.
+        end: the token that ends a text, in 0..V-1: it is followed by itself with probability one, so that texts of
+            different lengths, padded with it, have a likelihood each and the likelihoods sum to one; None: all texts
+            are of length T.
 
     Raises:
-        ValueError: if `shape` is not (T,), the vocabulary has fewer than two tokens, `width` is no multiple of `heads`, a number is below 1, the rate of
-            dropout is none, or `end` is no token.
+        ValueError: if `shape` is not (T,), the vocabulary has fewer than two tokens, `width` is no multiple of `heads`,
+            a number is below 1, the rate of dropout is none, or `end` is no token.
     """
 
     controls = {
-        "temperature": Control(1.0, _LOWEST, _HIGHEST, "divisor of the log-odds; 1 draws from the model", of=("sample", "complete")),
-        "top_k": Control(0, 0, "levels", "of how many tokens one is drawn, the likeliest; 0 for all", "tokens", of=("sample", "complete")),
-        "top_p": Control(1.0, 1e-4, 1.0, "probability that the tokens of which one is drawn have together, the likeliest first", of=("sample", "complete")),
+        "temperature": Control(1.0, _LOWEST, _HIGHEST, "divisor of the log-odds; 1 draws from the model",
+                               of=("sample", "complete")),
+        "top_k": Control(0, 0, "levels", "of how many tokens one is drawn, the likeliest; 0 for all", "tokens",
+                         of=("sample", "complete")),
+        "top_p": Control(1.0, 1e-4, 1.0, "probability that the tokens of which one is drawn have together, the "
+                                         "likeliest first", of=("sample", "complete")),
     }
 
     def __init__(self, shape=(64,), levels=256, width=128, heads=4, layers=4, dropout=0.0, end=None, **kwargs):
@@ -60,7 +66,8 @@ class GPT(Autoregressive):
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, width=self.width, heads=self.heads, layers=self.depth, dropout=self.dropout, end=self.end)
+        return dict(shape=self.shape, levels=self.levels, width=self.width, heads=self.heads, layers=self.depth,
+                    dropout=self.dropout, end=self.end)
 
     @property
     def domain(self):
@@ -69,7 +76,8 @@ class GPT(Autoregressive):
     def parameters(self, x, condition=None, seed=None):
         """The logits of every p(x_t | x_<t), [batch, T, V]."""
         self.domain.require(condition)
-        tokens = 1.0 * tf.convert_to_tensor(self.tokens)  # the factor makes the gradient dense, as clipping and all-reducing want it
+        # the factor makes the gradient dense, as clipping and all-reducing want it
+        tokens = 1.0 * tf.convert_to_tensor(self.tokens)
         before = tf.gather(tokens, x[:, :-1])  # [batch, T - 1, width]
         start = tf.broadcast_to(tf.convert_to_tensor(self.start), [tf.shape(x)[0], 1, self.width])
         h = self.decoder(tf.concat([start, before], 1) + tf.convert_to_tensor(self.positions), seed=seed)
@@ -91,16 +99,22 @@ class GPT(Autoregressive):
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws a token a step, the keys and values of those before it being remembered; in float32 whatever the dtype policy."""
+        """Draws a token a step, the keys and values of those before it being remembered; in float32 whatever the dtype
+        policy."""
         self.domain.require(condition)
         return self._draw(noise, x, known, lambda logits: logits)
 
     def _sample(self, seeds, condition=None, **controls):
         """x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
-        return self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls)) if controls else super()._sample(seeds, condition)
+        return (
+            self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls))
+            if controls
+            else super()._sample(seeds, condition)
+        )
 
     def _complete(self, x, mask, seeds, condition=None, **controls):
-        """As `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only, whatever is known after it."""
+        """As `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only, whatever
+        is known after it."""
         if not controls:
             return super()._complete(x, mask, seeds, condition)
         return self._continued(self.noise(seeds), x, mask, *self._settings(seeds, controls))
@@ -108,7 +122,8 @@ class GPT(Autoregressive):
     def _settings(self, seeds, given):
         """A value of every control for each row."""
         rows = tf.shape(seeds)[:1]
-        return [given.get(name, tf.fill(rows, tf.cast(control.default, control.dtype))) for name, control in self.controls.items()]
+        return [given.get(name, tf.fill(rows, tf.cast(control.default, control.dtype))) for name,
+                control in self.controls.items()]
 
     @tf.function(reduce_retracing=True)
     def _continued(self, noise, x, known, temperature, top_k, top_p):
@@ -139,9 +154,11 @@ class GPT(Autoregressive):
 
 
 def likely(logits, temperature, top_k, top_p):
-    """Log-odds [batch, V] at a temperature, those of all but the `top_k` likeliest tokens, then of all beyond the probability `top_p`, -inf.
+    """Log-odds [batch, V] at a temperature, those of all but the `top_k` likeliest tokens, then of all beyond the
+    probability `top_p`, -inf.
 
-    A token stays if those that are likelier have less than `top_p` together, so that one always does; tokens that tie with the last one stay too.
+    A token stays if those that are likelier have less than `top_p` together, so that one always does; tokens that tie
+    with the last one stay too.
     """
     logits /= temperature[..., None]
     ranked, size, top_p = tf.sort(logits, direction="DESCENDING"), tf.shape(logits)[-1], top_p[..., None]

@@ -1,8 +1,9 @@
-"""ImageGPT: GPT's decoder over an image's pixels in raster order, a pixel's channels one after another, and nothing that knows of two dimensions.
+"""ImageGPT: GPT's decoder over an image's pixels in raster order, a pixel's channels one after another, and nothing
+that knows of two dimensions.
 
 M. Chen, A. Radford, R. Child, J. Wu, H. Jun, D. Luan, I. Sutskever, Generative Pretraining from Pixels, 2020, ICML.
-NOTE: the paper reads colours from a palette of 512; here each channel is a token, red, then green, then blue, of `levels` values, so that the number is
-a likelihood of the pixels themselves.
+NOTE: the paper reads colours from a palette of 512; here each channel is a token, red, then green, then blue, of
+`levels` values, so that the number is a likelihood of the pixels themselves.
 """
 
 import math
@@ -17,7 +18,8 @@ from zoo.networks.transformer import STDDEV, Affine, Decoder
 
 
 class ImageGPT(PixelModel):
-    """log p(x) = sum_t log p(x_t | x_<t) over pixels and their channels, with logits W decoder(E[x_<t] + P): Bernoulli or Categorical.
+    """log p(x) = sum_t log p(x_t | x_<t) over pixels and their channels, with logits W decoder(E[x_<t] + P): Bernoulli
+    or Categorical.
 
     Args:
         shape: (height, width, channels) of an image; the sequence has height * width * channels places.
@@ -28,15 +30,22 @@ class ImageGPT(PixelModel):
         dropout: rate, in [0, 1), at the embedding and at the end of each branch.
 
     Raises:
-        ValueError: if `shape` is not an image's, there are fewer than two levels, `width` is no multiple of `heads`, a number is below 1, or the rate of
-            dropout is none.
+        ValueError: if `shape` is not an image's, there are fewer than two levels, `width` is no multiple of `heads`, a
+            number is below 1, or the rate of dropout is none.
     """
 
     def __init__(self, shape=(28, 28, 1), levels=2, width=64, heads=2, layers=8, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         if levels < 2:
             raise ValueError(f"levels must be at least 2, found {levels}.")
-        self.shape, self.levels, self.width, self.heads, self.depth, self.dropout = image_shape(shape), levels, width, heads, layers, dropout
+        self.shape, self.levels, self.width, self.heads, self.depth, self.dropout = (
+            image_shape(shape),
+            levels,
+            width,
+            heads,
+            layers,
+            dropout,
+        )
         height, columns, colours = self.shape
         normal = keras.initializers.RandomNormal(stddev=STDDEV)
         self.decoder = Decoder(width, heads, layers, dropout)
@@ -48,7 +57,8 @@ class ImageGPT(PixelModel):
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, width=self.width, heads=self.heads, layers=self.depth, dropout=self.dropout)
+        return dict(shape=self.shape, levels=self.levels, width=self.width, heads=self.heads, layers=self.depth,
+                    dropout=self.dropout)
 
     def parameters(self, x, condition=None, seed=None):
         """The logits of every p(x_t | x_<t): `pixels` says their shape."""
@@ -62,7 +72,8 @@ class ImageGPT(PixelModel):
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws a channel of a pixel a step, the keys and values of those before it being remembered; in float32 whatever the dtype policy."""
+        """Draws a channel of a pixel a step, the keys and values of those before it being remembered; in float32
+        whatever the dtype policy."""
         self.domain.require(condition)
         size, places = math.prod(self.shape), self._places()
         batch, noise = tf.shape(noise)[0], self._sequence(noise)
@@ -84,7 +95,8 @@ class ImageGPT(PixelModel):
 
     def _embedded(self, x):
         """[...] -> [..., width]: the row of a level."""
-        tokens = 1.0 * tf.convert_to_tensor(self.tokens)  # the factor makes the gradient dense, as clipping and all-reducing want it
+        # the factor makes the gradient dense, as clipping and all-reducing want it
+        tokens = 1.0 * tf.convert_to_tensor(self.tokens)
         if self.levels == 2:
             return tokens[0] + tf.cast(x, tf.float32)[..., None] * (tokens[1] - tokens[0])
         return tf.gather(tokens, x)

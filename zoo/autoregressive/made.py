@@ -1,8 +1,10 @@
-"""MADE: an autoencoder whose weights are masked so that output d reads only the inputs that come before d, so all conditionals take one pass.
+"""MADE: an autoencoder whose weights are masked so that output d reads only the inputs that come before d, so all
+conditionals take one pass.
 
-M. Germain, K. Gregor, I. Murray, H. Larochelle, MADE: Masked autoencoder for distribution estimation, 2015, arXiv:1502.03509.
-Every hidden unit has a degree, the last position that it may read. Degrees and order can change from step to step (connectivity- and order-agnostic
-training); the sets of masks are then an ensemble, a mixture with an exact likelihood. Drawing evaluates every unit once, as soon as all that
+M. Germain, K. Gregor, I. Murray, H. Larochelle, MADE: Masked autoencoder for distribution estimation, 2015,
+arXiv:1502.03509. Every hidden unit has a degree, the last position that it may read. Degrees and order can change from
+step to step (connectivity- and order-agnostic training); the sets of masks are then an ensemble, a mixture with an
+exact likelihood. Drawing evaluates every unit once, as soon as all that
 it reads is drawn: about one pass in total instead of one for each place.
 """
 
@@ -23,16 +25,21 @@ tfd = tfp.distributions
 
 
 class MADE(Autoregressive):
-    """log p(x) = log 1/K sum_k prod_d p(x_d | the places before d in the k-th order), each factor a masked network of the k-th degrees.
+    """log p(x) = log 1/K sum_k prod_d p(x_d | the places before d in the k-th order), each factor a masked network of
+    the k-th degrees.
 
-    h_l = relu(b_l + (M_l * W_l) h_{l-1}), outputs c + (M * V) h_L + (M_A * A) x. M_l lets degree m read degrees <= m, outputs read degrees < their position.
+    h_l = relu(b_l + (M_l * W_l) h_{l-1}), outputs c + (M * V) h_L + (M_A * A) x. M_l lets degree m read degrees <= m,
+    outputs read degrees < their position.
 
     Args:
-        shape: of an example, of any rank, with at least two entries. An image's channels are entries of their pixel's place.
+        shape: of an example, of any rank, with at least two entries. An image's channels are entries of their pixel's
+            place.
         hidden: units of each hidden layer.
         direct: whether outputs also read the inputs themselves, through A.
-        masks: sets of masks, K. One is fixed; of several, a training step takes one at random, and the likelihood is their mean.
-        order: `raster`; `reversed`; `random`, another one for each set of masks; or a permutation of the places' row-major numbers.
+        masks: sets of masks, K. One is fixed; of several, a training step takes one at random, and the likelihood is
+            their mean.
+        order: `raster`; `reversed`; `random`, another one for each set of masks; or a permutation of the places'
+            row-major numbers.
         components: Gaussians in each entry's mixture, for real data; 0: binary data, Bernoulli.
 
     Raises:
@@ -43,28 +50,42 @@ class MADE(Autoregressive):
         super().__init__(**kwargs)
         self.size = size = math.prod(shape)
         if size < 2 or not hidden or min(hidden) < 1 or masks < 1 or components < 0:
-            raise ValueError("shape must have at least two entries, hidden at least one layer, each layer and masks be at least 1, components at least 0, "
+            raise ValueError("shape must have at least two entries, hidden at least one layer, each layer and masks be "
+                             "at least 1, components at least 0, "
                              f"found {tuple(shape)}, {tuple(hidden)}, {masks} and {components}.")
-        self.shape, self.hidden, self.direct, self.masks, self.components = tuple(shape), tuple(hidden), direct, masks, components
+        self.shape, self.hidden, self.direct, self.masks, self.components = (
+            tuple(shape),
+            tuple(hidden),
+            direct,
+            masks,
+            components,
+        )
         self.given_order = order if isinstance(order, str) else tuple(int(i) for i in np.ravel(order))
         self.width = 3 * components or 1  # outputs of an entry
         self.orders, self.degrees = self._sets()
-        sides = [np.arange(size) + 1, *(_even(n, size) for n in self.hidden), np.repeat(np.arange(size), self.width)]  # an output at d reads < d
+        # an output at d reads < d
+        sides = [np.arange(size) + 1, *(_even(n, size) for n in self.hidden), np.repeat(np.arange(size), self.width)]
         self.stack = [MaskedDense(len(t)) if masks > 1 else StaircaseDense(s, t) for s, t in zip(sides, sides[1:])]
-        self.skip = (MaskedDense(len(sides[-1]), False) if masks > 1 else StaircaseDense(sides[0], sides[-1], False)) if direct else None
+        self.skip = (MaskedDense(len(sides[-1]), False) if masks > 1
+                     else StaircaseDense(sides[0], sides[-1], False)) if direct else None
         self.build()
 
     def _sets(self):
-        """Of every set of masks: the order of the entries, [K, D], and the degrees of each layer's units, a list of [K, units]."""
+        """Of every set of masks: the order of the entries, [K, D], and the degrees of each layer's units, a list of [K,
+        units]."""
         places = math.prod(self.domain.places)
         fixed = None if self.given_order == "random" else orders.check(self.given_order, places)
         order = np.stack([orders.permutation(places, 0, k) if fixed is None else fixed for k in range(self.masks)])
-        # NOTE: degrees are spread evenly, and shuffled where masks change, instead of drawn: every set uses all degrees alike.
-        shuffle = [[orders.permutation(n, 1 + layer, k) if self.masks > 1 else np.arange(n) for k in range(self.masks)] for layer, n in enumerate(self.hidden)]
-        return orders.entries(order, self.passes), [_even(n, self.size)[np.stack(s)] for n, s in zip(self.hidden, shuffle)]
+        # NOTE: degrees are spread evenly, and shuffled where masks change, instead of drawn: every set uses all degrees
+        # alike.
+        shuffle = [[orders.permutation(n, 1 + layer, k) if self.masks > 1 else np.arange(n) for k in range(self.masks)]
+                   for layer, n in enumerate(self.hidden)]
+        return orders.entries(order, self.passes), [_even(n, self.size)[np.stack(s)] for n,
+                                                    s in zip(self.hidden, shuffle)]
 
     def get_config(self):
-        return dict(shape=self.shape, hidden=self.hidden, direct=self.direct, masks=self.masks, order=self.given_order, components=self.components)
+        return dict(shape=self.shape, hidden=self.hidden, direct=self.direct, masks=self.masks, order=self.given_order,
+                    components=self.components)
 
     @property
     def domain(self):
@@ -80,9 +101,11 @@ class MADE(Autoregressive):
         return self.size // math.prod(self.domain.places)  # a channel sees those before it
 
     def parameters(self, x, condition=None, seed=None):
-        """Logits [batch, *shape] or mixtures' parameters [batch, *shape, 3 * components], under the set of masks that `seed` draws (None: the first)."""
+        """Logits [batch, *shape] or mixtures' parameters [batch, *shape, 3 * components], under the set of masks that
+        `seed` draws (None: the first)."""
         self.domain.require(condition)
-        return self.conditionals(x, 0 if seed is None else tf.random.stateless_uniform([], seed, 0, self.masks, tf.int32))
+        return self.conditionals(x,
+                                 0 if seed is None else tf.random.stateless_uniform([], seed, 0, self.masks, tf.int32))
 
     def conditionals(self, x, index):
         """The parameters of every p(x_d | the places before d) under one set of masks."""
@@ -105,7 +128,9 @@ class MADE(Autoregressive):
         return tfd.Independent(self._each(parameters), len(self.shape))
 
     def _each(self, parameters):
-        return mixtures.mixture(parameters) if self.components else pixels.Bernoulli(logits=parameters, dtype=tf.float32)
+        return (
+            mixtures.mixture(parameters) if self.components else pixels.Bernoulli(logits=parameters, dtype=tf.float32)
+        )
 
     def _log_prob(self, x, condition=None):
         """log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
@@ -116,21 +141,29 @@ class MADE(Autoregressive):
 
     def _mean(self, log_prob, x):
         """log 1/K sum_k exp(log_prob(k)), [batch]; one set of masks at a time, for bounded memory."""
-        terms = tf.map_fn(log_prob, tf.range(self.masks), fn_output_signature=tf.TensorSpec(x.shape[:1], tf.float32), parallel_iterations=1)
+        terms = tf.map_fn(log_prob, tf.range(self.masks), fn_output_signature=tf.TensorSpec(x.shape[:1], tf.float32),
+                          parallel_iterations=1)
         return tf.reduce_logsumexp(terms, axis=0) - math.log(self.masks)
 
     def noise(self, seeds):
         """(noise of every entry, number of the set of masks [batch])."""
         index = tf.cast(random.uniform_rows(random.fold_in_rows(seeds, 1), []) * self.masks, tf.int32)
-        values = mixtures.noise_rows(seeds, self.shape, self.components) if self.components else pixels.noise_rows(seeds, self.shape, 2)
+        values = (
+            mixtures.noise_rows(seeds, self.shape, self.components)
+            if self.components
+            else pixels.noise_rows(seeds, self.shape, 2)
+        )
         return values, tf.minimum(index, self.masks - 1)
 
     def from_noise(self, parameters, noise):
-        return mixtures.from_noise(parameters, noise[0]) if self.components else pixels.from_noise(parameters, noise[0], 2)
+        return (
+            mixtures.from_noise(parameters, noise[0]) if self.components else pixels.from_noise(parameters, noise[0], 2)
+        )
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws one entry a step, each row in the order of its set of masks; of several sets, with the known places first. In float32."""
+        """Draws one entry a step, each row in the order of its set of masks; of several sets, with the known places
+        first. In float32."""
         self.domain.require(condition)
         values, index = noise
         order, known = tf.gather(self.orders, index), None if known is None else self._entries(known)
@@ -139,8 +172,10 @@ class MADE(Autoregressive):
         return tf.reshape(self._run(values, index if self.masks > 1 else 0, order, x, known)[0], [-1, *self.shape])
 
     def _complete(self, x, mask, seeds, condition=None):
-        """Draws what is missing. With one set of masks as `Autoregressive` does; with several, for any mask, each row under one set drawn at random, in its
-        order but with the known places first: exact under that network, which training on orders and connectivities makes good, not for the mixture."""
+        """Draws what is missing. With one set of masks as `Autoregressive` does; with several, for any mask, each row
+        under one set drawn at random, in its
+        order but with the known places first: exact under that network, which training on orders and connectivities
+        makes good, not for the mixture."""
         if self.masks == 1:
             return super()._complete(x, mask, seeds, condition)
         return self.generate(self.noise(seeds), condition, x, mask)
@@ -149,7 +184,8 @@ class MADE(Autoregressive):
         return self.masks > 1 or super().completes_exactly(mask)
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact probability of what `complete` draws."""
+        """log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact probability of
+        what `complete` draws."""
         if self.masks == 1:
             return super()._missing_log_prob(x, mask, seeds, condition)
         self.domain.require(condition)
@@ -173,16 +209,19 @@ class MADE(Autoregressive):
         return tf.repeat(tf.reshape(mask, [-1, self.size // self.passes]), self.passes, axis=1)
 
     def _run(self, noise, index, order, x=None, known=None):
-        """Visits the entries in each row's order [batch, D]; `index` is the set of masks, a scalar or [batch]. Returns x, by entry, [batch, D], and the
-        parameters that each was drawn from, by position, [D, batch, width].
+        """Visits the entries in each row's order [batch, D]; `index` is the set of masks, a scalar or [batch]. Returns
+        x, by entry, [batch, D], and the parameters that each was drawn from, by position, [D, batch, width].
 
-        A unit of degree d is evaluated when position d is drawn, and adds to the sums of what reads it: no mask is needed, what is not there adds nothing.
+        A unit of degree d is evaluated when position d is drawn, and adds to the sums of what reads it: no mask is
+        needed, what is not there adds nothing.
         """
         first, first_bias, rest, biases, skip = self._weights()
-        units = [tf.constant(table) for table in map(_units, self.degrees, [self.size] * len(self.degrees))]  # [K, D, n]
+        # [K, D, n]
+        units = [tf.constant(table) for table in map(_units, self.degrees, [self.size] * len(self.degrees))]
         present = [tf.cast(table >= 0, tf.float32) for table in units]
         batch, shared = tf.shape(order)[0], isinstance(index, int) or index.shape.rank == 0
-        flat = [None if t is None else tf.reshape(t, [-1, self.size, *t.shape[1 + len(self.shape):]]) for t in (noise, x)]
+        flat = [None if t is None else tf.reshape(t, [-1, self.size, *t.shape[1 + len(self.shape):]])
+                for t in (noise, x)]
 
         def read(sums, unit):
             return tf.gather(sums, unit, axis=1) if shared else tf.gather(sums, unit, batch_dims=1)
@@ -197,7 +236,8 @@ class MADE(Autoregressive):
             drawn += tf.one_hot(place, self.size) * value[:, None]
             added = []
             for layer, (table, real) in enumerate(zip(units, present)):
-                unit, real = tf.gather(table[:, position], index), tf.gather(real[:, position], index)  # [n] or [batch, n]
+                # [n] or [batch, n]
+                unit, real = tf.gather(table[:, position], index), tf.gather(real[:, position], index)
                 unit = tf.maximum(unit, 0)
                 if layer == 0:
                     rows, h = tf.gather(first, unit), tf.gather(first_bias, unit)
@@ -212,15 +252,20 @@ class MADE(Autoregressive):
 
         used = tf.TensorArray(tf.float32, self.size, element_shape=[None, self.width])
         start = [tf.tile(bias[None], [batch, 1]) for bias in biases]
-        _, drawn, _, used = tf.while_loop(lambda position, *_: position < self.size, body, (0, tf.zeros([batch, self.size]), start, used))
+        _, drawn, _, used = tf.while_loop(lambda position, *_: position < self.size, body,
+                                          (0, tf.zeros([batch, self.size]), start, used))
         return drawn, used.stack()
 
     def _draw(self, parameters, noise):
-        return mixtures.from_noise(parameters, noise) if self.components else pixels.from_noise(parameters[:, 0], noise, 2)
+        return (
+            mixtures.from_noise(parameters, noise) if self.components else pixels.from_noise(parameters[:, 0], noise, 2)
+        )
 
     def _weights(self):
-        """First weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the direct ones or None; entries by number."""
-        matrices, biases = [layer.matrix() for layer in self.stack], [tf.convert_to_tensor(layer.bias) for layer in self.stack]
+        """First weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the direct
+        ones or None; entries by number."""
+        matrices, biases = [layer.matrix() for layer in self.stack], [tf.convert_to_tensor(layer.bias)
+                                                                      for layer in self.stack]
         skip = self.skip.matrix() if self.direct else None
         if self.masks == 1 and self.given_order != "raster":
             entry = orders.positions(self.orders[0])
@@ -237,7 +282,8 @@ def _even(units, size):
 
 
 def _units(degrees, size):
-    """For every set of masks [K, units], the units of each degree 1..size, int32 [K, size, n]; -1 where there are fewer than n."""
+    """For every set of masks [K, units], the units of each degree 1..size, int32 [K, size, n]; -1 where there are fewer
+    than n."""
     found = [[np.flatnonzero(row == d) for d in range(1, size + 1)] for row in degrees]
     table = np.full([len(degrees), size, max(len(units) for row in found for units in row)], -1, np.int32)
     for k, row in enumerate(found):

@@ -1,8 +1,9 @@
 """NADE: each binary entry's probability by a hidden layer over those before it, all the layers sharing their weights.
 
-H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011 (AISTATS); B. Uria, M.-A. Cote, K. Gregor, I. Murray, H. Larochelle,
-Neural Autoregressive Distribution Estimation, 2016, arXiv:1605.02226. Because a hidden layer's input differs from the one before by one row of W,
-all D of them cost what one dense layer of D inputs costs, O(D H); `running_activations` does it a block of entries at a time.
+H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011 (AISTATS); B. Uria, M.-A. Cote, K.
+Gregor, I. Murray, H. Larochelle, Neural Autoregressive Distribution Estimation, 2016, arXiv:1605.02226. Because a
+hidden layer's input differs from the one before by one row of W, all D of them cost what one dense layer of D inputs
+costs, O(D H); `running_activations` does it a block of entries at a time.
 """
 
 import tensorflow as tf
@@ -18,10 +19,12 @@ class NADE(BinaryRunningSum):
         shape: of a binary example, (height, width, channels) or of any other rank.
         hidden: units of each hidden layer, H.
         activation: `sigmoid` (2011) or `relu`.
-        order: in which places (pixels with their channels, or entries) are drawn: `raster`, `reversed` or a permutation of their row-major numbers.
+        order: in which places (pixels with their channels, or entries) are drawn: `raster`, `reversed` or a permutation
+            of their row-major numbers.
 
     Raises:
-        ValueError: if a size in `shape` or `hidden` is below 1, the activation is neither, or `order` is no permutation.
+        ValueError: if a size in `shape` or `hidden` is below 1, the activation is neither, or `order` is no
+            permutation.
     """
 
     def __init__(self, shape=(28, 28, 1), hidden=100, activation="sigmoid", order="raster", **kwargs):
@@ -42,7 +45,8 @@ class NADE(BinaryRunningSum):
         """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
-        y = prefix_conditionals.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)  # [batch, D, 1]
+        # [batch, D, 1]
+        y = prefix_conditionals.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)
         return self.placed(y[..., 0] + b)
 
     def running(self):

@@ -1,8 +1,10 @@
-"""PixelSNAIL: causal convolutions, which know their neighbourhood well, take turns with causal attention, which reaches all pixels before.
+"""PixelSNAIL: causal convolutions, which know their neighbourhood well, take turns with causal attention, which reaches
+all pixels before.
 
-X. Chen, N. Mishra, M. Rohaninejad, P. Abbeel, PixelSNAIL: An Improved Autoregressive Generative Model, 2018, arXiv:1712.09763.
-The convolutions, their gates and the likelihood of colours are PixelCNN++'s (arXiv:1701.05517). Sampling takes a pixel a step: the convolutions' inputs
-at the pixels around are remembered, the attention's keys and values as in `zoo.layers.attention`.
+X. Chen, N. Mishra, M. Rohaninejad, P. Abbeel, PixelSNAIL: An Improved Autoregressive Generative Model, 2018,
+arXiv:1712.09763. The convolutions, their gates and the likelihood of colours are PixelCNN++'s (arXiv:1701.05517).
+Sampling takes a pixel a step: the convolutions' inputs at the pixels around are remembered, the attention's keys and
+values as in `zoo.layers.attention`.
 """
 
 import math
@@ -23,7 +25,8 @@ from zoo.model import Domain, image_shape
 
 
 class Block(keras.layers.Layer):
-    """Gated residual convolutions of h, then h joined with o_i = sum_{j<i} softmax_j(q_i k_j / sqrt(d)) v_j: q of (place, h), k and v of (pixel, place, h)."""
+    """Gated residual convolutions of h, then h joined with o_i = sum_{j<i} softmax_j(q_i k_j / sqrt(d)) v_j: q of
+    (place, h), k and v of (pixel, place, h)."""
 
     def __init__(self, channels, residuals, keys, values, rate, **kwargs):
         super().__init__(**kwargs)
@@ -33,20 +36,24 @@ class Block(keras.layers.Layer):
         self.join = GatedResidual(channels, (1, 1), "down", rate, joined=True)
 
     def call(self, h, pixel=None, place=None, seed=None):
-        """[batch, height, width, channels] -> the same; pixel: what is read of the image, place: of where it is, each [batch, height, width, n]."""
+        """[batch, height, width, channels] -> the same; pixel: what is read of the image, place: of where it is, each
+        [batch, height, width, n]."""
         seeds = [None] * (1 + len(self.residuals)) if seed is None else random.split(seed, 1 + len(self.residuals))
         for layer, its_seed in zip(self.residuals, seeds[1:]):
             h = layer(h, seed=its_seed)
         pixel, place = tf.cast(pixel, h.dtype), tf.cast(place, h.dtype)
         shape, length = tf.shape(h), h.shape[1] * h.shape[2]
         q = tf.reshape(self.query(tf.concat([place, h], -1)), [-1, length, self.sizes[0]])
-        k, v = tf.split(tf.reshape(self.remember(tf.concat([pixel, place, h], -1)), [-1, length, sum(self.sizes)]), self.sizes, -1)
-        seen = attention.causal_attention(q, k, v, strict=True)  # a key holds its pixel, so that it is for later ones only
+        k, v = tf.split(tf.reshape(self.remember(tf.concat([pixel, place, h], -1)), [-1, length, sum(self.sizes)]),
+                        self.sizes, -1)
+        # a key holds its pixel, so that it is for later ones only
+        seen = attention.causal_attention(q, k, v, strict=True)
         return self.join(h, [tf.reshape(seen, [*tf.unstack(shape)[:-1], self.sizes[1]])], seed=seeds[0])
 
 
 class PixelSNAIL(Autoregressive):
-    """log p(x) = sum over pixels i of log p(x_i | x_<i): Bernoulli for two levels, else a mixture over all channels (`discretized_logistic_mixture`).
+    """log p(x) = sum over pixels i of log p(x_i | x_<i): Bernoulli for two levels, else a mixture over all channels
+    (`discretized_logistic_mixture`).
 
     Args:
         shape: (height, width, channels) of an image, at most 3 channels.
@@ -59,28 +66,39 @@ class PixelSNAIL(Autoregressive):
         dropout: rate, in [0, 1), in every gate (the paper has 0.5).
 
     Raises:
-        ValueError: if `shape` is not an image's or has more than 3 channels, two levels have several, a number is too small or the rate is none.
+        ValueError: if `shape` is not an image's or has more than 3 channels, two levels have several, a number is too
+            small or the rate is none.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=4, residuals=2, keys=4, values=32, components=5, dropout=0.0, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=4, residuals=2, keys=4, values=32, components=5,
+                 dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         if levels < 2 or min(channels, blocks, residuals, keys, values, components) < 1:
-            raise ValueError("levels must be at least 2; channels, blocks, residuals, keys, values and components at least 1; "
+            raise ValueError("levels must be at least 2; channels, blocks, residuals, keys, values and components at "
+                             "least 1; "
                              f"found {levels}, {channels}, {blocks}, {residuals}, {keys}, {values} and {components}.")
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), found {dropout}.")
-        self.shape, self.levels, self.channels, self.blocks, self.residuals = image_shape(shape), levels, channels, blocks, residuals
+        self.shape, self.levels, self.channels, self.blocks, self.residuals = (
+            image_shape(shape),
+            levels,
+            channels,
+            blocks,
+            residuals,
+        )
         self.keys, self.values, self.components, self.dropout = keys, values, components, dropout
         colours = self.shape[-1]
         if colours > 3 or (levels == 2 and colours > 1):
-            raise ValueError(f"an image has at most 3 channels, and 1 if it has two levels; found {colours} channels and {levels} levels.")
+            raise ValueError(f"an image has at most 3 channels, and 1 if it has two levels; found {colours} channels "
+                             f"and {levels} levels.")
         self.first = MaskedConv2D(channels, 3, "A")
         self.stack = [Block(channels, residuals, keys, values, dropout) for _ in range(blocks)]
         self.head = ShiftedConv2D(1 if levels == 2 else components * dlm.size(colours), (1, 1))
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks, residuals=self.residuals, keys=self.keys,
+        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks,
+                    residuals=self.residuals, keys=self.keys,
                     values=self.values, components=self.components, dropout=self.dropout)
 
     @property
@@ -95,7 +113,8 @@ class PixelSNAIL(Autoregressive):
         return tf.constant(np.stack([row / height - 0.5, column / width - 0.5, np.ones_like(row)], -1))
 
     def parameters(self, x, condition=None, seed=None):
-        """What each pixel's distribution is made of: a logit, or [batch, height, width, components * size] (`dlm.mixture`)."""
+        """What each pixel's distribution is made of: a logit, or [batch, height, width, components * size]
+        (`dlm.mixture`)."""
         self.domain.require(condition)
         x = pixels.centre(x, self.levels)
         place = tf.broadcast_to(self.places, [tf.shape(x)[0], *self.places.shape])
@@ -106,20 +125,31 @@ class PixelSNAIL(Autoregressive):
         return tf.cast(self.head(tf.nn.elu(h)), tf.float32)
 
     def distribution(self, parameters):
-        return pixels.pixels(parameters, 2) if self.levels == 2 else dlm.mixture(parameters, self.levels, self.shape[-1])
+        return (
+            pixels.pixels(parameters, 2) if self.levels == 2 else dlm.mixture(parameters, self.levels, self.shape[-1])
+        )
 
     def noise(self, seeds):
-        return pixels.noise_rows(seeds, self.shape, 2) if self.levels == 2 else dlm.noise_rows(seeds, self.shape, self.components)
+        return (
+            pixels.noise_rows(seeds, self.shape, 2)
+            if self.levels == 2
+            else dlm.noise_rows(seeds, self.shape, self.components)
+        )
 
     def from_noise(self, parameters, noise):
-        return pixels.from_noise(parameters, noise, 2) if self.levels == 2 else dlm.draw(parameters, noise, self.levels, self.shape[-1])
+        return (
+            pixels.from_noise(parameters, noise, 2)
+            if self.levels == 2
+            else dlm.draw(parameters, noise, self.levels, self.shape[-1])
+        )
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws a pixel a step, what the layers read of the earlier ones being remembered; in float32 whatever the dtype policy.
+        """Draws a pixel a step, what the layers read of the earlier ones being remembered; in float32 whatever the
+        dtype policy.
 
-        What a row's convolutions read of the row above is one product for the whole row, when it begins; what they read of the pixel to the left is one for
-        all layers.
+        What a row's convolutions read of the row above is one product for the whole row, when it begins; what they read
+        of the pixel to the left is one for all layers.
         """
         self.domain.require(condition)
         height, width, colours = self.shape
@@ -130,11 +160,14 @@ class PixelSNAIL(Autoregressive):
             x, known = raster.by_pixel(x), raster.by_pixel(known[..., None])
         # A step is as slow as its many small operations: what can be done to the matrices is done to them, once.
         first, head = self.first.matrices(), _matrix(self.head)
-        kernels, biases = zip(*(found for b in self.stack for r in b.residuals for found in (_mirrored(r.first), _matrix(r.second))))
-        kernels = tf.reshape(tf.stack(kernels), [layers, 4, features, features])  # of the pixels up left, above, left and here
+        kernels, biases = zip(*(found for b in self.stack for r in b.residuals
+                                for found in (_mirrored(r.first), _matrix(r.second))))
+        # of the pixels up left, above, left and here
+        kernels = tf.reshape(tf.stack(kernels), [layers, 4, features, features])
         here, left_of, above = tf.unstack(kernels[:, 3]), kernels[:, 2], tf.concat([kernels[:, 0], kernels[:, 1]], -1)
         biases = tf.stack(biases)[:, None]
-        blocks = [(_matrix(b.query, self.keys**-0.5), _matrix(b.remember), _mirrored(b.join.first), _mirrored(b.join.join), _matrix(b.join.second))
+        blocks = [(_matrix(b.query, self.keys**-0.5), _matrix(b.remember), _mirrored(b.join.first),
+                   _mirrored(b.join.join), _matrix(b.join.second))
                   for b in self.stack]
         table = tf.constant(_table(height, width, self.first.offsets, ring))
 
@@ -150,7 +183,8 @@ class PixelSNAIL(Autoregressive):
             place = tf.broadcast_to(places[p], [batch, 3])
             around = tf.concat(tf.unstack(image.gather(table[p]), num=len(self.first.offsets)), -1)
             h = _affine(tf.concat([around, tf.zeros([batch, colours + 3])], -1), first)
-            around = iter(zip(here, tf.unstack(over[p % width] + left, num=layers)))  # a layer's matrix, and what it reads of the others, [batch, 2 channels]
+            # a layer's matrix, and what it reads of the others, [batch, 2 channels]
+            around = iter(zip(here, tf.unstack(over[p % width] + left, num=layers)))
             seen, hidden = [], []
 
             def convolved(read):
@@ -169,17 +203,27 @@ class PixelSNAIL(Autoregressive):
             pixel = pixel if known is None else tf.where(known[p], x[p], pixel)
             centred = pixels.centre(pixel, self.levels)
             for number, (block, h) in enumerate(zip(blocks, hidden)):
-                k, v = tf.split(_affine(tf.concat([centred, place, h], -1), block[1])[:, None], [self.keys, self.values], -1)
+                k, v = tf.split(_affine(tf.concat([centred, place, h], -1), block[1])[:, None],
+                                [self.keys, self.values], -1)
                 memory.write(number, k, v)
             seen = tf.stack(seen)
-            return image.write(p % ring, tf.concat([centred, place], -1)), drawn.write(p, pixel), row.write(p % width, seen), over, tf.matmul(seen, left_of)
+            return (
+                image.write(p % ring, tf.concat([centred, place], -1)),
+                drawn.write(p, pixel),
+                row.write(p % width, seen),
+                over,
+                tf.matmul(seen, left_of),
+            )
 
         image = tf.TensorArray(tf.float32, ring + 1, clear_after_read=False, element_shape=[None, colours + 3])
         image = image.write(ring, tf.zeros([batch, colours + 3]))  # the last entry is for the pixels outside
         nothing = tf.zeros([width, layers, batch, features])
-        row = tf.TensorArray(tf.float32, width, clear_after_read=False, element_shape=[layers, None, features]).unstack(nothing)
-        state = (image, tf.TensorArray(self.domain.dtype, size, element_shape=[None, colours]), row, nothing, nothing[0])
-        drawn = attention.remembering(step, state, size, batch, [(self.keys, self.values)] * self.blocks, near=width, begin=begin_row)[1]
+        row = tf.TensorArray(tf.float32, width, clear_after_read=False,
+                             element_shape=[layers, None, features]).unstack(nothing)
+        state = (image, tf.TensorArray(self.domain.dtype, size, element_shape=[None, colours]), row, nothing,
+                 nothing[0])
+        drawn = attention.remembering(step, state, size, batch, [(self.keys, self.values)] * self.blocks, near=width,
+                                      begin=begin_row)[1]
         return tf.reshape(tf.transpose(drawn.stack(), [1, 0, 2]), [-1, *self.shape])
 
 
@@ -191,9 +235,12 @@ def _table(height, width, offsets, ring):
 
 
 def _matrix(layer, scale=1.0):
-    """A convolution at one pixel, times `scale`: the kernel [pixels seen * inputs, outputs], in raster order, and the bias."""
+    """A convolution at one pixel, times `scale`: the kernel [pixels seen * inputs, outputs], in raster order, and the
+    bias."""
     kernel = layer.kernel()
-    return scale * tf.reshape(kernel, [math.prod(kernel.shape[:-1]), kernel.shape[-1]]), scale * tf.convert_to_tensor(layer.bias)
+    return scale * tf.reshape(kernel,
+                              [math.prod(kernel.shape[:-1]),
+                               kernel.shape[-1]]), scale * tf.convert_to_tensor(layer.bias)
 
 
 def _mirrored(layer):

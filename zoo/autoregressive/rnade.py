@@ -1,6 +1,8 @@
-"""RNADE: NADE for real values, each a mixture of Gaussians or of logistics whose parameters a hidden layer reads from those before it.
+"""RNADE: NADE for real values, each a mixture of Gaussians or of logistics whose parameters a hidden layer reads from
+those before it.
 
-B. Uria, I. Murray, H. Larochelle, RNADE: The real-valued neural autoregressive density-estimator, 2013, arXiv:1306.0186.
+B. Uria, I. Murray, H. Larochelle, RNADE: The real-valued neural autoregressive density-estimator, 2013,
+arXiv:1306.0186.
 """
 
 import math
@@ -35,7 +37,8 @@ class RNADE(RunningSum):
         ValueError: if `shape` is not a vector's, a number is below 1, a name is unknown, or `order` is no permutation.
     """
 
-    def __init__(self, shape=(2,), hidden=50, components=10, kind="gaussian", activation="relu", order="raster", **kwargs):
+    def __init__(self, shape=(2,), hidden=50, components=10, kind="gaussian", activation="relu", order="raster",
+                 **kwargs):
         super().__init__(**kwargs)
         if len(shape) != 1:
             raise ValueError(f"shape must be a vector's, (D,), found {tuple(shape)}.")
@@ -49,15 +52,16 @@ class RNADE(RunningSum):
         self.V = self.add_weight((self.size, hidden, 3 * components), normal(stddev=0.1 / math.sqrt(hidden)), name="V")
         self.b = self.add_weight((self.size, 3 * components), "zeros", name="b")
         self.rho = self.add_weight((self.size,), "ones", name="rho")
-        # NOTE: where the paper says nothing of the start: locations are spread as a standardized entry's quantiles, and rho_d takes out the growth
-        # of a sum of d terms.
+        # NOTE: where the paper says nothing of the start: locations are spread as a standardized entry's quantiles, and
+        # rho_d takes out the growth of a sum of d terms.
         quantiles = tf.math.ndtri((tf.range(float(components)) + 0.5) / components)
         self.b.assign(tf.tile(tf.concat([0.0 * quantiles, quantiles, 0.0 * quantiles], 0)[None], [self.size, 1]))
         self.rho.assign(1.0 / np.sqrt(1.0 + np.arange(self.size)))
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, hidden=self.hidden, components=self.components, kind=self.kind, activation=self.activation, order=self.given_order)
+        return dict(shape=self.shape, hidden=self.hidden, components=self.components, kind=self.kind,
+                    activation=self.activation, order=self.given_order)
 
     @property
     def domain(self):

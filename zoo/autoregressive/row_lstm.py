@@ -1,7 +1,8 @@
 """Row LSTM: an LSTM that goes down the image a row at a time, all columns at once; a pixel sees a triangle above it.
 
 A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section 3.1.
-What the layer's own map contributes to the gates is one masked convolution along the rows, for all rows before the recurrence begins.
+What the layer's own map contributes to the gates is one masked convolution along the rows, for all rows before the
+recurrence begins.
 """
 
 import keras
@@ -15,7 +16,8 @@ SIZE = 3  # of both convolutions along the row
 
 
 class RowLSTMLayer(keras.layers.Layer):
-    """[o, f, i, g] = K_ss * h_{r-1} + K_is * u_r; c_r = f c_{r-1} + i g; h_r = o tanh(c_r), of rows r; u' = u + W h (equation 3, section 3.3)."""
+    """[o, f, i, g] = K_ss * h_{r-1} + K_is * u_r; c_r = f c_{r-1} + i g; h_r = o tanh(c_r), of rows r; u' = u + W h
+    (equation 3, section 3.3)."""
 
     def __init__(self, channels, groups, **kwargs):
         super().__init__(**kwargs)
@@ -24,18 +26,22 @@ class RowLSTMLayer(keras.layers.Layer):
         self.expand = MaskedConv2D(channels, 1, "B", groups)
 
     def build(self, input_shape):
-        # No mask: all of the row above is known. A window's columns side by side, so that the convolution is one product.
-        self.state_to_state = self.add_weight(shape=(SIZE * self.units, 4 * self.units), initializer="glorot_uniform", name="state_to_state")
+        # No mask: all of the row above is known. A window's columns side by side, so that the convolution is one
+        # product.
+        self.state_to_state = self.add_weight(shape=(SIZE * self.units, 4 * self.units), initializer="glorot_uniform",
+                                              name="state_to_state")
 
     def from_above(self, h):
         """K_ss * h: [batch, width, units] -> [batch, width, 4 units]."""
-        gates = tf.matmul(tf.reshape(windows(h, SIZE), [-1, SIZE * self.units]), tf.convert_to_tensor(self.state_to_state))
+        gates = tf.matmul(tf.reshape(windows(h, SIZE), [-1, SIZE * self.units]),
+                          tf.convert_to_tensor(self.state_to_state))
         return tf.reshape(gates, [-1, h.shape[1], 4 * self.units])
 
     def call(self, u):
         gates = tf.transpose(self.input_to_state(u), [1, 0, 2, 3])  # [height, batch, width, 4 units]
         zeros = tf.zeros_like(gates[0, ..., :self.units])
-        h, _ = tf.scan(lambda state, row: lstm(row + self.from_above(state[0]), state[1]), gates, (zeros, tf.cast(zeros, tf.float32)))
+        h, _ = tf.scan(lambda state, row: lstm(row + self.from_above(state[0]), state[1]), gates,
+                       (zeros, tf.cast(zeros, tf.float32)))
         return u + self.expand(tf.transpose(h, [1, 0, 2, 3]))
 
     def zeros(self, batch, width):
@@ -43,7 +49,8 @@ class RowLSTMLayer(keras.layers.Layer):
         return (), tf.zeros([batch, SIZE // 2 * 2 * self.units]), tf.zeros([batch, width, 2 * self.units])
 
     def pixel(self):
-        """(u, [K_ss * h, c] of the row above, the features to the left) -> (u', features to the left of the next, [h, c])."""
+        """(u, [K_ss * h, c] of the row above, the features to the left) -> (u', features to the left of the next, [h,
+        c])."""
         input_to_state, expand = self.input_to_state.matrices(), self.expand.matrices()
 
         def column(u, here, left):
@@ -55,7 +62,8 @@ class RowLSTMLayer(keras.layers.Layer):
 
 
 class RowLSTM(PixelRNN):
-    """log p(x) = sum over pixels and channels of log p(x_{i,c} | x_{<i}, x_{i,<c}) by Row LSTM layers. Arguments and what bad ones raise: `PixelRNN`'s."""
+    """log p(x) = sum over pixels and channels of log p(x_{i,c} | x_{<i}, x_{i,<c}) by Row LSTM layers. Arguments and
+    what bad ones raise: `PixelRNN`'s."""
 
     recurrent = staticmethod(RowLSTMLayer)
 

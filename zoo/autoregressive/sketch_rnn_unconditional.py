@@ -1,7 +1,8 @@
-"""Sketch-RNN's decoder alone: a drawing as a product over the steps of the pen, each predicted by a recurrent network from the steps before it.
+"""Sketch-RNN's decoder alone: a drawing as a product over the steps of the pen, each predicted by a recurrent network
+from the steps before it.
 
-D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477, section 3.4, unconditional generation. With an encoder and codes:
-`zoo.latent.sketch_rnn`.
+D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477, section 3.4, unconditional
+generation. With an encoder and codes: `zoo.latent.sketch_rnn`.
 """
 
 import tensorflow as tf
@@ -18,10 +19,12 @@ tfd = tfp.distributions
 
 
 class UnconditionalSketchRNN(Autoregressive):
-    """log p(S) = sum_{i <= N} log p(dx_i, dy_i | S_<i) + sum_{i <= N+1} log p(pen_i | S_<i), with an LSTM that starts from zeros.
+    """log p(S) = sum_{i <= N} log p(dx_i, dy_i | S_<i) + sum_{i <= N+1} log p(pen_i | S_<i), with an LSTM that starts
+    from zeros.
 
-    N is the number of steps before the sketch ends, at most T. The step that ends it has no offset, and after it all is certain: p is a density
-    of sketches of every length, with respect to the area of each offset, and sums and integrates to one over all of them.
+    N is the number of steps before the sketch ends, at most T. The step that ends it has no offset, and after it all is
+    certain: p is a density of sketches of every length, with respect to the area of each offset, and sums and
+    integrates to one over all of them.
 
     Args:
         shape: (T, 5) of a sketch in the paper's format, offsets in units of their standard deviation.
@@ -43,12 +46,19 @@ class UnconditionalSketchRNN(Autoregressive):
         if min(units, components) < 1 or (classes is not None and classes < 1) or not 0 <= dropout < 1:
             raise ValueError("units, components and classes must be at least 1 and dropout in [0, 1), found "
                              f"{units}, {components}, {classes} and {dropout}.")
-        self.shape, self.units, self.components, self.dropout, self.classes = strokes.sketch_shape(shape), units, components, dropout, classes
+        self.shape, self.units, self.components, self.dropout, self.classes = (
+            strokes.sketch_shape(shape),
+            units,
+            components,
+            dropout,
+            classes,
+        )
         self.decoder = SketchDecoder(units, 6 * components + 3, classes or 0, dropout)
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, units=self.units, components=self.components, dropout=self.dropout, classes=self.classes)
+        return dict(shape=self.shape, units=self.units, components=self.components, dropout=self.dropout,
+                    classes=self.classes)
 
     @property
     def domain(self):
@@ -56,7 +66,8 @@ class UnconditionalSketchRNN(Autoregressive):
 
     def parameters(self, x, condition=None, seed=None):
         """Those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""
-        return strokes.certain(self.decoder(x, self._given(condition), lengths=strokes.lengths(x), seed=seed), strokes.over(x))
+        return strokes.certain(self.decoder(x, self._given(condition), lengths=strokes.lengths(x), seed=seed),
+                               strokes.over(x))
 
     def distribution(self, parameters):
         return tfd.Independent(strokes.Strokes(parameters), 1)
@@ -64,7 +75,8 @@ class UnconditionalSketchRNN(Autoregressive):
     def objective(self, batch, seed):
         x, condition = split_batch(batch)
         steps = strokes.Strokes(self.parameters(x, condition, seed))
-        return {"offsets": -tf.reduce_sum(steps.offset_log_prob(x), -1), "pen": -tf.reduce_sum(steps.pen_log_prob(x), -1)}
+        return {"offsets": -tf.reduce_sum(steps.offset_log_prob(x), -1),
+                "pen": -tf.reduce_sum(steps.pen_log_prob(x), -1)}
 
     def players(self):
         return (Player("model", self.trainable_weights, self.objective),)
@@ -81,8 +93,13 @@ class UnconditionalSketchRNN(Autoregressive):
         return self._draw(noise, condition, x, known, 1.0)
 
     def _sample(self, seeds, condition=None, temperature=None):
-        """S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the model, less is safer."""
-        return super()._sample(seeds, condition) if temperature is None else self._at(self.noise(seeds), temperature, None, None, condition)
+        """S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the
+        model, less is safer."""
+        return (
+            super()._sample(seeds, condition)
+            if temperature is None
+            else self._at(self.noise(seeds), temperature, None, None, condition)
+        )
 
     def _complete(self, x, mask, seeds, condition=None, temperature=None):
         """As `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after it."""

@@ -1,8 +1,10 @@
-"""WaveNet: a waveform's likelihood as a product over its samples, all factors at once by a stack of dilated causal convolutions.
+"""WaveNet: a waveform's likelihood as a product over its samples, all factors at once by a stack of dilated causal
+convolutions.
 
-A. van den Oord, S. Dieleman, H. Zen, K. Simonyan, O. Vinyals, A. Graves, N. Kalchbrenner, A. Senior, K. Kavukcuoglu, WaveNet: A Generative Model
-for Raw Audio, 2016, arXiv:1609.03499. Amplitudes are mu-law codes, a category each. Training and `log_prob` take one parallel pass; sampling
-takes one step per sample, with the layers' inputs remembered in queues (`queues`; T. Le Paine et al. 2016, arXiv:1611.09482).
+A. van den Oord, S. Dieleman, H. Zen, K. Simonyan, O. Vinyals, A. Graves, N. Kalchbrenner, A. Senior, K. Kavukcuoglu,
+WaveNet: A Generative Model for Raw Audio, 2016, arXiv:1609.03499. Amplitudes are mu-law codes, a category each.
+Training and `log_prob` take one parallel pass; sampling takes one step per sample, with the layers' inputs remembered
+in queues (`queues`; T. Le Paine et al. 2016, arXiv:1611.09482).
 """
 
 import keras
@@ -48,44 +50,67 @@ class GatedLayer(keras.layers.Layer):
 class WaveNet(Autoregressive):
     """log p(x) = sum_t log p(k_t | k_<t, y), k_t the mu-law code of x_t.
 
-    Layer l = 0, 1, ... of a cycle has dilation 2^l, so p(k_t | ...) sees the 1 + cycles * (2^layers - 1) samples before it, its receptive field.
-    The first sample is predicted from a learned start; the layers see zeros before it.
+    Layer l = 0, 1, ... of a cycle has dilation 2^l, so p(k_t | ...) sees the 1 + cycles * (2^layers - 1) samples before
+    it, its receptive field. The first sample is predicted from a learned start; the layers see zeros before it.
 
     Args:
-        shape: (samples,) of a waveform, float32 on [-1, 1]; what is drawn are the amplitudes in the middle of the codes' bins.
+        shape: (samples,) of a waveform, float32 on [-1, 1]; what is drawn are the amplitudes in the middle of the
+            codes' bins.
         levels: number of codes.
         channels: features between layers, and of a layer's gate.
         layers: of a cycle.
         cycles: how often the dilations 1, 2, ..., 2^(layers - 1) come.
         skip_channels: of what all layers add up to.
         head_channels: between the two 1x1 convolutions that end in the logits.
-        classes: number of class labels to condition on (globally: a bias of its own for every class in every layer), or None.
-        features: (frames, features) to condition on (locally: a linear map of a frame in every layer, repeated over the frame's samples), or None.
+        classes: number of class labels to condition on (globally: a bias of its own for every class in every layer), or
+            None.
+        features: (frames, features) to condition on (locally: a linear map of a frame in every layer, repeated over the
+            frame's samples), or None.
 
     Raises:
-        ValueError: if `shape` is not a waveform's or shorter than the receptive field, a number is too small, there are both classes and features,
-            or the samples are no multiple of the frames.
+        ValueError: if `shape` is not a waveform's or shorter than the receptive field, a number is too small, there are
+            both classes and features, or the samples are no multiple of the frames.
     """
 
-    # NOTE: the paper's first causal convolution is a lookup of the sample before; figure 4's residual 1x1 convolutions have no bias here.
+    # NOTE: the paper's first causal convolution is a lookup of the sample before; figure 4's residual 1x1 convolutions
+    # have no bias here.
 
-    def __init__(self, shape=(2048,), levels=256, channels=32, layers=10, cycles=1, skip_channels=128, head_channels=128, classes=None,
-                 features: tuple | None = None, **kwargs):
+    def __init__(self, shape=(2048,), levels=256, channels=32, layers=10, cycles=1, skip_channels=128,
+                 head_channels=128, classes=None, features: tuple | None = None, **kwargs):
         super().__init__(**kwargs)
         if len(shape) != 1:
             raise ValueError(f"shape must be a waveform's, (samples,), found {tuple(shape)}.")
-        if levels < 2 or min(channels, layers, cycles, skip_channels, head_channels) < 1 or (classes is not None and classes < 1):
-            raise ValueError(f"levels must be at least 2, channels, layers, cycles, skip_channels, head_channels and classes at least 1, found {levels}, "
+        if (
+            levels < 2
+            or min(channels, layers, cycles, skip_channels, head_channels) < 1
+            or (classes is not None and classes < 1)
+        ):
+            raise ValueError("levels must be at least 2, channels, layers, cycles, skip_channels, head_channels and "
+                             f"classes at least 1, found {levels}, "
                              f"{channels}, {layers}, {cycles}, {skip_channels}, {head_channels} and {classes}.")
         if classes and features:
-            raise ValueError(f"one of classes and features can be conditioned on, found classes {classes} and features {tuple(features)}.")
-        self.shape, self.levels, self.channels, self.layers_per_cycle, self.cycles = tuple(shape), levels, channels, layers, cycles
-        self.skip_channels, self.head_channels, self.classes, self.features = skip_channels, head_channels, classes, features and tuple(features)
+            raise ValueError(f"one of classes and features can be conditioned on, found classes {classes} and features "
+                             f"{tuple(features)}.")
+        self.shape, self.levels, self.channels, self.layers_per_cycle, self.cycles = (
+            tuple(shape),
+            levels,
+            channels,
+            layers,
+            cycles,
+        )
+        self.skip_channels, self.head_channels, self.classes, self.features = (
+            skip_channels,
+            head_channels,
+            classes,
+            features and tuple(features),
+        )
         if self.receptive_field > shape[0]:
-            raise ValueError(f"waveforms of {shape[0]} samples are shorter than the receptive field of {self.receptive_field}; take longer ones, or fewer "
+            raise ValueError(f"waveforms of {shape[0]} samples are shorter than the receptive field of "
+                             f"{self.receptive_field}; take longer ones, or fewer "
                              f"layers or cycles than {layers} and {cycles}.")
         if features and (len(features) != 2 or min(features) < 1 or shape[0] % features[0]):
-            raise ValueError(f"features must be (frames, features) with {shape[0]} samples a multiple of the frames, found {tuple(features)}.")
+            raise ValueError(f"features must be (frames, features) with {shape[0]} samples a multiple of the frames, "
+                             f"found {tuple(features)}.")
         self.start = self.levels  # the code of no sample
         self.embedding = self.add_weight((levels + 1, channels), _smooth, name="embedding")
         self.dilations = [2 ** layer for _ in range(cycles) for layer in range(layers)]
@@ -93,12 +118,14 @@ class WaveNet(Autoregressive):
         # All layers' skip 1x1 convolutions and their sum are one product.
         self.head = [keras.layers.Dense(n) for n in (skip_channels, head_channels, levels)]
         inputs = classes or (features and features[1])
-        self.conditioning = self.add_weight((inputs, len(self.stack) * 2 * channels), "random_normal", name="conditioning") if inputs else None
+        self.conditioning = self.add_weight((inputs, len(self.stack) * 2 * channels), "random_normal",
+                                            name="conditioning") if inputs else None
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, channels=self.channels, layers=self.layers_per_cycle, cycles=self.cycles,
-                    skip_channels=self.skip_channels, head_channels=self.head_channels, classes=self.classes, features=self.features)
+        return dict(shape=self.shape, levels=self.levels, channels=self.channels, layers=self.layers_per_cycle,
+                    cycles=self.cycles, skip_channels=self.skip_channels, head_channels=self.head_channels,
+                    classes=self.classes, features=self.features)
 
     @property
     def domain(self):
@@ -135,13 +162,15 @@ class WaveNet(Autoregressive):
 
     @tf.function(autograph=False, reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws a block of samples in each step of the loop, one after another; computed in float32 whatever the dtype policy."""
+        """Draws a block of samples in each step of the loop, one after another; computed in float32 whatever the dtype
+        policy."""
         length = self.shape[0]
         block = min(BLOCK, 2 ** (length - 1).bit_length())
         blocks = -(-length // block)
         queues = [Queue(d, block, self.channels) for d in self.dilations]
         taps = [layer.convolution.matrices() for layer in self.stack]
-        residuals = [None if layer.residual is None else tf.convert_to_tensor(layer.residual.kernel) for layer in self.stack]
+        residuals = [None if layer.residual is None else tf.convert_to_tensor(layer.residual.kernel)
+                     for layer in self.stack]
         head = [(tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias)) for layer in self.head]
         embedding, context, batch = tf.convert_to_tensor(self.embedding), self._context(condition), tf.shape(noise)[0]
 
@@ -166,7 +195,8 @@ class WaveNet(Autoregressive):
             seen, added = [queue.recall(state, number) for queue, state in zip(queues, states)], biases(number)
             for i, (queue, (past, _, _)) in enumerate(zip(queues, taps)):
                 if queue.far:  # all that the block reads of the past, in one product
-                    added[i] += tf.reshape(tf.matmul(tf.reshape(seen[i], [-1, self.channels]), past), [block, -1, 2 * self.channels])
+                    added[i] += tf.reshape(tf.matmul(tf.reshape(seen[i], [-1, self.channels]), past),
+                                           [block, -1, 2 * self.channels])
                 added[i] = tf.unstack(added[i]) if added[i].shape[0] == block else [added[i][0]] * block
                 seen[i] = tf.unstack(seen[i], min(queue.dilation, block))
             remembered = [[] for _ in queues]
@@ -189,10 +219,12 @@ class WaveNet(Autoregressive):
             states = [queue.remember(s, number, past, h) for queue, s, past, h in zip(queues, states, seen, remembered)]
             return number + 1, code, states, drawn.write(number, tf.stack(codes))
 
-        start = (0, tf.fill([batch], self.start), [queue.empty(batch) for queue in queues], tf.TensorArray(tf.int32, blocks, element_shape=[block, None]))
+        start = (0, tf.fill([batch], self.start), [queue.empty(batch) for queue in queues],
+                 tf.TensorArray(tf.int32, blocks, element_shape=[block, None]))
         drawn = tf.while_loop(lambda number, *_: number < blocks, body, start)[-1]
         drawn = mu_law.decode(tf.transpose(tf.reshape(drawn.stack(), [blocks * block, -1])[:length]), self.levels)
-        return tf.ensure_shape(drawn if known is None else tf.where(amplitudes[1], amplitudes[0], drawn), [None, length])
+        return tf.ensure_shape(drawn if known is None else tf.where(amplitudes[1], amplitudes[0], drawn),
+                               [None, length])
 
     def _context(self, condition):
         """What the condition adds in the layers, [1 or frames, B, layers * 2C], or None."""

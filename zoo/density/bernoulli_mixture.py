@@ -1,7 +1,8 @@
-"""A mixture of Bernoulli products: each component is an image of probabilities, and given the component pixels are independent.
+"""A mixture of Bernoulli products: each component is an image of probabilities, and given the component pixels are
+independent.
 
-An iteration is two matrix products over the data, one for the responsibilities and one for the new probabilities. On binarized MNIST its 500
-components were the baseline of the first neural autoregressive models.
+An iteration is two matrix products over the data, one for the responsibilities and one for the new probabilities. On
+binarized MNIST its 500 components were the baseline of the first neural autoregressive models.
 
 H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011.
 """
@@ -24,11 +25,13 @@ class BernoulliMixture(Mixture, SamplingMeans):
     Args:
         shape: of an example; its D entries are flattened inside.
         components: number K of components.
-        smoothing: s, as many pseudo-examples in each component, whose pixels have the mean m_d of all data (by Laplace's rule, never 0 or 1): the
-            mode under a Beta(1 + s m_d, 1 + s (1 - m_d)) prior, which each iteration raises together with the likelihood.
+        smoothing: s, as many pseudo-examples in each component, whose pixels have the mean m_d of all data (by
+            Laplace's rule, never 0 or 1): the mode under a Beta(1 + s m_d, 1 + s (1 - m_d)) prior, which each iteration
+            raises together with the likelihood.
 
     Raises:
-        ValueError: if `components` is less than 1 or `smoothing` not more than 0 (a pixel that no example of a component has would be impossible).
+        ValueError: if `components` is less than 1 or `smoothing` not more than 0 (a pixel that no example of a
+            component has would be impossible).
     """
 
     def __init__(self, shape=(28, 28, 1), components=20, smoothing=1.0, **kwargs):
@@ -63,7 +66,9 @@ class BernoulliMixture(Mixture, SamplingMeans):
         return tf.matmul(known * x, logits, transpose_b=True) + tf.matmul(known, off, transpose_b=True)
 
     def component_sample(self, k, seeds, x=None, known=None):
-        return tf.cast(random.uniform_rows(seeds, [self.size]) < tf.sigmoid(tf.gather(tf.convert_to_tensor(self.logits), k)), tf.float32)
+        return tf.cast(random.uniform_rows(seeds,
+                                           [self.size]) < tf.sigmoid(tf.gather(tf.convert_to_tensor(self.logits), k)),
+                       tf.float32)
 
     def _sample_mean(self, seeds, condition=None):
         """mu of the component that `sample` draws for the same seed."""

@@ -18,17 +18,20 @@ COVARIANCES = ("full", "diagonal", "spherical")
 
 
 class GaussianMixture(Mixture):
-    """p(x) = sum_k pi_k N(x; mu_k, Sigma_k),  Sigma_k = sum_n r_nk (x_n - mu_k)(x_n - mu_k)^T / sum_n r_nk + regularization I, or its diagonal or that's mean.
+    """p(x) = sum_k pi_k N(x; mu_k, Sigma_k),  Sigma_k = sum_n r_nk (x_n - mu_k)(x_n - mu_k)^T / sum_n r_nk +
+    regularization I, or its diagonal or that's mean.
 
     Args:
         shape: of an example; its D entries are flattened inside.
-        levels: None for points; for images, the number of a pixel's values, and x = (level + u) / levels with u ~ U[0, 1).
+        levels: None for points; for images, the number of a pixel's values, and x = (level + u) / levels with u ~ U[0,
+            1).
         components: number K of components.
         covariance: `full`, `diagonal` or `spherical` (one variance a component).
         regularization: added to every variance, in squared units of x.
 
     Raises:
-        ValueError: if `components` is less than 1, `covariance` unknown or `regularization` not more than 0 (a component on one example would be a spike).
+        ValueError: if `components` is less than 1, `covariance` unknown or `regularization` not more than 0 (a
+            component on one example would be a spike).
     """
 
     def __init__(self, shape=(2,), levels=None, components=8, covariance="diagonal", regularization=1e-6, **kwargs):
@@ -41,13 +44,16 @@ class GaussianMixture(Mixture):
         self.loc = self.state("loc", [components, self.size], "random_normal")
         # Lower triangle of Sigma = L L^T, or standard deviations.
         if covariance == "full":
-            self.scale = self.state("scale", [components, self.size, self.size], lambda shape, dtype: tf.eye(self.size, batch_shape=[components], dtype=dtype))
+            self.scale = self.state("scale", [components, self.size, self.size],
+                                    lambda shape, dtype: tf.eye(self.size, batch_shape=[components], dtype=dtype))
         else:
-            self.scale = self.state("scale", [components, self.size] if covariance == "diagonal" else [components, 1], "ones")
+            self.scale = self.state("scale", [components, self.size] if covariance == "diagonal" else [components, 1],
+                                    "ones")
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, components=self.components, covariance=self.covariance, regularization=self.regularization)
+        return dict(shape=self.shape, levels=self.levels, components=self.components, covariance=self.covariance,
+                    regularization=self.regularization)
 
     @property
     def row_cost(self):
@@ -68,7 +74,9 @@ class GaussianMixture(Mixture):
         if known is None:  # one triangular solve a component: a distribution's own would copy the triangle for each row
             z = tf.linalg.triangular_solve(scale, tf.transpose(x - loc[:, None], [0, 2, 1]))  # [K, D, B]
             log_det = tf.reduce_sum(tf.math.log(tf.linalg.diag_part(scale)), axis=1)
-            return tf.transpose(-0.5 * tf.reduce_sum(z**2, axis=1) - log_det[:, None] - 0.5 * self.size * math.log(2.0 * math.pi))
+            return tf.transpose(-0.5 * tf.reduce_sum(z**2, axis=1) - log_det[:,
+                                                                             None] - 0.5 * self.size
+                                * math.log(2.0 * math.pi))
         covariance = tf.matmul(scale, scale, transpose_b=True)
 
         def row(given):
@@ -87,7 +95,9 @@ class GaussianMixture(Mixture):
         if self.covariance != "full":  # entries are independent
             return loc + tf.gather(scale, k) * eps
         rows = tf.TensorSpec([self.size], tf.float32)
-        z = loc + tf.map_fn(lambda given: tf.linalg.matvec(scale[given[0]], given[1]), (k, eps), fn_output_signature=rows)
+        z = loc + tf.map_fn(
+            lambda given: tf.linalg.matvec(scale[given[0]], given[1]), (k, eps), fn_output_signature=rows
+        )
         if known is None:
             return z
 
@@ -104,7 +114,8 @@ class GaussianMixture(Mixture):
         self.loc.assign(centres)
 
     def statistics(self, x, r):
-        """(sum_n r d, sum_n r d d^T or r d^2), with d = x - mu: from where the components are, squares lose no digits."""
+        """(sum_n r d, sum_n r d d^T or r d^2), with d = x - mu: from where the components are, squares lose no
+        digits."""
         d = x[:, None] - tf.convert_to_tensor(self.loc)  # [B, K, D]
         first = tf.einsum("nk,nkd->kd", r, d)
         if self.covariance == "full":

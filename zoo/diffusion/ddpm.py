@@ -1,4 +1,5 @@
-"""Denoising diffusion: data are turned into noise in T small Gaussian steps; a network that predicts the noise turns them back.
+"""Denoising diffusion: data are turned into noise in T small Gaussian steps; a network that predicts the noise turns
+them back.
 
 J. Ho, A. Jain, P. Abbeel, Denoising Diffusion Probabilistic Models, 2020, arXiv:2006.11239.
 """
@@ -18,34 +19,39 @@ from zoo.networks.unet import UNet, grids
 
 
 class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
-    """-log p(x) <= L_T + sum_{t=2}^T L_{t-1} + L_0,  L_{t-1} = E_q KL(q(x_{t-1}|x_t, x_0) || p(x_{t-1}|x_t)),  trained by L_simple.
+    """-log p(x) <= L_T + sum_{t=2}^T L_{t-1} + L_0,  L_{t-1} = E_q KL(q(x_{t-1}|x_t, x_0) || p(x_{t-1}|x_t)),  trained
+    by L_simple.
 
-    p(x_{t-1}|x_t) = N(mean(x_t, eps(x_t, t)), sigma_t^2 I). With levels, x_0 are the levels scaled to [-1, 1], the predicted x_0 is clipped
-    to it, and p(x|x_1) is the discretized Gaussian of section 3.3: the bound is on the log probability of the levels. Without, x_0 is x
-    and p(x|x_1) that Gaussian itself: the bound is on the log density of x, which can't see detail finer than sigma_1.
+    p(x_{t-1}|x_t) = N(mean(x_t, eps(x_t, t)), sigma_t^2 I). With levels, x_0 are the levels scaled to [-1, 1], the
+    predicted x_0 is clipped to it, and p(x|x_1) is the discretized Gaussian of section 3.3: the bound is on the log
+    probability of the levels. Without, x_0 is x and p(x|x_1) that Gaussian itself: the bound is on the log density of
+    x, which can't see detail finer than sigma_1.
 
     Args:
         shape: of an example; (height, width, channels) for the U-Net.
         levels: values of an entry; None for real examples, which should have a scale of about 1.
         timesteps: T.
         schedule: `linear` or `cosine`.
-        variance: sigma_t^2: `beta` (best for x_0 ~ N(0, I)) or `beta_tilde` (best for a single x_0; it keeps the bound of continuous data
-            a constant below log p(x), however large T).
+        variance: sigma_t^2: `beta` (best for x_0 ~ N(0, I)) or `beta_tilde` (best for a single x_0; it keeps the bound
+            of continuous data a constant below log p(x), however large T).
         network: `unet`, or `dense` for points.
         channels: of the U-Net's finest grid; unit of the dense network's widths. A multiple of 4.
-        multipliers: channels of the U-Net's grids, finest first, or widths of the dense network's stages, in units of `channels`.
+        multipliers: channels of the U-Net's grids, finest first, or widths of the dense network's stages, in units of
+            `channels`.
         blocks: residual blocks per grid or stage.
         attention: heights of the U-Net's grids that have self-attention.
 
     Raises:
-        ValueError: for an unknown `schedule`, `variance` or `network`; `levels` less than 2; a count less than 1; `channels` not a multiple
-            of 4; an `attention` height that no grid has; a U-Net for a `shape` that is not an image's.
+        ValueError: for an unknown `schedule`, `variance` or `network`; `levels` less than 2; a count less than 1;
+            `channels` not a multiple of 4; an `attention` height that no grid has; a U-Net for a `shape` that is not an
+            image's.
     """
 
-    controls = {"steps": Control("timesteps", 1, "timesteps", "of the reverse process, evenly among its T; fewer are faster and coarser", "steps")}
+    controls = {"steps": Control("timesteps", 1, "timesteps",
+                                 "of the reverse process, evenly among its T; fewer are faster and coarser", "steps")}
 
-    def __init__(self, shape=(32, 32, 3), levels=256, timesteps=1000, schedule="linear", variance="beta", network="unet",
-                 channels=32, multipliers=(1, 2), blocks=2, attention=(), **kwargs):
+    def __init__(self, shape=(32, 32, 3), levels=256, timesteps=1000, schedule="linear", variance="beta",
+                 network="unet", channels=32, multipliers=(1, 2), blocks=2, attention=(), **kwargs):
         super().__init__(**kwargs)
         if schedule not in SCHEDULES:
             raise ValueError(f"schedule must be one of {sorted(SCHEDULES)}, found {schedule!r}.")
@@ -54,13 +60,23 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
         if levels is not None and levels < 2:
             raise ValueError(f"levels must be None or at least 2, found {levels}.")
         if channels < 4 or channels % 4 or blocks < 1 or not multipliers or min(multipliers) < 1:
-            raise ValueError(f"channels must be a multiple of 4, blocks and multipliers at least 1, found {channels}, {blocks}, {multipliers}.")
+            raise ValueError(f"channels must be a multiple of 4, blocks and multipliers at least 1, found {channels}, "
+                             f"{blocks}, {multipliers}.")
         if network == "unet" and len(shape) != 3:
-            raise ValueError(f"network 'unet' needs a shape (height, width, channels), found {tuple(shape)}; for points take 'dense'.")
+            raise ValueError(f"network 'unet' needs a shape (height, width, channels), found {tuple(shape)}; for "
+                             "points take 'dense'.")
         heights = grids(shape[0], len(multipliers)) if network == "unet" else []
         if not set(attention) <= set(heights):
-            raise ValueError(f"attention must name heights of the network's grids, {heights}, found {tuple(attention)}.")
-        self.shape, self.levels, self.timesteps, self.schedule, self.variance = tuple(shape), levels, timesteps, schedule, variance
+            raise ValueError(
+                f"attention must name heights of the network's grids, {heights}, found {tuple(attention)}."
+            )
+        self.shape, self.levels, self.timesteps, self.schedule, self.variance = (
+            tuple(shape),
+            levels,
+            timesteps,
+            schedule,
+            variance,
+        )
         self.network, self.channels, self.multipliers = network, channels, tuple(multipliers)
         self.blocks, self.attention = blocks, tuple(attention)
         self.process = SCHEDULES[schedule](timesteps)
@@ -72,8 +88,9 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, timesteps=self.timesteps, schedule=self.schedule, variance=self.variance,
-                    network=self.network, channels=self.channels, multipliers=self.multipliers, blocks=self.blocks, attention=self.attention)
+        return dict(shape=self.shape, levels=self.levels, timesteps=self.timesteps, schedule=self.schedule,
+                    variance=self.variance, network=self.network, channels=self.channels, multipliers=self.multipliers,
+                    blocks=self.blocks, attention=self.attention)
 
     @property
     def domain(self):
@@ -94,7 +111,8 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
         return tf.cast(self.denoiser(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
 
     def objective(self, x, seed):
-        """{mse: |eps - eps(x_t, t)|^2 averaged over dimensions}, [batch], one t ~ U{1..T} and one eps ~ N(0, I) for each example (equation 14)."""
+        """{mse: |eps - eps(x_t, t)|^2 averaged over dimensions}, [batch], one t ~ U{1..T} and one eps ~ N(0, I) for
+        each example (equation 14)."""
         x_0 = self.scaled(x)
         seed_t, seed_eps = random.split(seed)
         t = tf.random.stateless_uniform([tf.shape(x_0)[0]], seed_t, 1, self.timesteps + 1, tf.int32)
@@ -120,19 +138,22 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
     def bound_terms(self, x, seeds, num_timesteps=None):
         """{prior: L_T, diffusion: sum L_{t-1}, reconstruction: L_0} of -log p(x), in nats, [batch].
 
-        T evaluations of the network; with `num_timesteps` in 1..T-1, that many and one, an unbiased estimate of the same bound.
+        T evaluations of the network; with `num_timesteps` in 1..T-1, that many and one, an unbiased estimate of the
+        same bound.
         """
         value = x if self.levels is None else tf.cast(x, tf.float32)
-        return gaussian.bound_terms(self.predict_eps, lambda p: self.likelihood(p).log_prob(value), self.process, self.scaled(x), seeds,
-                                    self.variance, self.clip, num_timesteps)
+        return gaussian.bound_terms(self.predict_eps, lambda p: self.likelihood(p).log_prob(value), self.process,
+                                    self.scaled(x), seeds, self.variance, self.clip, num_timesteps)
 
     def _elbo(self, x, seeds, condition=None):
-        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; T evaluations of the network."""
+        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; T evaluations of
+        the network."""
         return -tf.add_n(list(self.bound_terms(x, seeds).values()))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def _sample(self, seeds, condition=None, steps=None):
-        """Algorithm 2, in T steps, or in as many as each row has of its own: the mean of p(x_0|x_1), rounded to a level where there are levels."""
+        """Algorithm 2, in T steps, or in as many as each row has of its own: the mean of p(x_0|x_1), rounded to a level
+        where there are levels."""
         given = (self.predict_eps, self.process, seeds, self.shape)
         if steps is None:
             x_0 = samplers.ancestral(*given, self.variance, self.clip)

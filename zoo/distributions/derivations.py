@@ -1,4 +1,5 @@
-"""Derivations of a grammar's strings as sequences of Categoricals over its rules, each over those alone that rewrite the leftmost nonterminal.
+"""Derivations of a grammar's strings as sequences of Categoricals over its rules, each over those alone that rewrite
+the leftmost nonterminal.
 
 M. J. Kusner, B. Paige, J. M. Hernandez-Lobato, Grammar Variational Autoencoder, 2017, arXiv:1703.01925, section 3.2.
 """
@@ -10,13 +11,15 @@ from zoo.distributions import categories
 
 
 class Derivations:
-    """What may stand in a sequence of T rules, `done` after the last of them: in parallel of a known one, step by step of one that is drawn.
+    """What may stand in a sequence of T rules, `done` after the last of them: in parallel of a known one, step by step
+    of one that is drawn.
 
     Args:
         grammar: a `zoo.distributions.grammar.Grammar`.
         length: T.
-        finish: rules after which what is left to rewrite takes more steps than there are may not stand: each derivation comes to its end. NOTE: the paper
-            has no such mask; without it the sequences that are cut off have probability, too.
+        finish: rules after which what is left to rewrite takes more steps than there are may not stand: each derivation
+            comes to its end. NOTE: the paper has no such mask; without it the sequences that are cut off have
+            probability, too.
 
     Raises:
         ValueError: if the grammar has no derivation of at most T rules.
@@ -24,17 +27,21 @@ class Derivations:
 
     def __init__(self, grammar, length, finish=True):
         if (shortest := grammar.shortest[grammar.start]) > length:
-            raise ValueError(f"the shortest derivation of the grammar takes {shortest} rules, which a length of {length} does not hold.")
+            raise ValueError(f"the shortest derivation of the grammar takes {shortest} rules, which a length of "
+                             f"{length} does not hold.")
         self.grammar, self.length, self.finish = grammar, length, finish
         self.width = grammar.pushed.shape[1]
-        # What is left to rewrite takes a step for each nonterminal, so that with `finish` there are never more of them than steps.
+        # What is left to rewrite takes a step for each nonterminal, so that with `finish` there are never more of them
+        # than steps.
         self.depth = length if finish else 1 + length * (self.width - 1)
 
     def allowed(self, x):
-        """Whether rule k may stand at place t after x_<t: bool [batch, T, K + 1] of x [batch, T]. Nothing is promised of what follows a wrong rule."""
+        """Whether rule k may stand at place t after x_<t: bool [batch, T, K + 1] of x [batch, T]. Nothing is promised
+        of what follows a wrong rule."""
         grammar, steps = self.grammar, np.arange(self.length)
         count = tf.gather(grammar.count, x)
-        height = 1 + tf.cumsum(count - tf.cast(x != grammar.done, tf.int32), axis=1, exclusive=True)  # of the stack before step t
+        # of the stack before step t
+        height = 1 + tf.cumsum(count - tf.cast(x != grammar.done, tf.int32), axis=1, exclusive=True)
         # What is on top at t was put there by the last step before t whose own symbol lay at that height or below.
         source = (height[:, None, :] <= height[:, :, None]) & (steps < steps[:, None])
         source = tf.reduce_max(tf.where(source, steps.astype(np.int32), -1), axis=-1)  # [batch, T]
@@ -45,7 +52,8 @@ class Derivations:
         return self._may(top[..., None], self._need(x)[..., None], steps[:, None])
 
     def draw(self, logits, noise):
-        """The derivations of a machine with a stack of nonterminals, of which the top is rewritten, each rule drawn from those that may stand by inverting its
+        """The derivations of a machine with a stack of nonterminals, of which the top is rewritten, each rule drawn
+        from those that may stand by inverting its
         Categorical at a uniform number: int32 [batch, T] of logits [batch, T, K + 1] and noise [batch, T]."""
         return self._derive(logits, noise)
 
@@ -67,12 +75,19 @@ class Derivations:
             base = tf.maximum(height - 1, 0)
             count = tf.gather(grammar.count, rule)
             place = places - base[:, None]  # in what is pushed
-            pushed = tf.gather(grammar.pushed.ravel(), rule[:, None] * self.width + tf.clip_by_value(place, 0, self.width - 1))
+            pushed = tf.gather(grammar.pushed.ravel(),
+                               rule[:, None] * self.width + tf.clip_by_value(place, 0, self.width - 1))
             stack = tf.where((place >= 0) & (place < count[:, None]), pushed, stack)
             return t + 1, stack, base + count, need + tf.gather(grammar.gain, rule), rules.write(t, rule)
 
         stack, one = tf.fill([batch, self.depth], np.int32(grammar.start)), tf.ones([batch], tf.int32)
-        state = 0, stack, one, one * int(grammar.shortest[grammar.start]), tf.TensorArray(tf.int32, self.length, element_shape=[None])
+        state = (
+            0,
+            stack,
+            one,
+            one * int(grammar.shortest[grammar.start]),
+            tf.TensorArray(tf.int32, self.length, element_shape=[None]),
+        )
         rules = tf.while_loop(lambda t, *_: t < self.length, step, state, parallel_iterations=1)[-1]
         return tf.ensure_shape(tf.transpose(rules.stack()), [None, self.length])
 
@@ -82,7 +97,9 @@ class Derivations:
 
     def _need(self, x):
         """Rules that the shortest way to the end takes before each step, [batch, T]."""
-        return self.grammar.shortest[self.grammar.start] + tf.cumsum(tf.gather(self.grammar.gain, x), axis=1, exclusive=True)
+        return self.grammar.shortest[self.grammar.start] + tf.cumsum(
+            tf.gather(self.grammar.gain, x), axis=1, exclusive=True
+        )
 
     def _may(self, top, need, t):
         may = self.grammar.left == top

@@ -1,8 +1,9 @@
-"""The discretized mixture of logistics: a logistic density on [-1, 1] collected into equal bins, one per level, the outer two reaching to infinity.
+"""The discretized mixture of logistics: a logistic density on [-1, 1] collected into equal bins, one per level, the
+outer two reaching to infinity.
 
 All channels of a pixel share the mixture's component; green's mean is linear in red, blue's in red and green.
-T. Salimans, A. Karpathy, X. Chen, D. P. Kingma, PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other
-Modifications, 2017, arXiv:1701.05517, sections 2.1 and 2.2.
+T. Salimans, A. Karpathy, X. Chen, D. P. Kingma, PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture
+Likelihood and Other Modifications, 2017, arXiv:1701.05517, sections 2.1 and 2.2.
 """
 
 import tensorflow as tf
@@ -15,14 +16,17 @@ MIN_LOG_SCALE = -7.0  # of a logistic on [-1, 1], as in the authors' code: a sev
 
 
 def size(channels):
-    """Parameters of one component: its logit, a mean and a log-scale for each channel, a coefficient for each pair of channels."""
+    """Parameters of one component: its logit, a mean and a log-scale for each channel, a coefficient for each pair of
+    channels."""
     return 1 + 2 * channels + channels * (channels - 1) // 2
 
 
 class DiscretizedLogisticMixture(tfd.Distribution):
-    """P(x) = sum_k pi_k prod_c [sigma((v_c + 1/(K-1) - m_kc) / s_kc) - sigma((v_c - 1/(K-1) - m_kc) / s_kc)] with v = 2x/(K-1) - 1, x in 0..K-1.
+    """P(x) = sum_k pi_k prod_c [sigma((v_c + 1/(K-1) - m_kc) / s_kc) - sigma((v_c - 1/(K-1) - m_kc) / s_kc)] with v =
+    2x/(K-1) - 1, x in 0..K-1.
 
-    The first sigma is 1 for the last level, the second is 0 for the first. m_kc = loc_kc + sum over d < c of coefficient_kcd v_d.
+    The first sigma is 1 for the last level, the second is 0 for the first. m_kc = loc_kc + sum over d < c of
+    coefficient_kcd v_d.
 
     Args:
         logits: [..., M], log pi up to a constant.
@@ -38,21 +42,25 @@ class DiscretizedLogisticMixture(tfd.Distribution):
                  name="DiscretizedLogisticMixture"):
         parameters = dict(locals())
         with tf.name_scope(name):
-            self._logits, self._loc, self._log_scale = (tf.convert_to_tensor(t, tf.float32) for t in (logits, loc, log_scale))
+            self._logits, self._loc, self._log_scale = (tf.convert_to_tensor(t, tf.float32)
+                                                        for t in (logits, loc, log_scale))
             channels = self._loc.shape[-1]
             self._coefficients = None if coefficients is None else tf.convert_to_tensor(coefficients, tf.float32)
             found = 0 if coefficients is None else self._coefficients.shape[-1]
             if levels < 2 or found != channels * (channels - 1) // 2:
-                raise ValueError(f"levels must be at least 2, and {channels} channels have {channels * (channels - 1) // 2} coefficients; "
+                raise ValueError(f"levels must be at least 2, and {channels} channels have "
+                                 f"{channels * (channels - 1) // 2} coefficients; "
                                  f"found {levels} levels and {found} coefficients.")
             self._levels, self._channels = levels, channels
-            super().__init__(tf.int32, tfd.NOT_REPARAMETERIZED, validate_args, allow_nan_stats, parameters=parameters, name=name)
+            super().__init__(tf.int32, tfd.NOT_REPARAMETERIZED, validate_args, allow_nan_stats, parameters=parameters,
+                             name=name)
 
     @classmethod
     def _parameter_properties(cls, dtype, num_classes=None):
         properties = tfp.util.ParameterProperties
-        return dict(logits=properties(event_ndims=1), loc=properties(event_ndims=2), log_scale=properties(event_ndims=2),
-                    coefficients=properties(event_ndims=2), levels=properties(event_ndims=None, shape_fn=None))
+        return dict(logits=properties(event_ndims=1), loc=properties(event_ndims=2),
+                    log_scale=properties(event_ndims=2), coefficients=properties(event_ndims=2),
+                    levels=properties(event_ndims=None, shape_fn=None))
 
     logits = property(lambda self: self._logits)
     loc = property(lambda self: self._loc)
@@ -68,12 +76,13 @@ class DiscretizedLogisticMixture(tfd.Distribution):
 
     def _log_prob(self, x):
         v = _centre(x, self._levels)[..., None, :]  # [..., 1, C]
-        means = tf.stack([self._mean_of(c, tf.unstack(v, axis=-1)) for c in range(self._channels)], axis=-1)  # [..., M, C]
+        # [..., M, C]
+        means = tf.stack([self._mean_of(c, tf.unstack(v, axis=-1)) for c in range(self._channels)], axis=-1)
         inverse = tf.exp(-tf.maximum(self._log_scale, MIN_LOG_SCALE))
         half, x = 1.0 / (self._levels - 1), x[..., None, :]
         upper, lower = (v - means + half) * inverse, (v - means - half) * inverse
-        # With a - b = 2 half / s in hand, log(sigma(a) - sigma(b)) = log sigma(a) + log sigma(-b) + log(1 - exp(b - a)) never cancels, however
-        # narrow the bin or far its tail; an outer bin is the factor that is left.
+        # With a - b = 2 half / s in hand, log(sigma(a) - sigma(b)) = log sigma(a) + log sigma(-b) + log(1 - exp(b - a))
+        # never cancels, however narrow the bin or far its tail; an outer bin is the factor that is left.
         below = tf.where(x == self._levels - 1, 0.0, tf.math.log_sigmoid(upper))
         above = tf.where(x == 0, 0.0, tf.math.log_sigmoid(-lower))
         width = tf.where((x == 0) | (x == self._levels - 1), 0.0, tf.math.log(-tf.math.expm1(-2.0 * half * inverse)))
@@ -83,7 +92,8 @@ class DiscretizedLogisticMixture(tfd.Distribution):
     def _mean_of(self, c, v):
         """m_c given the channels before it, v: a list of [..., 1]."""
         start = c * (c - 1) // 2
-        return sum((self._coefficients[..., start + d] * v[d] for d in range(c)), self._loc[..., c] + tf.zeros_like(v[c]))
+        return sum((self._coefficients[..., start + d] * v[d] for d in range(c)),
+                   self._loc[..., c] + tf.zeros_like(v[c]))
 
     def _sample_n(self, n, seed=None):
         shape = tf.concat([[n], self.batch_shape_tensor()], 0)
@@ -93,31 +103,42 @@ class DiscretizedLogisticMixture(tfd.Distribution):
         return self.from_noise(tf.concat([gumbels, logistics], -1))
 
     def from_noise(self, noise):
-        """x from M Gumbels and C standard logistics, [..., M + C]: the component, then channel by channel, each rounded before the next is drawn."""
+        """x from M Gumbels and C standard logistics, [..., M + C]: the component, then channel by channel, each rounded
+        before the next is drawn."""
         components = self._logits.shape[-1]
-        parts = [self._logits[..., None], self._loc, self._log_scale] + ([] if self._coefficients is None else [self._coefficients])
+        parts = [self._logits[..., None], self._loc, self._log_scale] + (
+            [] if self._coefficients is None else [self._coefficients]
+        )
         return from_noise(tf.concat(parts, -1), noise[..., :components], noise[..., components:], self._levels)
 
     def _mean(self):
-        """sum_x P(x) x over all K^C values: float32, in levels. Raises ValueError where there are more than 65,536 of them."""
+        """sum_x P(x) x over all K^C values: float32, in levels. Raises ValueError where there are more than 65,536 of
+        them."""
         number = self._levels**self._channels
         if number > 2**16:
-            raise ValueError(f"the mean is a sum over all values, and {self._levels} levels of {self._channels} channels have {number}.")
-        values = tf.range(number)[:, None] // [self._levels**c for c in range(self._channels)] % self._levels  # [K^C, C]
-        log_prob = self._log_prob(tf.reshape(values, [number, *[1] * self._logits.shape[:-1].rank, self._channels]))  # [K^C, ...]
+            raise ValueError(f"the mean is a sum over all values, and {self._levels} levels of {self._channels} "
+                             f"channels have {number}.")
+        # [K^C, C]
+        values = tf.range(number)[:, None] // [self._levels**c for c in range(self._channels)] % self._levels
+        # [K^C, ...]
+        log_prob = self._log_prob(tf.reshape(values, [number, *[1] * self._logits.shape[:-1].rank, self._channels]))
         return tf.tensordot(tf.exp(log_prob), tf.cast(values, tf.float32), [[0], [0]])
 
 
 def mixture(parameters, levels, channels, event_ndims=2):
-    """The distribution of an image, given a network's output [..., height, width, M * size(channels)]; its coefficients pass through tanh."""
+    """The distribution of an image, given a network's output [..., height, width, M * size(channels)]; its coefficients
+    pass through tanh."""
     parameters = _by_component(parameters, channels)
-    logits, loc, log_scale, coefficients = tf.split(parameters, [1, channels, channels, size(channels) - 1 - 2 * channels], axis=-1)
+    logits, loc, log_scale, coefficients = tf.split(parameters,
+                                                    [1, channels, channels, size(channels) - 1 - 2 * channels], axis=-1)
     coefficients = tf.tanh(coefficients) if channels > 1 else None
-    return tfd.Independent(DiscretizedLogisticMixture(logits[..., 0], loc, log_scale, coefficients, levels), event_ndims)
+    return tfd.Independent(DiscretizedLogisticMixture(logits[..., 0], loc, log_scale, coefficients, levels),
+                           event_ndims)
 
 
 def noise_rows(seeds, shape, components):
-    """The noise of `draw` for one image per row: M Gumbels and C standard logistics for each pixel, [batch, height, width, M + C]."""
+    """The noise of `draw` for one image per row: M Gumbels and C standard logistics for each pixel, [batch, height,
+    width, M + C]."""
     # The smallest uniform is kept away from 0, and 1 - u from 0, where the logarithms would be infinite.
     u = random.uniform_rows(seeds, (*shape[:-1], components + shape[-1]), minval=1e-20)
     logistics = tf.math.log(u[..., components:]) - tf.math.log1p(-u[..., components:])
@@ -154,4 +175,5 @@ def _centre(x, levels):
 
 def _by_component(parameters, channels):
     """[..., M * size] -> [..., M, size]."""
-    return tf.reshape(parameters, [*tf.unstack(tf.shape(parameters))[:-1], parameters.shape[-1] // size(channels), size(channels)])
+    return tf.reshape(parameters,
+                      [*tf.unstack(tf.shape(parameters))[:-1], parameters.shape[-1] // size(channels), size(channels)])

@@ -1,8 +1,9 @@
-"""Context-free grammars, and strings as derivations: which rule rewrites the leftmost nonterminal, step after step, from the start symbol on.
+"""Context-free grammars, and strings as derivations: which rule rewrites the leftmost nonterminal, step after step,
+from the start symbol on.
 
-A grammar is text, a nonterminal and what it may become in each line: `S -> S '+' T | T`. Terminals are quoted, an alternative may be empty, a line
-that begins with `|` goes on with the one before, and `#` begins a comment. The first nonterminal is the start symbol; rules are numbered nonterminal by
-nonterminal, as they stand.
+A grammar is text, a nonterminal and what it may become in each line: `S -> S '+' T | T`. Terminals are quoted, an
+alternative may be empty, a line that begins with `|` goes on with the one before, and `#` begins a comment. The first
+nonterminal is the start symbol; rules are numbered nonterminal by nonterminal, as they stand.
 """
 
 import importlib.resources
@@ -12,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 _FOLDER = importlib.resources.files("zoo") / "grammars"
-_TOKEN = re.compile(r"""(?P<space>\s+|\#.*)|(?P<arrow>->)|(?P<bar>\|)|(?P<name>[^\W\d]\w*)|(?P<terminal>'[^']*'|"[^"]*")""", re.VERBOSE)
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|\#.*)|(?P<arrow>->)|(?P<bar>\|)|(?P<name>[^\W\d]\w*)|(?P<terminal>'[^']*'|"[^"]*")""", re.VERBOSE
+)
 
 
 class Rule(NamedTuple):
@@ -23,21 +26,26 @@ class Rule(NamedTuple):
 
 
 class Grammar:
-    """A context-free grammar, and what a machine that derives its strings has to know: K rules and the step `done`, which follows the last of a derivation.
+    """A context-free grammar, and what a machine that derives its strings has to know: K rules and the step `done`,
+    which follows the last of a derivation.
 
     Args:
         text: the grammar's text.
 
     Attributes:
-        text: the same without comments, a line for each nonterminal. nonterminals: their names. rules: `Rule`s, rule k being number k. done: K.
-        size: K + 1. left: int32 [K + 1], the nonterminal that a rule rewrites; of `done` it is `nothing`, a number that is no nonterminal's.
-        pushed: int32 [K + 1, M], the nonterminals of a rule's right side, the last of them first, filled up with `nothing`; count: int32 [K + 1], how many.
-        shortest: int32 [nonterminals], rules of a nonterminal's shortest derivation. gain: int32 [K + 1], by how much a rule changes the sum of
+        text: the same without comments, a line for each nonterminal. nonterminals: their names. rules: `Rule`s, rule k
+            being number k. done: K.
+        size: K + 1. left: int32 [K + 1], the nonterminal that a rule rewrites; of `done` it is `nothing`, a number that
+            is no nonterminal's.
+        pushed: int32 [K + 1, M], the nonterminals of a rule's right side, the last of them first, filled up with
+            `nothing`; count: int32 [K + 1], how many.
+        shortest: int32 [nonterminals], rules of a nonterminal's shortest derivation. gain: int32 [K + 1], by how much a
+            rule changes the sum of
         `shortest` over what is still to be rewritten: -1 on a shortest way.
 
     Raises:
-        ValueError: for text that is no grammar, a nonterminal without a rule, one that nothing leads to, one that derives no string, one that derives itself, and a
-            rule that stands twice.
+        ValueError: for text that is no grammar, a nonterminal without a rule, one that nothing leads to, one that
+            derives no string, one that derives itself, and a rule that stands twice.
     """
 
     def __init__(self, text):
@@ -49,11 +57,16 @@ class Grammar:
         for number, _, right in lines:
             for symbol in right:
                 if not _quoted(symbol) and symbol not in numbers:
-                    raise ValueError(f"line {number} of the grammar: no rule says what {symbol!r} becomes; terminals are quoted.")
+                    raise ValueError(f"line {number} of the grammar: no rule says what {symbol!r} becomes; terminals "
+                                     "are quoted.")
         self.nonterminals, self.start = tuple(names), 0
-        ordered = sorted(lines, key=lambda line: numbers[line[1]])  # rules of a nonterminal that stand apart come together
-        self.rules = tuple(Rule(numbers[left], tuple(s[1:-1] if _quoted(s) else numbers[s] for s in right if s not in ("''", '""'))) for _, left, right in ordered)
-        self.text = "\n".join(f"{name} -> " + " | ".join(" ".join(right) or "''" for _, left, right in ordered if left == name) for name in names)
+        # rules of a nonterminal that stand apart come together
+        ordered = sorted(lines, key=lambda line: numbers[line[1]])
+        self.rules = tuple(Rule(numbers[left],
+                                tuple(s[1:-1] if _quoted(s) else numbers[s] for s in right if s not in ("''", '""')))
+                           for _, left, right in ordered)
+        self.text = "\n".join(f"{name} -> " + " | ".join(" ".join(right) or "''" for _, left,
+                                                         right in ordered if left == name) for name in names)
         self.done, self.size, self.nothing = len(self.rules), len(self.rules) + 1, len(names)
         self._check(ordered)
         inner = [[s for s in rule.right if not isinstance(s, str)][::-1] for rule in self.rules] + [[]]
@@ -67,7 +80,8 @@ class Grammar:
     def expand(self, rules):
         """(the string that the rules derive, whether nothing is left to rewrite in it).
 
-        Of what is no derivation it is what the rules before the first wrong one derive, nonterminals being shown as ⟨name⟩.
+        Of what is no derivation it is what the rules before the first wrong one derive, nonterminals being shown as
+        ⟨name⟩.
         """
         text, left = [], [self.start]
         for rule in map(int, rules):
@@ -77,25 +91,33 @@ class Grammar:
                 break
             left[-1:] = self.rules[rule].right[::-1]
         rest = left[::-1]
-        return "".join(text) + "".join(s if isinstance(s, str) else f"⟨{self.nonterminals[s]}⟩" for s in rest), all(isinstance(s, str) for s in rest)
+        return "".join(text) + "".join(s if isinstance(s, str) else f"⟨{self.nonterminals[s]}⟩" for s in rest), all(
+            isinstance(s, str) for s in rest
+        )
 
     def _check(self, ordered):
         seen = {}
         for number, left, right in ordered:
-            if (first := seen.setdefault((left, tuple(right)), number)) != number or ordered.count((number, left, right)) > 1:
-                raise ValueError(f"line {number} of the grammar: the rule {left} -> {' '.join(right)} stands twice (line {first}).")
+            if (first := seen.setdefault((left, tuple(right)), number)) != number or ordered.count(
+                (number, left, right)
+            ) > 1:
+                raise ValueError(f"line {number} of the grammar: the rule {left} -> {' '.join(right)} stands twice "
+                                 f"(line {first}).")
         reached, todo = {self.start}, [self.start]
         while todo:
-            found = {s for rule in self.rules if rule.left == todo[-1] for s in rule.right if not isinstance(s, str)} - reached
+            found = {s for rule in self.rules if rule.left == todo[-1] for s in rule.right
+                     if not isinstance(s, str)} - reached
             todo = todo[:-1] + sorted(found)
             reached |= found
         if lost := [name for number, name in enumerate(self.nonterminals) if number not in reached]:
-            raise ValueError(f"nothing leads from the start symbol {self.nonterminals[0]!r} to {_list(lost)}: unreachable in the grammar.")
+            raise ValueError(f"nothing leads from the start symbol {self.nonterminals[0]!r} to {_list(lost)}: "
+                             "unreachable in the grammar.")
         self.shortest = self._shortest()
         if endless := [name for number, name in enumerate(self.nonterminals) if self.shortest[number] < 0]:
             raise ValueError(f"no derivation from {_list(endless)} ends: unproductive in the grammar.")
         if (name := self._itself()) is not None:
-            raise ValueError(f"{self.nonterminals[name]!r} derives itself, so that strings have endlessly many derivations; take out a rule.")
+            raise ValueError(f"{self.nonterminals[name]!r} derives itself, so that strings have endlessly many "
+                             "derivations; take out a rule.")
 
     def _shortest(self):
         """Rules of each nonterminal's shortest derivation, -1 where none ends."""
@@ -153,7 +175,8 @@ def _read(text):
         right = []
         for kind, symbol in [*tokens, ("bar", "|")]:
             if kind == "arrow":
-                raise ValueError(f"line {number} of the grammar: a second -> in {line.strip()!r}; each rule has a line of its own.")
+                raise ValueError(f"line {number} of the grammar: a second -> in {line.strip()!r}; each rule has a line "
+                                 "of its own.")
             if kind == "bar":
                 yield number, left, right
                 right = []
@@ -166,7 +189,8 @@ def _tokens(number, line):
     while place < len(line):
         found = _TOKEN.match(line, place)
         if not found:
-            raise ValueError(f"line {number} of the grammar: {line[place:].strip()!r} is neither a name, a quoted terminal, -> nor |.")
+            raise ValueError(f"line {number} of the grammar: {line[place:].strip()!r} is neither a name, a quoted "
+                             "terminal, -> nor |.")
         place = found.end()
         if found.lastgroup != "space":
             yield found.lastgroup, found[0]

@@ -1,6 +1,7 @@
 """Discrete pixels: Bernoulli for two levels, Categorical for more, independent given the logits.
 
-Logits are [..., height, width, channels] for two levels (the log-odds of a one) and [..., height, width, channels, levels] for more.
+Logits are [..., height, width, channels] for two levels (the log-odds of a one) and [..., height, width, channels,
+levels] for more.
 """
 
 import tensorflow as tf
@@ -12,7 +13,8 @@ tfd = tfp.distributions
 
 
 class Bernoulli(tfd.Bernoulli):
-    """TFP's, whose log-probability by logits l is x l - softplus(l): half the passes over memory of a product for each of the two outcomes."""
+    """TFP's, whose log-probability by logits l is x l - softplus(l): half the passes over memory of a product for each
+    of the two outcomes."""
 
     def _log_prob(self, event):
         if self.logits is None:
@@ -51,7 +53,8 @@ def from_noise(logits, noise, levels):
 
 
 def centre(x, levels):
-    """Levels 0..levels-1 as float32 on [-1, 1], for a masked or denoising convolution: 0, its padding, is neither black nor white."""
+    """Levels 0..levels-1 as float32 on [-1, 1], for a masked or denoising convolution: 0, its padding, is neither black
+    nor white."""
     return tf.cast(x, tf.float32) * (2.0 / (levels - 1)) - 1.0
 
 

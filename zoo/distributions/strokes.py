@@ -1,12 +1,14 @@
 """A step of the pen: where it goes, a mixture of bivariate Gaussians, and what it does there, one of three states.
 
-D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477, section 3.2; the mixture: A. Graves, Generating Sequences With
-Recurrent Neural Networks, 2013, arXiv:1308.0850, section 4.1. A step is (dx, dy, p1, p2, p3): the offset from the point before; then exactly one of
-p1, a line goes on from here, p2, the pen is lifted here, and p3, the drawing has ended, is 1. A sketch is T steps, the first of which starts at the
-origin with the pen down; from its end on every step is `END`.
+D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477, section 3.2; the mixture: A. Graves,
+Generating Sequences With Recurrent Neural Networks, 2013, arXiv:1308.0850, section 4.1. A step is (dx, dy, p1, p2, p3):
+the offset from the point before; then exactly one of p1, a line goes on from here, p2, the pen is lifted here, and p3,
+the drawing has ended, is 1. A sketch is T steps, the first of which starts at the origin with the pen down; from its
+end on every step is `END`.
 
-Parameters are [..., 6 M + 3] for M components: the logits of the three states; the logits of the components, their locations in x, in y, the
-logarithms of their scales in x, in y, and the inverse hyperbolic tangents of their correlations.
+Parameters are [..., 6 M + 3] for M components: the logits of the three states; the logits of the components, their
+locations in x, in y, the logarithms of their scales in x, in y, and the inverse hyperbolic tangents of their
+correlations.
 """
 
 import math
@@ -29,7 +31,8 @@ _NEVER = -1e9  # log-odds of what can't be
 
 
 class Strokes(tfd.Distribution):
-    """p(dx, dy, p) = q_p for p = p3, else q_p sum_j softmax(pi)_j N(dx, dy | mu_j, [[sx^2, rho sx sy], [rho sx sy, sy^2]]_j).
+    """p(dx, dy, p) = q_p for p = p3, else q_p sum_j softmax(pi)_j N(dx, dy | mu_j, [[sx^2, rho sx sy], [rho sx sy,
+    sy^2]]_j).
 
     A step that ends the drawing has no offset, so its density is the probability of its state alone.
 
@@ -39,7 +42,8 @@ class Strokes(tfd.Distribution):
 
     def __init__(self, parameters, name="Strokes"):
         self.raw = parameters
-        super().__init__(dtype=tf.float32, reparameterization_type=tfd.NOT_REPARAMETERIZED, validate_args=False, allow_nan_stats=True, name=name)
+        super().__init__(dtype=tf.float32, reparameterization_type=tfd.NOT_REPARAMETERIZED, validate_args=False,
+                         allow_nan_stats=True, name=name)
 
     def pen(self):
         """The distribution of the three states, as indicator vectors."""
@@ -76,7 +80,8 @@ class Strokes(tfd.Distribution):
     def _sample_n(self, n, seed=None):
         uniforms, normals = random.split(tfp.random.sanitize_seed(seed))
         shape = tf.concat([[n], self._batch_shape_tensor(), [2]], 0)
-        noise = tf.concat([tf.random.stateless_uniform(shape, uniforms), tf.random.stateless_normal(shape, normals)], -1)
+        noise = tf.concat([tf.random.stateless_uniform(shape, uniforms), tf.random.stateless_normal(shape, normals)],
+                          -1)
         return from_noise(tf.broadcast_to(self.raw, tf.concat([[n], tf.shape(self.raw)], 0)), noise)
 
 
@@ -114,13 +119,16 @@ def certain(parameters, over):
 
 
 def noise_rows(seeds, length):
-    """The noise of `from_noise` for one sketch per row, [batch, length, 4]: two uniforms, of the component and the state, and two normals."""
+    """The noise of `from_noise` for one sketch per row, [batch, length, 4]: two uniforms, of the component and the
+    state, and two normals."""
     uniforms, normals = random.uniform_rows, random.normal_rows
-    return tf.concat([draw(random.fold_in_rows(seeds, number), (length, 2)) for number, draw in enumerate((uniforms, normals))], -1)
+    return tf.concat([draw(random.fold_in_rows(seeds, number), (length, 2)) for number,
+                      draw in enumerate((uniforms, normals))], -1)
 
 
 def from_noise(parameters, noise, temperature=1.0):
-    """Steps [..., 5] drawn from the noise [..., 4] at a temperature tau (a number, or [...]): logits over tau, scales times sqrt(tau) (section 3.3)."""
+    """Steps [..., 5] drawn from the noise [..., 4] at a temperature tau (a number, or [...]): logits over tau, scales
+    times sqrt(tau) (section 3.3)."""
     temperature = tf.convert_to_tensor(temperature, tf.float32)[..., None]
     component = categories.from_noise(parameters[..., 3:3 + _components(parameters)] / temperature, noise[..., 0])
     state = categories.from_noise(parameters[..., :3] / temperature, noise[..., 1])
@@ -128,14 +136,16 @@ def from_noise(parameters, noise, temperature=1.0):
 
 
 def likeliest(parameters):
-    """The limit of `from_noise` as the temperature goes to 0, [..., 5]: the location of the component of most weight, and the likeliest state."""
+    """The limit of `from_noise` as the temperature goes to 0, [..., 5]: the location of the component of most weight,
+    and the likeliest state."""
     component = tf.argmax(parameters[..., 3:3 + _components(parameters)], -1, output_type=tf.int32)
     state = tf.argmax(parameters[..., :3], -1, output_type=tf.int32)
     return _step(parameters, component, state, tf.zeros_like(parameters[..., :2]))
 
 
 def _step(parameters, component, state, normals):
-    chosen = [tf.gather(t, component[..., None], axis=-1, batch_dims=component.shape.rank)[..., 0] for t in _split(parameters)[1:]]
+    chosen = [tf.gather(t, component[..., None], axis=-1, batch_dims=component.shape.rank)[..., 0]
+              for t in _split(parameters)[1:]]
     x_loc, y_loc, x_scale, y_scale, rho, rest = chosen
     u, v = normals[..., 0], normals[..., 1]
     offset = tf.stack([x_loc + x_scale * u, y_loc + y_scale * (rho * u + rest * v)], -1)
@@ -151,5 +161,5 @@ def _split(parameters):
     """(logits, x_loc, y_loc, x_scale, y_scale, rho, sqrt(1 - rho^2)), each [..., M]."""
     logits, x_loc, y_loc, x_log_scale, y_log_scale, r = tf.split(parameters[..., 3:], 6, axis=-1)
     r = tf.clip_by_value(r, -CORRELATION_LIMIT, CORRELATION_LIMIT)
-    return (logits, x_loc, y_loc, tf.exp(tf.maximum(x_log_scale, LOG_SCALE_FLOOR)), tf.exp(tf.maximum(y_log_scale, LOG_SCALE_FLOOR)),
-            tf.tanh(r), 1.0 / tf.cosh(r))
+    return (logits, x_loc, y_loc, tf.exp(tf.maximum(x_log_scale, LOG_SCALE_FLOOR)),
+            tf.exp(tf.maximum(y_log_scale, LOG_SCALE_FLOOR)), tf.tanh(r), 1.0 / tf.cosh(r))

@@ -1,12 +1,15 @@
 """Real NVP: an invertible map from Gaussian noise to data, made of affine couplings, whose density is exact.
 
-Each coupling moves half of the entries by an affine function of the other half, and the halves alternate as a checkerboard. Images are
-dequantized by uniform noise and taken to the real line by a logit, whose log-determinant counts, so that the density is one of pixels.
+Each coupling moves half of the entries by an affine function of the other half, and the halves alternate as a
+checkerboard. Images are dequantized by uniform noise and taken to the real line by a logit, whose log-determinant
+counts, so that the density is one of pixels.
 
 L. Dinh, J. Sohl-Dickstein, S. Bengio, Density estimation using Real NVP, 2016, arXiv:1605.08803.
-NOTE: dense networks and one scale, where the paper has residual convolutions, channel-wise masks and factored-out scales.
-NOTE: no batch normalisation: in a flow its statistics are part of the density, which then differs between training and evaluation and
-depends on the other examples. Couplings that start as the identity, with a bounded log-scale, train without it.
+NOTE: dense networks and one scale, where the paper has residual convolutions, channel-wise masks and factored-out
+scales.
+NOTE: no batch normalisation: in a flow its statistics are part of the density, which then differs between training and
+evaluation and depends on the other examples. Couplings that start as the identity, with a bounded log-scale, train
+without it.
 """
 
 import math
@@ -29,29 +32,35 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
 
     Args:
         shape: of an example; its D entries are flattened.
-        levels: None for points on the real line; for images, the number of a pixel's values, and x = (level + u) / levels with u ~ U[0, 1).
+        levels: None for points on the real line; for images, the number of a pixel's values, and x = (level + u) /
+            levels with u ~ U[0, 1).
         couplings: number of affine couplings; two in a row move every entry.
         hidden: widths of the hidden layers of each coupling's network.
         activation: of the hidden layers.
         alpha: of the paper's logit(alpha + (1 - 2 alpha) x), section 4.1; for images only.
 
     Raises:
-        ValueError: if an example has fewer than 2 entries, `couplings` is less than 2, `levels` less than 2 or `alpha` not in (0, 0.5).
+        ValueError: if an example has fewer than 2 entries, `couplings` is less than 2, `levels` less than 2 or `alpha`
+            not in (0, 0.5).
     """
 
-    # NOTE: the paper prints logit(alpha + (1 - alpha) x), which is infinite at x = 1; the symmetric form keeps both ends finite. In both,
-    # a little mass falls outside [0, 1]^D, so bits per dimension from this density are never too low.
+    # NOTE: the paper prints logit(alpha + (1 - alpha) x), which is infinite at x = 1; the symmetric form keeps both
+    # ends finite. In both, a little mass falls outside [0, 1]^D, so bits per dimension from this density are never too
+    # low.
 
     def __init__(self, shape=(2,), levels=None, couplings=8, hidden=(64, 64), activation="relu", alpha=0.05, **kwargs):
         super().__init__(**kwargs)
         if math.prod(shape) < 2 or couplings < 2:
-            raise ValueError(f"an example must have at least 2 entries and couplings be at least 2, found shape {tuple(shape)} and {couplings}.")
+            raise ValueError("an example must have at least 2 entries and couplings be at least 2, found shape "
+                             f"{tuple(shape)} and {couplings}.")
         if levels is not None and levels < 2 or not 0 < alpha < 0.5:
-            raise ValueError(f"levels must be None or at least 2 and alpha between 0 and 0.5, found {levels} and {alpha}.")
+            raise ValueError(f"levels must be None or at least 2 and alpha between 0 and 0.5, found {levels} and "
+                             f"{alpha}.")
         self.shape, self.levels, self.couplings = tuple(shape), levels, couplings
         self.hidden, self.activation, self.alpha = tuple(hidden), activation, alpha
         self.size = math.prod(shape)
-        self.flow = [AffineCoupling(checkerboard(self.shape, k % 2), self.hidden, activation, name=f"coupling_{k}") for k in range(couplings)]
+        self.flow = [AffineCoupling(checkerboard(self.shape, k % 2), self.hidden, activation, name=f"coupling_{k}")
+                     for k in range(couplings)]
         self.build()
 
     def get_config(self):

@@ -1,7 +1,9 @@
-"""Generative adversarial network: a generator maps noise to examples, a discriminator tells them from data, and each plays against the other.
+"""Generative adversarial network: a generator maps noise to examples, a discriminator tells them from data, and each
+plays against the other.
 
 I. Goodfellow, J. Pouget-Abadie, M. Mirza, B. Xu, D. Warde-Farley, S. Ozair, A. Courville, Y. Bengio,
-Generative Adversarial Networks, 2014, arXiv:1406.2661. In a step the discriminator moves first, then the generator (algorithm 1, k = 1).
+Generative Adversarial Networks, 2014, arXiv:1406.2661. In a step the discriminator moves first, then the generator
+(algorithm 1, k = 1).
 NOTE: plain hidden units, where the paper's discriminator has maxout units with dropout.
 """
 
@@ -19,19 +21,21 @@ class GAN(GenerativeModel, SeedInterpolating):
 
     Args:
         shape: of an example.
-        bounded: whether examples lie in [-1, 1] (images; the generator ends in tanh) or anywhere on the real line (points).
+        bounded: whether examples lie in [-1, 1] (images; the generator ends in tanh) or anywhere on the real line
+            (points).
         latent_size: number of noise dimensions.
         generator_hidden: widths of the generator's hidden layers.
         discriminator_hidden: widths of the discriminator's hidden layers.
         activation: of the hidden layers.
-        objective: a name of `zoo.gan.parts.losses.OBJECTIVES`: `non_saturating`, or `minimax` for equation 1 as it stands.
+        objective: a name of `zoo.gan.parts.losses.OBJECTIVES`: `non_saturating`, or `minimax` for equation 1 as it
+            stands.
 
     Raises:
         ValueError: if `objective` is unknown or `latent_size` less than 1.
     """
 
-    def __init__(self, shape=(2,), bounded=False, latent_size=16, generator_hidden=(128, 128), discriminator_hidden=(128, 128),
-                 activation="relu", objective="non_saturating", **kwargs):
+    def __init__(self, shape=(2,), bounded=False, latent_size=16, generator_hidden=(128, 128),
+                 discriminator_hidden=(128, 128), activation="relu", objective="non_saturating", **kwargs):
         super().__init__(**kwargs)
         if objective not in OBJECTIVES:
             raise ValueError(f"objective must be one of {', '.join(sorted(OBJECTIVES))}, found {objective!r}.")
@@ -40,13 +44,15 @@ class GAN(GenerativeModel, SeedInterpolating):
         self.shape, self.bounded, self.latent_size = tuple(shape), bounded, latent_size
         self.generator_hidden, self.discriminator_hidden = tuple(generator_hidden), tuple(discriminator_hidden)
         self.activation, self.objective = activation, objective
-        self.generator = dense.to_example(self.shape, self.generator_hidden, activation, "tanh" if bounded else None, name="generator")
+        self.generator = dense.to_example(self.shape, self.generator_hidden, activation, "tanh" if bounded else None,
+                                          name="generator")
         self.discriminator = dense.from_example(1, self.discriminator_hidden, activation, name="discriminator")
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, bounded=self.bounded, latent_size=self.latent_size, generator_hidden=self.generator_hidden,
-                    discriminator_hidden=self.discriminator_hidden, activation=self.activation, objective=self.objective)
+        return dict(shape=self.shape, bounded=self.bounded, latent_size=self.latent_size,
+                    generator_hidden=self.generator_hidden, discriminator_hidden=self.discriminator_hidden,
+                    activation=self.activation, objective=self.objective)
 
     @property
     def domain(self):
@@ -65,7 +71,8 @@ class GAN(GenerativeModel, SeedInterpolating):
 
     def discriminator_objective(self, x, seed):
         """The discriminator's terms: real, then fake."""
-        return OBJECTIVES[self.objective].discriminator(self.logits(x), self.logits(tf.stop_gradient(self._fakes(x, seed))))
+        return OBJECTIVES[self.objective].discriminator(self.logits(x),
+                                                        self.logits(tf.stop_gradient(self._fakes(x, seed))))
 
     def generator_objective(self, x, seed):
         """The generator's term; of x only the batch size is read."""

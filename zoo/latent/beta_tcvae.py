@@ -1,7 +1,8 @@
 """beta-TCVAE: of the KL term of a VAE only the part that says how dependent the code's dimensions are is made dear.
 
-R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, Isolating Sources of Disentanglement in Variational Autoencoders, 2018, arXiv:1802.04942:
-KL(q(z|x) || p(z)) on average over x is I(x; z) + KL(q(z) || prod_d q(z_d)) + sum_d KL(q(z_d) || p(z_d)), where q(z) is estimated within the batch.
+R. T. Q. Chen, X. Li, R. Grosse, D. Duvenaud, Isolating Sources of Disentanglement in Variational Autoencoders, 2018,
+arXiv:1802.04942: KL(q(z|x) || p(z)) on average over x is I(x; z) + KL(q(z) || prod_d q(z_d)) + sum_d KL(q(z_d) ||
+p(z_d)), where q(z) is estimated within the batch.
 """
 
 import math
@@ -20,7 +21,8 @@ class BetaTCVAE(OneLayer):
         levels: values of a pixel, of a discrete likelihood.
         latent_size: number of latent dimensions.
         network: `dense` or `conv`.
-        hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
+        hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors
+            them.
         activation: of the hidden layers.
         likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         beta: weight of the total correlation, above 0.
@@ -31,11 +33,12 @@ class BetaTCVAE(OneLayer):
         ValueError: if `shape` is not an image's, a name is unknown, or a number is too small.
     """
 
-    def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200), activation="relu", likelihood="auto", beta=6.0,
-                 num_examples=50_000, warmup_steps=0, **kwargs):
+    def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200),
+                 activation="relu", likelihood="auto", beta=6.0, num_examples=50_000, warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
         if not 0.0 < beta < math.inf or num_examples < 1 or warmup_steps < 0:
-            raise ValueError(f"beta must be above 0, num_examples at least 1 and warmup_steps not negative, found {beta}, {num_examples} and {warmup_steps}.")
+            raise ValueError("beta must be above 0, num_examples at least 1 and warmup_steps not negative, found "
+                             f"{beta}, {num_examples} and {warmup_steps}.")
         self.assemble(shape, levels, latent_size, network, hidden, activation, likelihood)
         self.beta, self.num_examples, self.warmup_steps = beta, num_examples, warmup_steps
         self.build()
@@ -44,7 +47,8 @@ class BetaTCVAE(OneLayer):
         return self.assembled() | dict(beta=self.beta, num_examples=self.num_examples, warmup_steps=self.warmup_steps)
 
     def objective(self, batch, seed, step=None):
-        """{reconstruction, mutual_information, total_correlation, dimension_wise_kl}, each [batch], at one draw of q(z|x)."""
+        """{reconstruction, mutual_information, total_correlation, dimension_wise_kl}, each [batch], at one draw of
+        q(z|x)."""
         posterior = self.posterior(batch)
         z, log_q = posterior.draw(tf.random.stateless_normal([tf.shape(batch)[0], self.noise_size], seed))
         log_qz, log_marginals = aggregate(z, posterior.mean(), posterior.log_scale, self.num_examples)
@@ -56,19 +60,23 @@ class BetaTCVAE(OneLayer):
 
 
 def aggregate(z, loc, log_scale, num_examples):
-    """Estimates of log q(z) and of sum_d log q(z_d), [batch] each, from a batch of codes and their posteriors: minibatch stratified sampling (appendix C.2).
+    """Estimates of log q(z) and of sum_d log q(z_d), [batch] each, from a batch of codes and their posteriors:
+    minibatch stratified sampling (appendix C.2).
 
-    Of N examples a code's own has weight 1/N; of the rest one stands for what the M - 2 others do not make up, and these count 1 / (M - 1) each.
+    Of N examples a code's own has weight 1/N; of the rest one stands for what the M - 2 others do not make up, and
+    these count 1 / (M - 1) each.
     """
     size = tf.shape(z)[0]
-    each = -0.5 * (((z[:, None] - loc) / tf.exp(log_scale)) ** 2 + math.log(2.0 * math.pi)) - log_scale  # [of z, of posterior, D]
+    # [of z, of posterior, D]
+    each = -0.5 * (((z[:, None] - loc) / tf.exp(log_scale)) ** 2 + math.log(2.0 * math.pi)) - log_scale
     weights = log_stratified_weights(size, num_examples)
     log_qz = tf.reduce_logsumexp(weights + tf.reduce_sum(each, -1), 1)
     return log_qz, tf.reduce_sum(tf.reduce_logsumexp(weights[..., None] + each, 1), -1)
 
 
 def log_stratified_weights(size, num_examples):
-    """log of the importance weights [M, M] by which row i's posteriors j make up the average over all N; each row sums to one."""
+    """log of the importance weights [M, M] by which row i's posteriors j make up the average over all N; each row sums
+    to one."""
     m, n = tf.cast(size - 1, tf.float32), float(num_examples)
     strat = tf.maximum(n - m, 0.0) / (n * tf.maximum(m, 1.0))
     index = tf.range(size)

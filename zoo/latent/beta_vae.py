@@ -1,7 +1,7 @@
 """beta-VAE: a VAE that pays more for its code, so that the code's dimensions come apart.
 
-I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed, A. Lerchner, beta-VAE: Learning Basic Visual Concepts with a Constrained
-Variational Framework, 2017 (ICLR).
+I. Higgins, L. Matthey, A. Pal, C. Burgess, X. Glorot, M. Botvinick, S. Mohamed, A. Lerchner, beta-VAE: Learning Basic
+Visual Concepts with a Constrained Variational Framework, 2017 (ICLR).
 """
 
 import math
@@ -20,7 +20,8 @@ class BetaVAE(OneLayer):
         levels: values of a pixel, of a discrete likelihood.
         latent_size: number of latent dimensions.
         network: `dense` or `conv`.
-        hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
+        hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors
+            them.
         activation: of the hidden layers.
         likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         beta: weight of the KL term, above 0.
@@ -30,8 +31,8 @@ class BetaVAE(OneLayer):
         ValueError: if `shape` is not an image's, a name is unknown, or a number is too small.
     """
 
-    def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200), activation="relu", likelihood="auto", beta=4.0,
-                 warmup_steps=0, **kwargs):
+    def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200),
+                 activation="relu", likelihood="auto", beta=4.0, warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
         if not 0.0 < beta < math.inf or warmup_steps < 0:
             raise ValueError(f"beta must be above 0 and warmup_steps not negative, found {beta} and {warmup_steps}.")

@@ -1,7 +1,9 @@
-"""Conditional VAE: an image given its class, or given some of its quadrants, with latents whose prior reads what is given.
+"""Conditional VAE: an image given its class, or given some of its quadrants, with latents whose prior reads what is
+given.
 
-K. Sohn, H. Lee, X. Yan, Learning Structured Output Representation using Deep Conditional Generative Models, 2015 (NeurIPS). Given quadrants, the whole image is
-the example and p(x|given) is one on what is given: its likelihood is that of the hidden quadrants alone, the paper's conditional likelihood.
+K. Sohn, H. Lee, X. Yan, Learning Structured Output Representation using Deep Conditional Generative Models, 2015
+(NeurIPS). Given quadrants, the whole image is the example and p(x|given) is one on what is given: its likelihood is
+that of the hidden quadrants alone, the paper's conditional likelihood.
 """
 
 import dataclasses
@@ -23,7 +25,8 @@ _CERTAIN = 30.0  # log-odds of a given pixel: its log-probability is 0 in float3
 
 
 class ConditionalVAE(Variational):
-    """log p(x|c) >= E_{q(z|x, c)} [log p(x|z, c)] - KL(q(z|x, c) || p(z|c)), c a class label or given quadrants, all three diagonal Gaussian or independent pixels.
+    """log p(x|c) >= E_{q(z|x, c)} [log p(x|z, c)] - KL(q(z|x, c) || p(z|c)), c a class label or given quadrants, all
+    three diagonal Gaussian or independent pixels.
 
     Args:
         shape: (height, width, channels) of an image.
@@ -36,17 +39,26 @@ class ConditionalVAE(Variational):
             classes 0: none is.
 
     Raises:
-        ValueError: if `shape` is not an image's of at least 2x2, a number is too small, or there is not exactly one of `classes` and `quadrants`.
+        ValueError: if `shape` is not an image's of at least 2x2, a number is too small, or there is not exactly one of
+            `classes` and `quadrants`.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=50, hidden=(500, 500), activation="relu", classes: int | None = None,
-                 quadrants: int | None = None, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=50, hidden=(500, 500), activation="relu",
+                 classes: int | None = None, quadrants: int | None = None, **kwargs):
         super().__init__(**kwargs)
         if latent_size < 1 or not hidden or min(hidden) < 1 or (classes is not None and classes < 1):
-            raise ValueError(f"latent_size, classes and each of hidden must be at least 1, found {latent_size}, {classes} and {tuple(hidden)}.")
+            raise ValueError(f"latent_size, classes and each of hidden must be at least 1, found {latent_size}, "
+                             f"{classes} and {tuple(hidden)}.")
         if quadrants not in ((None, 0) if classes else (None, 1, 2, 3)):
-            raise ValueError(f"quadrants must be {'left out, or 0, with classes' if classes else '1, 2 or 3 without classes'}, found {quadrants}.")
-        self.shape, self.levels, self.latent_size, self.noise_size = image_shape(shape), levels, latent_size, latent_size
+            raise ValueError("quadrants must be "
+                             f"{'left out, or 0, with classes' if classes else '1, 2 or 3 without classes'}, found "
+                             f"{quadrants}.")
+        self.shape, self.levels, self.latent_size, self.noise_size = (
+            image_shape(shape),
+            levels,
+            latent_size,
+            latent_size,
+        )
         if not classes and min(self.shape[:2]) < 2:
             raise ValueError(f"shape must be at least 2x2 to have quadrants, found {self.shape}.")
         self.hidden, self.activation, self.classes, self.quadrants = tuple(hidden), activation, classes, quadrants
@@ -60,8 +72,8 @@ class ConditionalVAE(Variational):
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, hidden=self.hidden, activation=self.activation, classes=self.classes,
-                    quadrants=self.quadrants)
+        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, hidden=self.hidden,
+                    activation=self.activation, classes=self.classes, quadrants=self.quadrants)
 
     @property
     def domain(self):
@@ -69,11 +81,13 @@ class ConditionalVAE(Variational):
         return dataclasses.replace(plain, condition=condition_of(self.classes) or known(plain, self.given))
 
     def read(self, condition):
-        """What the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on [0, 1] and -1 for the rest."""
+        """What the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on [0, 1] and
+        -1 for the rest."""
         self.domain.require(condition)
         if self.classes:
             return tf.one_hot(condition, self.classes)
-        return tf.reshape(tf.where(self.given[..., None], condition / (self.levels - 1.0), -1.0), [-1, math.prod(self.shape)])
+        return tf.reshape(tf.where(self.given[..., None], condition / (self.levels - 1.0), -1.0),
+                          [-1, math.prod(self.shape)])
 
     def prior(self, condition):
         """p(z|c), a TFP distribution with batch shape [batch]."""
@@ -103,7 +117,11 @@ class ConditionalVAE(Variational):
         raw = autoencoding.float32(flatly(self.decoder, tf.concat([z, given], -1)))
         if self.classes:
             return raw
-        known = condition * 2.0 - 1.0 if self.levels == 2 else 2.0 * tf.one_hot(tf.cast(condition, tf.int32), self.levels) - 1.0
+        known = (
+            condition * 2.0 - 1.0
+            if self.levels == 2
+            else 2.0 * tf.one_hot(tf.cast(condition, tf.int32), self.levels) - 1.0
+        )
         known = tf.reshape(known, [-1, *self.shape, self.observation.parameters])
         return tf.where(self.given[..., None, None], _CERTAIN * known, raw)
 
@@ -111,7 +129,8 @@ class ConditionalVAE(Variational):
         """{reconstruction: -log p(x|z, c), kl: KL(q(z|x, c) || p(z|c))}, each [batch]."""
         posterior = self.posterior(x, condition)
         z, _ = posterior.draw(eps)
-        return {"reconstruction": -self.likelihood(z, condition).log_prob(x), "kl": tfd.kl_divergence(posterior.distribution(), self.prior(condition))}
+        return {"reconstruction": -self.likelihood(z, condition).log_prob(x),
+                "kl": tfd.kl_divergence(posterior.distribution(), self.prior(condition))}
 
     def rate_distortion(self, x, seeds, condition=None):
         terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]), condition)

@@ -1,6 +1,8 @@
-"""Denoising autoencoder: a network that gives the clean example for a noisy one, so that even a code larger than the example must know what examples are like.
+"""Denoising autoencoder: a network that gives the clean example for a noisy one, so that even a code larger than the
+example must know what examples are like.
 
-P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, Extracting and Composing Robust Features with Denoising Autoencoders, 2008 (ICML). It is no generative
+P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, Extracting and Composing Robust Features with Denoising
+Autoencoders, 2008 (ICML). It is no generative
 model: neither codes nor examples have a distribution from which it could draw.
 """
 
@@ -22,23 +24,27 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         levels: values of a pixel, of a discrete likelihood.
         latent_size: numbers of a code; it may have more than the image.
         network: `dense` or `conv`.
-        hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors them.
+        hidden: widths of the encoder's dense layers, or channels of its stride-2 convolutions; the decoder mirrors
+            them.
         activation: of the hidden layers.
         code_activation: of the code.
-        distortion: `auto` (minus the log-likelihood of a Bernoulli for two levels, of a Categorical for more), a likelihood of `zoo.latent.parts.observations`, or, of grey
-            values on [0, 1], `cross_entropy` (the paper's) or `squared_error`.
+        distortion: `auto` (minus the log-likelihood of a Bernoulli for two levels, of a Categorical for more), a
+            likelihood of `zoo.latent.parts.observations`, or, of grey values on [0, 1], `cross_entropy` (the paper's)
+            or `squared_error`.
         corruption: `masking` (a part of the entries is 0), `salt_and_pepper` (0 or 1) or `gaussian` noise.
         level: that part, from 0 to 1, or the standard deviation of Gaussian noise of pixels on [0, 1].
 
     Raises:
-        ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the level is none of the corruption's.
+        ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the level is none of the
+            corruption's.
     """
 
-    controls = {"level": Control("level", 0.0, "most", "how much noise: the part of the entries that it takes, or the standard deviation of that of pixels on [0, 1]",
+    controls = {"level": Control("level", 0.0, "most", "how much noise: the part of the entries that it takes, or the "
+                                                       "standard deviation of that of pixels on [0, 1]",
                                  of=("corrupt",))}
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=256, network="dense", hidden=(), activation="relu", code_activation="sigmoid", distortion="auto",
-                 corruption="masking", level=0.25, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_size=256, network="dense", hidden=(), activation="relu",
+                 code_activation="sigmoid", distortion="auto", corruption="masking", level=0.25, **kwargs):
         super().__init__(**kwargs)
         self.noise_process, self.given_corruption, self.level = corruptions.make(corruption, level), corruption, level
         self.assemble(shape, levels, latent_size, network, hidden, activation, code_activation, distortion)

@@ -1,7 +1,9 @@
-"""Deep latent Gaussian model: layers of Gaussian latents, from the top down, each added to a nonlinear function of the layer above.
+"""Deep latent Gaussian model: layers of Gaussian latents, from the top down, each added to a nonlinear function of the
+layer above.
 
-D. J. Rezende, S. Mohamed, D. Wierstra, Stochastic Backpropagation and Approximate Inference in Deep Generative Models, 2014, arXiv:1401.4082.
-The latents proper are the layers' noises, independent standard normals; the posterior is a Gaussian for each layer, with one of three forms of covariance.
+D. J. Rezende, S. Mohamed, D. Wierstra, Stochastic Backpropagation and Approximate Inference in Deep Generative Models,
+2014, arXiv:1401.4082. The latents proper are the layers' noises, independent standard normals; the posterior is a
+Gaussian for each layer, with one of three forms of covariance.
 """
 
 import keras
@@ -15,7 +17,8 @@ from zoo.networks import autoencoding
 
 
 class DLGM(Variational):
-    """xi^l ~ N(0, I), h^L = G^L xi^L, h^l = T^l(h^{l+1}) + G^l xi^l, x ~ p(x|T^0(h^1)); q(xi|x) = prod_l N(xi^l | mu^l(x), C^l(x)).
+    """xi^l ~ N(0, I), h^L = G^L xi^L, h^l = T^l(h^{l+1}) + G^l xi^l, x ~ p(x|T^0(h^1)); q(xi|x) = prod_l N(xi^l |
+    mu^l(x), C^l(x)).
 
     Args:
         shape: (height, width, channels) of an image.
@@ -24,22 +27,29 @@ class DLGM(Variational):
         hidden: width of the two layers of every T and of the recognition network below each layer.
         activation: of the hidden layers.
         likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
-        posterior: covariance of the posteriors: `diagonal`, `rank_one` (a diagonal precision plus a product u u^T) or `full` (a Cholesky factor).
+        posterior: covariance of the posteriors: `diagonal`, `rank_one` (a diagonal precision plus a product u u^T) or
+            `full` (a Cholesky factor).
         warmup_steps: steps in which the weight of the KL terms rises from 0 to 1; 0: none.
 
     Raises:
         ValueError: if `shape` is not an image's, there is no layer, a name is unknown, or a number below 1.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50, 50), hidden=200, activation="relu", likelihood="auto", posterior="rank_one",
-                 warmup_steps=0, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50, 50), hidden=200, activation="relu",
+                 likelihood="auto", posterior="rank_one", warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
         if not latent_sizes or min(*latent_sizes, hidden, 1) < 1 or warmup_steps < 0:
-            raise ValueError("latent_sizes must have at least one entry, these and hidden be at least 1, and warmup_steps not be negative, "
+            raise ValueError("latent_sizes must have at least one entry, these and hidden be at least 1, and "
+                             "warmup_steps not be negative, "
                              f"found {tuple(latent_sizes)}, {hidden} and {warmup_steps}.")
         if posterior in posteriors.FLOWS:
             raise ValueError(f"posterior must be a Gaussian, found {posterior!r}.")
-        self.shape, self.levels, self.latent_sizes, self.hidden = image_shape(shape), levels, tuple(latent_sizes), hidden
+        self.shape, self.levels, self.latent_sizes, self.hidden = (
+            image_shape(shape),
+            levels,
+            tuple(latent_sizes),
+            hidden,
+        )
         self.activation, self.given_likelihood, self.given_posterior = activation, likelihood, posterior
         self.warmup_steps = warmup_steps
         self.noise_size = sum(latent_sizes)
@@ -47,21 +57,24 @@ class DLGM(Variational):
         self.up = [autoencoding.dense_trunk((hidden, hidden), activation) for _ in latent_sizes]
         self.heads = [posteriors.make(posterior, size) for size in latent_sizes]
         self.G = [keras.layers.Dense(size, use_bias=False, name="G") for size in latent_sizes]
-        self.T = [keras.Sequential([keras.layers.Dense(hidden, activation), keras.layers.Dense(hidden, activation), keras.layers.Dense(size)], name="T")
+        self.T = [keras.Sequential([keras.layers.Dense(hidden, activation), keras.layers.Dense(hidden, activation),
+                                    keras.layers.Dense(size)], name="T")
                   for size in latent_sizes[:-1]]
         self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (hidden, hidden), activation)
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
-                    likelihood=self.given_likelihood, posterior=self.given_posterior, warmup_steps=self.warmup_steps)
+        return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden,
+                    activation=self.activation, likelihood=self.given_likelihood, posterior=self.given_posterior,
+                    warmup_steps=self.warmup_steps)
 
     def prior(self):
         """p(xi) = N(0, I), of all layers."""
         return priors.standard_normal(self.noise_size)
 
     def posterior(self, x):
-        """q(xi^l|x) of every layer, the one next to the image first: a list of objects of `zoo.latent.parts.posteriors`."""
+        """q(xi^l|x) of every layer, the one next to the image first: a list of objects of
+        `zoo.latent.parts.posteriors`."""
         found, features = [], self.observation.read(x)
         for up, head in zip(self.up, self.heads):
             features = up(features)
@@ -98,7 +111,8 @@ class DLGM(Variational):
         """{reconstruction: -log p(x|xi), kl: sum_l KL(q(xi^l|x) || N(0, I)), times its weight}, each [batch]."""
         layers = self.posterior(x)
         xi = tf.concat([q.draw(part)[0] for q, part in zip(layers, tf.split(eps, self.latent_sizes, -1))], -1)
-        return {"reconstruction": -self.likelihood(xi).log_prob(x), "kl": schedules.warmup(step, self.warmup_steps) * tf.add_n([q.kl() for q in layers])}
+        return {"reconstruction": -self.likelihood(xi).log_prob(x),
+                "kl": schedules.warmup(step, self.warmup_steps) * tf.add_n([q.kl() for q in layers])}
 
     def rate_distortion(self, x, seeds, condition=None):
         self.domain.require(condition)

@@ -1,6 +1,8 @@
-"""Importance-weighted autoencoder: many draws of the posterior, averaged as probabilities, make a tighter bound that is also what is trained.
+"""Importance-weighted autoencoder: many draws of the posterior, averaged as probabilities, make a tighter bound that is
+also what is trained.
 
-Y. Burda, R. Grosse, R. Salakhutdinov, Importance Weighted Autoencoders, 2015, arXiv:1509.00519, with one or two layers of latents.
+Y. Burda, R. Grosse, R. Salakhutdinov, Importance Weighted Autoencoders, 2015, arXiv:1509.00519, with one or two layers
+of latents.
 Doubly reparameterised gradient: G. Tucker, D. Lawson, S. Gu, C. J. Maddison, 2018, arXiv:1810.04152.
 """
 
@@ -16,40 +18,61 @@ ESTIMATORS = ("iwae", "dreg")
 
 
 class IWAE(Variational):
-    """log p(x) >= E [log 1/k sum_k w_k], w_k = p(x, h_k) / q(h_k|x), h = h_1 or h_1, h_2 with p(h) = p(h_2) p(h_1|h_2), q(h|x) = q(h_1|x) q(h_2|h_1).
+    """log p(x) >= E [log 1/k sum_k w_k], w_k = p(x, h_k) / q(h_k|x), h = h_1 or h_1, h_2 with p(h) = p(h_2) p(h_1|h_2),
+    q(h|x) = q(h_1|x) q(h_2|h_1).
 
     Args:
         shape: (height, width, channels) of an image.
         levels: values of a pixel, of a discrete likelihood.
         latent_sizes: of each layer of latents, the one next to the image first; one or two.
-        hidden: two dense layers before each layer of latents on the way up, and as many on the way down: a width for each layer of latents.
+        hidden: two dense layers before each layer of latents on the way up, and as many on the way down: a width for
+            each layer of latents.
         activation: of the hidden layers.
         likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         k: draws of the bound that is trained.
         estimator: of the posterior's gradient: `iwae`, that of the bound, or `dreg`, the doubly reparameterised one.
-        backward_draws: draws, picked by their weights out of the k, that the gradient is computed of: as right on average and noisier, for k passes forward and
-            so many back (Burda et al. 2015, section 3); 0: all k.
-        early_k: k in the first `early_steps` steps; a bound of few draws is a cheap start for one of many (there, section 5.1).
+        backward_draws: draws, picked by their weights out of the k, that the gradient is computed of: as right on
+            average and noisier, for k passes forward and so many back (Burda et al. 2015, section 3); 0: all k.
+        early_k: k in the first `early_steps` steps; a bound of few draws is a cheap start for one of many (there,
+            section 5.1).
         early_steps: 0: none.
         warmup_steps: steps in which what log p(h) - log q(h|x) counts in log w rises from 0 to 1; 0: none.
 
     Raises:
-        ValueError: if `shape` is not an image's, there are neither one nor two layers with a width each, a name is unknown, or a number below 1 (or 0, where it may be 0).
+        ValueError: if `shape` is not an image's, there are neither one nor two layers with a width each, a name is
+            unknown, or a number below 1 (or 0, where it may be 0).
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh", likelihood="auto", k=5, estimator="iwae",
-                 backward_draws=0, early_k=1, early_steps=0, warmup_steps=0, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh",
+                 likelihood="auto", k=5, estimator="iwae", backward_draws=0, early_k=1, early_steps=0, warmup_steps=0,
+                 **kwargs):
         super().__init__(**kwargs)
-        if len(latent_sizes) not in (1, 2) or len(hidden) != len(latent_sizes) or min(*latent_sizes, *hidden, k, early_k) < 1:
-            raise ValueError("latent_sizes and hidden must have one entry for each of one or two layers, these, k and early_k at least 1, "
+        if (
+            len(latent_sizes) not in (1, 2)
+            or len(hidden) != len(latent_sizes)
+            or min(*latent_sizes, *hidden, k, early_k) < 1
+        ):
+            raise ValueError("latent_sizes and hidden must have one entry for each of one or two layers, these, k and "
+                             "early_k at least 1, "
                              f"found {tuple(latent_sizes)}, {tuple(hidden)}, {k} and {early_k}.")
         if min(backward_draws, early_steps, warmup_steps) < 0:
-            raise ValueError(f"backward_draws, early_steps and warmup_steps must not be negative, found {backward_draws}, {early_steps} and {warmup_steps}.")
+            raise ValueError("backward_draws, early_steps and warmup_steps must not be negative, found "
+                             f"{backward_draws}, {early_steps} and {warmup_steps}.")
         if estimator not in ESTIMATORS:
             raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, found {estimator!r}.")
-        self.shape, self.levels, self.latent_sizes, self.hidden = image_shape(shape), levels, tuple(latent_sizes), tuple(hidden)
+        self.shape, self.levels, self.latent_sizes, self.hidden = (
+            image_shape(shape),
+            levels,
+            tuple(latent_sizes),
+            tuple(hidden),
+        )
         self.activation, self.given_likelihood, self.k, self.estimator = activation, likelihood, k, estimator
-        self.backward_draws, self.early_k, self.early_steps, self.warmup_steps = backward_draws, early_k, early_steps, warmup_steps
+        self.backward_draws, self.early_k, self.early_steps, self.warmup_steps = (
+            backward_draws,
+            early_k,
+            early_steps,
+            warmup_steps,
+        )
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
         self.up, self.heads = [], []
@@ -58,13 +81,15 @@ class IWAE(Variational):
             self.heads.append(posteriors.Diagonal(size))
         self.down = [autoencoding.dense_trunk((width, width), activation) for width in self.hidden[1:]]
         self.conditionals = [posteriors.Diagonal(size) for size in self.latent_sizes[:-1]]
-        self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (self.hidden[0],) * 2, activation)
+        self.decoder = autoencoding.dense_decoder(*self.observation.layout(self.shape), (self.hidden[0],) * 2,
+                                                  activation)
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
-                    likelihood=self.given_likelihood, k=self.k, estimator=self.estimator, backward_draws=self.backward_draws, early_k=self.early_k,
-                    early_steps=self.early_steps, warmup_steps=self.warmup_steps)
+        return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden,
+                    activation=self.activation, likelihood=self.given_likelihood, k=self.k, estimator=self.estimator,
+                    backward_draws=self.backward_draws, early_k=self.early_k, early_steps=self.early_steps,
+                    warmup_steps=self.warmup_steps)
 
     def approximate(self, x, condition=None):
         first = self.posterior(x)
@@ -113,7 +138,8 @@ class IWAE(Variational):
         q = self.posterior(x)
         z, log_q = self._draw(q, eps)
         if self.backward_draws:
-            return {"bound": -self._resampled(x, q, eps, self.log_weight(x, z, log_q, beta), random.fold_in(seed, 1), beta)}
+            return {"bound": -self._resampled(x, q, eps, self.log_weight(x, z, log_q, beta), random.fold_in(seed, 1),
+                                              beta)}
         if self.estimator == "dreg":
             return {"bound": -self._doubly_reparameterised(x, q, z, beta)}
         return {"bound": -importance_bound(self.log_weight(x, z, log_q, beta))}
@@ -123,9 +149,13 @@ class IWAE(Variational):
         return self.likelihood(z).log_prob(x) + beta * (self.log_prior(z) - log_q)
 
     def _resampled(self, x, q, eps, log_weights, seed, beta):
-        """The bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each log w_k then counts 1/n."""
-        picked = tf.random.stateless_categorical(tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws, seed, tf.int32)  # [batch, n]
-        places = tf.stack([tf.transpose(picked), tf.broadcast_to(tf.range(tf.shape(x)[0]), [self.backward_draws, tf.shape(x)[0]])], -1)
+        """The bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each log w_k
+        then counts 1/n."""
+        # [batch, n]
+        picked = tf.random.stateless_categorical(tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws, seed,
+                                                 tf.int32)
+        places = tf.stack([tf.transpose(picked),
+                           tf.broadcast_to(tf.range(tf.shape(x)[0]), [self.backward_draws, tf.shape(x)[0]])], -1)
         z, log_q = self._draw(q, tf.gather_nd(eps, places))
         if self.estimator == "dreg":
             shares = tf.gather_nd(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)), places)
@@ -135,7 +165,8 @@ class IWAE(Variational):
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
     def _doubly_reparameterised(self, x, q, z, beta):
-        """The bound. Its gradient by the posterior's weights is sum_k s_k (1 - beta + beta s_k) d log w_k / dh_k dh_k / dphi, s the shares of the weights
+        """The bound. Its gradient by the posterior's weights is sum_k s_k (1 - beta + beta s_k) d log w_k / dh_k dh_k /
+        dphi, s the shares of the weights
         in their sum: the score, which counts -beta s_k, is worth -beta s_k (1 - s_k) d log w_k / dh_k."""
         shares = []  # known once the weights are, long before a gradient is asked for
         log_weights, summands = self._pathwise(x, q, z, lambda: shares[0], beta)
@@ -144,7 +175,8 @@ class IWAE(Variational):
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
     def _pathwise(self, x, q, z, shares, beta):
-        """log w_k, and what has its gradient but for the posterior's weights: by these it has (1 - beta + beta shares()) d log w_k / dh_k dh_k / dphi."""
+        """log w_k, and what has its gradient but for the posterior's weights: by these it has (1 - beta + beta
+        shares()) d log w_k / dh_k dh_k / dphi."""
 
         @tf.custom_gradient
         def weighed(h):
@@ -153,7 +185,8 @@ class IWAE(Variational):
         held, z = [tf.stop_gradient(h) for h in z], [weighed(h) for h in z]
         constant = posteriors.DiagonalGaussian(tf.stop_gradient(q.mean()), tf.stop_gradient(q.log_scale))
         log_weights = self.log_weight(x, z, constant.distribution().log_prob(z[0]) + self._log_above(z), beta)
-        # q(h_2|h_1) depends on its weights and, through them, on h_1: the second term takes away the one and leaves the other. Its value counts nowhere.
+        # q(h_2|h_1) depends on its weights and, through them, on h_1: the second term takes away the one and leaves the
+        # other. Its value counts nowhere.
         return log_weights, log_weights + beta * self._log_above(held)
 
     def _encode(self, x, condition=None):

@@ -1,6 +1,8 @@
-"""Ladder VAE: latents from the top down, in the posterior as in the prior, each posterior a precision-weighted mean of what the image and the layers above say.
+"""Ladder VAE: latents from the top down, in the posterior as in the prior, each posterior a precision-weighted mean of
+what the image and the layers above say.
 
-C. K. Sonderby, T. Raiko, L. Maaloe, S. K. Sonderby, O. Winther, Ladder Variational Autoencoders, 2016, arXiv:1602.02282.
+C. K. Sonderby, T. Raiko, L. Maaloe, S. K. Sonderby, O. Winther, Ladder Variational Autoencoders, 2016,
+arXiv:1602.02282.
 """
 
 import math
@@ -9,10 +11,10 @@ import keras
 import tensorflow as tf
 
 from zoo import random
-from zoo.layers.following import collect
 from zoo.latent.parts import observations, priors, schedules
 from zoo.latent.parts.variational import Variational, flatly
 from zoo.layers.batch_normalization import BatchNormalization
+from zoo.layers.following import collect
 from zoo.model import Player, image_shape, split_batch
 from zoo.networks import autoencoding
 
@@ -20,7 +22,8 @@ _SMALLEST = 1e-3  # scale of a conditional
 
 
 class Conditional(keras.layers.Layer):
-    """Loc and scale of a diagonal Gaussian, read off features [rows, n] by a linear layer each; scale = softplus(.) + 0.001."""
+    """Loc and scale of a diagonal Gaussian, read off features [rows, n] by a linear layer each; scale = softplus(.) +
+    0.001."""
 
     def __init__(self, latent_size, **kwargs):
         super().__init__(**kwargs)
@@ -68,29 +71,39 @@ class Trunk(keras.layers.Layer):
 class LadderVAE(Variational):
     """p(x|z_1) p(z_1|z_2) ... p(z_L), q(z_L|x) q(z_{L-1}|z_L, x) ... q(z_1|z_2, x).
 
-    With loc^, scale^ read off the image by layer l's part of the encoder and loc_p, scale_p the prior's given the layers above, 1/scale^2 = 1/scale^^2 + 1/scale_p^2
-    and loc = scale^2 (loc^ / scale^^2 + loc_p / scale_p^2); the top layer's posterior is the encoder's own.
+    With loc^, scale^ read off the image by layer l's part of the encoder and loc_p, scale_p the prior's given the
+    layers above, 1/scale^2 = 1/scale^^2 + 1/scale_p^2 and loc = scale^2 (loc^ / scale^^2 + loc_p / scale_p^2); the top
+    layer's posterior is the encoder's own.
 
     Args:
         shape: (height, width, channels) of an image.
         levels: values of a pixel, of a discrete likelihood.
         latent_sizes: of each layer, the one next to the image first.
-        hidden: width of the two dense layers below each layer of latents in the encoder, and above it in the prior; as many as layers.
-        activation: of the hidden layers, which are normalised before it: by a batch while training, by running moments in all else.
+        hidden: width of the two dense layers below each layer of latents in the encoder, and above it in the prior; as
+            many as layers.
+        activation: of the hidden layers, which are normalised before it: by a batch while training, by running moments
+            in all else.
         likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         warmup_steps: steps in which the weight of the KL terms rises from 0 to 1; 0: none.
 
     Raises:
-        ValueError: if `shape` is not an image's, there is no layer, layers and widths differ in number, a name is unknown, or a number is too small.
+        ValueError: if `shape` is not an image's, there is no layer, layers and widths differ in number, a name is
+            unknown, or a number is too small.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(32, 16, 8), hidden=(256, 128, 64), activation="leaky_relu", likelihood="auto",
-                 warmup_steps=0, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(32, 16, 8), hidden=(256, 128, 64),
+                 activation="leaky_relu", likelihood="auto", warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
         if not latent_sizes or len(latent_sizes) != len(hidden) or min(*latent_sizes, *hidden) < 1 or warmup_steps < 0:
-            raise ValueError("latent_sizes and hidden must have one entry for each of at least one layer, none below 1, and warmup_steps not be negative, "
+            raise ValueError("latent_sizes and hidden must have one entry for each of at least one layer, none below "
+                             "1, and warmup_steps not be negative, "
                              f"found {tuple(latent_sizes)}, {tuple(hidden)} and {warmup_steps}.")
-        self.shape, self.levels, self.latent_sizes, self.hidden = image_shape(shape), levels, tuple(latent_sizes), tuple(hidden)
+        self.shape, self.levels, self.latent_sizes, self.hidden = (
+            image_shape(shape),
+            levels,
+            tuple(latent_sizes),
+            tuple(hidden),
+        )
         self.activation, self.given_likelihood, self.warmup_steps = activation, likelihood, warmup_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
@@ -102,8 +115,8 @@ class LadderVAE(Variational):
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden, activation=self.activation,
-                    likelihood=self.given_likelihood, warmup_steps=self.warmup_steps)
+        return dict(shape=self.shape, levels=self.levels, latent_sizes=self.latent_sizes, hidden=self.hidden,
+                    activation=self.activation, likelihood=self.given_likelihood, warmup_steps=self.warmup_steps)
 
     def players(self):
         """The model; the running moments of its normalised layers follow."""
@@ -139,7 +152,11 @@ class LadderVAE(Variational):
             above = loc + scale * parts[layer]
             z.insert(0, above)
             kls.insert(0, kl(loc, scale, prior_loc, prior_scale))
-            log_qs.insert(0, priors.standard_normal(self.latent_sizes[layer]).log_prob(parts[layer]) - tf.reduce_sum(tf.math.log(scale), -1))
+            log_qs.insert(
+                0,
+                priors.standard_normal(self.latent_sizes[layer]).log_prob(parts[layer])
+                - tf.reduce_sum(tf.math.log(scale), -1),
+            )
         return tuple(z), kls, log_qs
 
     def approximate(self, x, condition=None):
@@ -154,7 +171,9 @@ class LadderVAE(Variational):
         for layer, (own, above) in enumerate(zip(z, (*z[1:], None))):
             loc, scale = self.conditional(layer, above)
             standard = (own - loc) / scale
-            total += priors.standard_normal(self.latent_sizes[layer]).log_prob(standard) - tf.reduce_sum(tf.math.log(scale) * tf.ones_like(own), -1)
+            total += priors.standard_normal(self.latent_sizes[layer]).log_prob(standard) - tf.reduce_sum(
+                tf.math.log(scale) * tf.ones_like(own), -1
+            )
         return total
 
     def draw_prior(self, seeds, condition=None):
@@ -170,10 +189,12 @@ class LadderVAE(Variational):
         return autoencoding.float32(flatly(self.decoder, z[0]))
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, each [batch]; at a step, as in training, by the batch's own moments."""
+        """{reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, each [batch]; at a
+        step, as in training, by the batch's own moments."""
         z, kls, _ = self.path(x, eps, training=step is not None)
         weight = schedules.warmup(step, self.warmup_steps)
-        return {"reconstruction": -self.likelihood(z).log_prob(x)} | {f"kl_{layer + 1}": weight * value for layer, value in enumerate(kls)}
+        return {"reconstruction": -self.likelihood(z).log_prob(x)} | {f"kl_{layer + 1}": weight * value for layer,
+                                                                      value in enumerate(kls)}
 
     def objective(self, batch, seed, step=None):
         x, _ = split_batch(batch)
@@ -188,7 +209,8 @@ class LadderVAE(Variational):
         return tf.add_n(list(terms.values())), distortion
 
     def _encode(self, x, condition=None):
-        """The latents at the posteriors' means from the top down, the layer next to the image first, [batch, noise_size]."""
+        """The latents at the posteriors' means from the top down, the layer next to the image first, [batch,
+        noise_size]."""
         z, _, _ = self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))
         return tf.concat(z, -1)
 

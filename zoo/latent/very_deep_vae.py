@@ -1,8 +1,9 @@
 """Very deep VAE: latents on grids from coarse to fine, tens of layers of them, each drawn given all layers before it.
 
-The posterior takes the same way down as the prior and reads, at every block, what an encoder found at that block's resolution; so image and prior meet in every layer.
-R. Child, Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images, 2021, arXiv:2011.10650. The log-scales' smooth bound: A. Vahdat, J. Kautz,
-2020, arXiv:2007.03898, appendix A.
+The posterior takes the same way down as the prior and reads, at every block, what an encoder found at that block's
+resolution; so image and prior meet in every layer. R. Child, Very Deep VAEs Generalize Autoregressive Models and Can
+Outperform Them on Images, 2021, arXiv:2011.10650. The log-scales' smooth bound: A. Vahdat, J. Kautz, 2020,
+arXiv:2007.03898, appendix A.
 """
 
 import math
@@ -24,16 +25,19 @@ _LOG_ROOT = 0.5 * math.log(2.0 * math.pi)
 
 
 class TopDown(keras.layers.Layer):
-    """A block of the way down: p(z|h) with residual features, q(z|h, x), and what z makes of h; h [rows, height, width, width of the network].
+    """A block of the way down: p(z|h) with residual features, q(z|h, x), and what z makes of h; h [rows, height, width,
+    width of the network].
 
     Args:
-        width, middle: features of h, and of the bottlenecks. channels: of z at each place. size: of the kernels. scale: of what is added to h, at the start.
+        width, middle: features of h, and of the bottlenecks. channels: of z at each place. size: of the kernels. scale:
+            of what is added to h, at the start.
     """
 
     def __init__(self, width, middle, channels, size, scale, **kwargs):
         super().__init__(**kwargs)
         self.channels = channels
-        # NOTE: the paper's starts at zero, so that p(z|h) = N(0, I); a tenth of the usual size comes close, and lets gradients through from the first step on.
+        # NOTE: the paper's starts at zero, so that p(z|h) = N(0, I); a tenth of the usual size comes close, and lets
+        # gradients through from the first step on.
         self.prior_net = Bottleneck(2 * channels + width, middle, size, 0.1, name="prior")
         self.posterior_net = Bottleneck(2 * channels, middle, size, name="posterior")
         self.project = convolution(width, 1, scale, name="project")
@@ -54,10 +58,12 @@ class TopDown(keras.layers.Layer):
 
 
 class VeryDeepVAE(Variational):
-    """p(x|z) prod_l p(z_l|z_<l),  q(z|x) = prod_l q(z_l|z_<l, x), all z_l diagonal Gaussians on grids, coarse ones first; log p(x) >= E_q[log p(x|z)] - sum_l KL_l.
+    """p(x|z) prod_l p(z_l|z_<l),  q(z|x) = prod_l q(z_l|z_<l, x), all z_l diagonal Gaussians on grids, coarse ones
+    first; log p(x) >= E_q[log p(x|z)] - sum_l KL_l.
 
-    Down from h = bias: at a finer grid h <- bias + upsampled h; in every block h <- h + features(h), h <- h + W z_l, h <- h + f(h), with z_l ~ N(loc, scale^2), whose
-    parameters the block reads off h, and for the posterior off h and the encoder's features of that grid. A layer's log-scale is 5 tanh(. / 5).
+    Down from h = bias: at a finer grid h <- bias + upsampled h; in every block h <- h + features(h), h <- h + W z_l, h
+    <- h + f(h), with z_l ~ N(loc, scale^2), whose parameters the block reads off h, and for the posterior off h and the
+    encoder's features of that grid. A layer's log-scale is 5 tanh(. / 5).
 
     Args:
         shape: (height, width, channels) of an image.
@@ -65,47 +71,66 @@ class VeryDeepVAE(Variational):
         width: features of the residual paths, up and down.
         bottleneck: features inside a residual block.
         latent_channels: latents of a layer at a place of its grid.
-        rates: how many times coarser each grid is than the one before, by average pooling up and repetition down; sizes are rounded up.
+        rates: how many times coarser each grid is than the one before, by average pooling up and repetition down; sizes
+            are rounded up.
         encoder_blocks: residual blocks of each grid, the finest first; one more leads to each coarser grid.
         decoder_blocks: layers of latents of each grid, the finest first.
         likelihood: a name of `zoo.latent.parts.observations`, or `auto`.
         components: of the likelihood `discretized_logistic_mixture`.
 
     Raises:
-        ValueError: if `shape` is not an image's, there is not one number of blocks for each grid, a name is unknown, or a number is too small.
+        ValueError: if `shape` is not an image's, there is not one number of blocks for each grid, a name is unknown, or
+            a number is too small.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, width=64, bottleneck=16, latent_channels=8, rates=(2, 2, 2), encoder_blocks=(2, 2, 2, 1),
-                 decoder_blocks=(4, 3, 2, 1), likelihood="auto", components=10, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, width=64, bottleneck=16, latent_channels=8, rates=(2, 2, 2),
+                 encoder_blocks=(2, 2, 2, 1), decoder_blocks=(4, 3, 2, 1), likelihood="auto", components=10, **kwargs):
         super().__init__(**kwargs)
         if not len(encoder_blocks) == len(decoder_blocks) == len(rates) + 1 or min(rates, default=2) < 2:
-            raise ValueError("rates must be at least 2, and encoder_blocks and decoder_blocks have one entry for each grid, one more than rates, "
+            raise ValueError("rates must be at least 2, and encoder_blocks and decoder_blocks have one entry for each "
+                             "grid, one more than rates, "
                              f"found {tuple(rates)}, {tuple(encoder_blocks)} and {tuple(decoder_blocks)}.")
         if min(width, bottleneck, latent_channels, *encoder_blocks, *decoder_blocks) < 1:
             raise ValueError("width, bottleneck, latent_channels and each number of blocks must be at least 1, "
-                             f"found {width}, {bottleneck}, {latent_channels}, {tuple(encoder_blocks)} and {tuple(decoder_blocks)}.")
-        self.shape, self.levels, self.width, self.bottleneck, self.latent_channels = image_shape(shape), levels, width, bottleneck, latent_channels
-        self.rates, self.encoder_blocks, self.decoder_blocks = tuple(rates), tuple(encoder_blocks), tuple(decoder_blocks)
+                             f"found {width}, {bottleneck}, {latent_channels}, {tuple(encoder_blocks)} and "
+                             f"{tuple(decoder_blocks)}.")
+        self.shape, self.levels, self.width, self.bottleneck, self.latent_channels = (
+            image_shape(shape),
+            levels,
+            width,
+            bottleneck,
+            latent_channels,
+        )
+        self.rates, self.encoder_blocks, self.decoder_blocks = (
+            tuple(rates),
+            tuple(encoder_blocks),
+            tuple(decoder_blocks),
+        )
         self.given_likelihood, self.components = likelihood, components
         self.observation = observations.make(likelihood, levels, components)
         self.grids = [self.shape[:2]]
         for rate in self.rates:
             self.grids.append(tuple(-(-n // rate) for n in self.grids[-1]))
-        self.grid_of = [k for k, number in enumerate(self.decoder_blocks) for _ in range(number)]  # of each layer, the one next to the image first
+        # of each layer, the one next to the image first
+        self.grid_of = [k for k, number in enumerate(self.decoder_blocks) for _ in range(number)]
         self.sizes = [math.prod(self.grids[k]) * latent_channels for k in self.grid_of]
         self.noise_size = sum(self.sizes)
         sizes, up = [3 if min(grid) > 2 else 1 for grid in self.grids], (sum(encoder_blocks) + len(rates)) ** -0.5
         self.read = convolution(width, 3, name="read")
-        self.up = [[Bottleneck(width, bottleneck, size, up) for _ in range(number + (k < len(rates)))] for k, (size, number) in enumerate(zip(sizes, encoder_blocks))]
-        self.down = [TopDown(width, bottleneck, latent_channels, sizes[k], len(self.sizes) ** -0.5) for k in self.grid_of]
+        self.up = [[Bottleneck(width, bottleneck, size, up) for _ in range(number + (k < len(rates)))] for k,
+                   (size, number) in enumerate(zip(sizes, encoder_blocks))]
+        self.down = [TopDown(width, bottleneck, latent_channels, sizes[k], len(self.sizes) ** -0.5)
+                     for k in self.grid_of]
         # NOTE: the paper's biases start at zero; the coarsest grid's first prior network reads nothing else.
-        self.biases = [self.add_weight((*grid, width), "random_normal", name="bias") if max(grid) <= _BIASED or k == len(rates) else None for k, grid in enumerate(self.grids)]
+        self.biases = [self.add_weight((*grid, width), "random_normal", name="bias") if max(grid) <= _BIASED
+                       or k == len(rates) else None for k, grid in enumerate(self.grids)]
         self.head = convolution(math.prod(self._layout()) // math.prod(self.shape[:2]), 1, name="head")
         self.build()
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, width=self.width, bottleneck=self.bottleneck, latent_channels=self.latent_channels, rates=self.rates,
-                    encoder_blocks=self.encoder_blocks, decoder_blocks=self.decoder_blocks, likelihood=self.given_likelihood, components=self.components)
+        return dict(shape=self.shape, levels=self.levels, width=self.width, bottleneck=self.bottleneck,
+                    latent_channels=self.latent_channels, rates=self.rates, encoder_blocks=self.encoder_blocks,
+                    decoder_blocks=self.decoder_blocks, likelihood=self.given_likelihood, components=self.components)
 
     def evidence(self, x):
         """What the encoder finds at each grid, the finest first: [batch, *grid, width]."""
@@ -119,7 +144,8 @@ class VeryDeepVAE(Variational):
         return found
 
     def descend(self, rows, choose):
-        """Features [rows, height, width, width], from the top down: choose(layer, h, prior) gives the latents of each layer, [rows, *grid, latent_channels]."""
+        """Features [rows, height, width, width], from the top down: choose(layer, h, prior) gives the latents of each
+        layer, [rows, *grid, latent_channels]."""
         h, grid = None, len(self.grids)
         for layer, block in reversed(list(enumerate(self.down))):
             if self.grid_of[layer] < grid:
@@ -140,9 +166,11 @@ class VeryDeepVAE(Variational):
         return tf.repeat(bias[None], rows, 0) if h is None else bias + h
 
     def path(self, x, eps, prepared=None):
-        """(features, z, KL(q(z_l|z_<l, x) || p(z_l|z_<l)), log q, log p) at the latents that eps [..., batch, noise_size] gives.
+        """(features, z, KL(q(z_l|z_<l, x) || p(z_l|z_<l)), log q, log p) at the latents that eps [..., batch,
+        noise_size] gives.
 
-        The last four are lists, the layer next to the image first: z_l [..., batch, sizes[l]], the others [..., batch]. `prepared`: `evidence(x)`, if it is there.
+        The last four are lists, the layer next to the image first: z_l [..., batch, sizes[l]], the others [..., batch].
+        `prepared`: `evidence(x)`, if it is there.
         """
         lead, flat = tf.shape(eps)[:-1], tf.reshape(eps, [-1, self.noise_size])
         parts, rows = self._grids_of(tf.split(flat, self.sizes, -1)), tf.shape(flat)[0]
@@ -154,7 +182,8 @@ class VeryDeepVAE(Variational):
         def choose(layer, h, prior):
             posterior = self.down[layer].posterior(h, found[self.grid_of[layer]])
             own = posterior[0] + tf.exp(posterior[1]) * parts[layer]
-            for kept, value in ((kls, kl(*posterior, *prior)), (log_qs, log_density(own, *posterior)), (log_ps, log_density(own, *prior))):
+            for kept, value in ((kls, kl(*posterior, *prior)), (log_qs, log_density(own, *posterior)),
+                                (log_ps, log_density(own, *prior))):
                 kept[layer] = tf.reshape(value, lead)
             z[layer] = tf.reshape(own, tf.concat([lead, [self.sizes[layer]]], 0))
             return own
@@ -182,11 +211,13 @@ class VeryDeepVAE(Variational):
 
     def parameters(self, z, condition=None):
         given = self._grids_of(z)
-        return self._observed(self.descend(tf.shape(given[0])[0], lambda layer, h, prior: given[layer]), tf.shape(z[0])[:-1])
+        return self._observed(self.descend(tf.shape(given[0])[0], lambda layer, h, prior: given[layer]),
+                              tf.shape(z[0])[:-1])
 
     def dream(self, seeds):
         """(features, z) of z ~ p(z), a row for each seed."""
-        parts, z = self._grids_of(tf.split(random.normal_rows(seeds, [self.noise_size]), self.sizes, -1)), [None] * len(self.down)
+        parts, z = self._grids_of(tf.split(random.normal_rows(seeds, [self.noise_size]), self.sizes,
+                                           -1)), [None] * len(self.down)
 
         def choose(layer, h, prior):
             own = prior[0] + tf.exp(prior[1]) * parts[layer]
@@ -202,10 +233,12 @@ class VeryDeepVAE(Variational):
         return self._observed(self.dream(seeds)[0], tf.shape(seeds)[:1])
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z), kl_1, ..., kl_L: each layer's KL given those before it, the one next to the image first}, each [batch]."""
+        """{reconstruction: -log p(x|z), kl_1, ..., kl_L: each layer's KL given those before it, the one next to the
+        image first}, each [batch]."""
         h, _, kls, _, _ = self.path(x, eps)
         likelihood = self.observation.distribution(self._observed(h, tf.shape(eps)[:-1]))
-        return {"reconstruction": -likelihood.log_prob(x)} | {f"kl_{layer + 1}": value for layer, value in enumerate(kls)}
+        return {"reconstruction": -likelihood.log_prob(x)} | {f"kl_{layer + 1}": value for layer,
+                                                              value in enumerate(kls)}
 
     def objective(self, batch, seed, step=None):
         x, _ = split_batch(batch)
@@ -222,17 +255,24 @@ class VeryDeepVAE(Variational):
 
         def weigh(eps):
             h, _, _, log_qs, log_ps = self.path(x, eps, found)
-            return self.observation.distribution(self._observed(h, tf.shape(eps)[:-1])).log_prob(x) + tf.add_n(log_ps) - tf.add_n(log_qs)
+            return (
+                self.observation.distribution(self._observed(h, tf.shape(eps)[:-1])).log_prob(x)
+                + tf.add_n(log_ps)
+                - tf.add_n(log_qs)
+            )
 
         return weigh
 
     @property
     def chunk(self):
         """Importance samples in memory at once: fewer for larger images and wider networks, and 50 at most."""
-        return max(1, min(_CHUNK, _ENTRIES // max(math.prod(self.shape[:2]) * 4 * self.width, self.noise_size, math.prod(self._layout()))))
+        return max(1, min(_CHUNK,
+                          _ENTRIES // max(math.prod(self.shape[:2]) * 4 * self.width, self.noise_size,
+                                          math.prod(self._layout()))))
 
     def _encode(self, x, condition=None):
-        """The latents at the posteriors' means from the top down, the layer next to the image first, [batch, noise_size]."""
+        """The latents at the posteriors' means from the top down, the layer next to the image first, [batch,
+        noise_size]."""
         return tf.concat(self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))[1], -1)
 
     def _decode(self, z, condition=None):
@@ -259,7 +299,8 @@ def _gaussian(raw):
 
 
 def kl(loc, log_scale, prior_loc, prior_log_scale):
-    """KL(N(loc, exp(log_scale)^2) || N(prior_loc, exp(prior_log_scale)^2)), summed over all dimensions but the first."""
+    """KL(N(loc, exp(log_scale)^2) || N(prior_loc, exp(prior_log_scale)^2)), summed over all dimensions but the
+    first."""
     log_ratio = log_scale - prior_log_scale
     squares = tf.exp(2.0 * log_ratio) + ((loc - prior_loc) * tf.exp(-prior_log_scale)) ** 2
     return tf.reduce_sum(0.5 * (squares - 1.0) - log_ratio, [1, 2, 3])

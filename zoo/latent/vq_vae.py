@@ -1,7 +1,9 @@
-"""VQ-VAE: an image is said by a grid of entries of a codebook, each the nearest to what an encoder puts there, and a PixelCNN learns which grids there are.
+"""VQ-VAE: an image is said by a grid of entries of a codebook, each the nearest to what an encoder puts there, and a
+PixelCNN learns which grids there are.
 
-A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937. The codebook follows the encoder by moving
-averages (appendix A.1). NOTE: entries that nobody uses are put where vectors are, as P. Dhariwal et al., Jukebox, 2020, arXiv:2005.00341, do.
+A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937. The
+codebook follows the encoder by moving averages (appendix A.1). NOTE: entries that nobody uses are put where vectors
+are, as P. Dhariwal et al., Jukebox, 2020, arXiv:2005.00341, do.
 """
 
 import keras
@@ -13,7 +15,8 @@ from zoo.networks.autoencoding import float32
 
 
 class VQVAE(Coded):
-    """z_q(x) = e_k, k = argmin_j ||z_e(x) - e_j||^2 at each place;  L = -log p(x|z_q) + beta ||z_e - sg[e]||^2;  log p(x) >= log p(x|z_q(x)) + log p(k).
+    """z_q(x) = e_k, k = argmin_j ||z_e(x) - e_j||^2 at each place;  L = -log p(x|z_q) + beta ||z_e - sg[e]||^2;  log
+    p(x) >= log p(x|z_q(x)) + log p(k).
 
     Args:
         shape: (height, width, channels) of an image.
@@ -26,22 +29,26 @@ class VQVAE(Coded):
         residual_channels: hidden units of a block.
         beta: weight of the commitment.
         decay: of the codebook's moving averages.
-        revival: an entry that is used less than this share of an even use is put where a vector of the batch is; 0: none is.
-        likelihood: of `zoo.latent.parts.observations`: `auto`, `bernoulli`, `categorical`, `discretized_logistic`, `continuous_bernoulli` or `gaussian`.
+        revival: an entry that is used less than this share of an even use is put where a vector of the batch is; 0:
+            none is.
+        likelihood: of `zoo.latent.parts.observations`: `auto`, `bernoulli`, `categorical`, `discretized_logistic`,
+            `continuous_bernoulli` or `gaussian`.
         prior: `gated_pixel_cnn`, or `image_gpt`, a transformer.
         prior_channels: features of the prior.
         prior_blocks: layers of the prior.
-        autoencoder_steps: steps of the first stage, in which encoder, decoder and codebook learn; from then on the prior does, alone.
+        autoencoder_steps: steps of the first stage, in which encoder, decoder and codebook learn; from then on the
+            prior does, alone.
         classes: number of class labels that the prior is conditional on; None: none.
 
     Raises:
-        ValueError: if `shape` is not an image's, or its sides are no multiples of 2^halvings, the codebook has fewer than two entries, a name is unknown, or a
-            number is too small.
+        ValueError: if `shape` is not an image's, or its sides are no multiples of 2^halvings, the codebook has fewer
+            than two entries, a name is unknown, or a number is too small.
     """
 
-    def __init__(self, shape=(28, 28, 1), levels=2, codebook_size=128, embedding_size=32, channels=64, halvings=2, residuals=2, residual_channels=32,
-                 beta=0.25, decay=0.99, revival=0.05, likelihood="auto", prior="gated_pixel_cnn", prior_channels=64, prior_blocks=8,
-                 autoencoder_steps=10_000, classes: int | None = None, **kwargs):
+    def __init__(self, shape=(28, 28, 1), levels=2, codebook_size=128, embedding_size=32, channels=64, halvings=2,
+                 residuals=2, residual_channels=32,
+                 beta=0.25, decay=0.99, revival=0.05, likelihood="auto", prior="gated_pixel_cnn", prior_channels=64,
+                 prior_blocks=8, autoencoder_steps=10_000, classes: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.assemble(shape, levels, likelihood, beta, autoencoder_steps, classes)
         grid = strided.grid(self.shape, halvings)
@@ -58,10 +65,11 @@ class VQVAE(Coded):
 
     def get_config(self):
         book = self.quantizers[0]
-        return dict(shape=self.shape, levels=self.levels, codebook_size=book.entries, embedding_size=book.size, channels=self.channels, halvings=self.halvings,
-                    residuals=self.residuals, residual_channels=self.residual_channels, beta=self.beta, decay=book.decay, revival=book.revival,
-                    likelihood=self.given_likelihood, prior=self.given_prior, prior_channels=self.prior_channels, prior_blocks=self.prior_blocks,
-                    autoencoder_steps=self.autoencoder_steps, classes=self.classes)
+        return dict(shape=self.shape, levels=self.levels, codebook_size=book.entries, embedding_size=book.size,
+                    channels=self.channels, halvings=self.halvings, residuals=self.residuals,
+                    residual_channels=self.residual_channels, beta=self.beta, decay=book.decay, revival=book.revival,
+                    likelihood=self.given_likelihood, prior=self.given_prior, prior_channels=self.prior_channels,
+                    prior_blocks=self.prior_blocks, autoencoder_steps=self.autoencoder_steps, classes=self.classes)
 
     def latents(self, x):
         z = float32(self.to_latents(self.encoder(self.observation.read(x))))

@@ -1,8 +1,10 @@
-"""Causal dot-product attention: in parallel over all places, and place by place with what was read of the earlier ones remembered.
+"""Causal dot-product attention: in parallel over all places, and place by place with what was read of the earlier ones
+remembered.
 
-A. Vaswani et al., Attention Is All You Need, 2017, arXiv:1706.03762. In parallel a block of queries at a time is held against the keys up to its end, so
-that half of the products with what is masked are never formed; a long sequence's weights are formed again in the backward pass rather than kept, so
-that memory grows with the length and not with its square (M. N. Rabe and C. Staats, 2021, arXiv:2112.05682).
+A. Vaswani et al., Attention Is All You Need, 2017, arXiv:1706.03762. In parallel a block of queries at a time is held
+against the keys up to its end, so that half of the products with what is masked are never formed; a long sequence's
+weights are formed again in the backward pass rather than kept, so that memory grows with the length and not with its
+square (M. N. Rabe and C. Staats, 2021, arXiv:2112.05682).
 """
 
 import tensorflow as tf
@@ -49,7 +51,8 @@ def _blockwise(q, k, v, strict):
         def backward(gradient):
             dq, dk, dv = [], tf.zeros_like(k), tf.zeros_like(v)
             for a, b in spans:
-                with tf.control_dependencies([gradient, *dq[-1:]]):  # one block's weights at a time, and not before they are needed
+                # one block's weights at a time, and not before they are needed
+                with tf.control_dependencies([gradient, *dq[-1:]]):
                     queries, keys, values = tf.identity(q[..., a:b, :]), k[..., :b, :], v[..., :b, :]
                 output, p = _attend(queries, keys, values, a, strict)
                 do = gradient[..., a:b, :]
@@ -79,9 +82,11 @@ def merge_heads(t):
 
 
 class Memory:
-    """The keys and values of several layers of attention at the places so far, for N = batch * heads sequences: what a step of `remembering` is given.
+    """The keys and values of several layers of attention at the places so far, for N = batch * heads sequences: what a
+    step of `remembering` is given.
 
-    Far places are whole blocks, which are read and not written: keys [N, d, n] and values [N, n, e]; the near ones, at most a block of them, grow by one at
+    Far places are whole blocks, which are read and not written: keys [N, d, n] and values [N, n, e]; the near ones, at
+    most a block of them, grow by one at
     a time: keys [N, m, d] and values [N, m, e]. So a step copies the near ones only.
     """
 
@@ -94,9 +99,11 @@ class Memory:
         self.near[layer] = tf.concat([keys, k], 1), tf.concat([values, v], 1)
 
     def read(self, layer, q):
-        """What a query [N, 1, d] sees of the places so far (this one included if it was written): [N, 1, e]; 0 where there are none.
+        """What a query [N, 1, d] sees of the places so far (this one included if it was written): [N, 1, e]; 0 where
+        there are none.
 
-        The query is scaled by 1 / sqrt(d) already: a step is as slow as its many small operations, and this one is done once, to the matrix that makes queries.
+        The query is scaled by 1 / sqrt(d) already: a step is as slow as its many small operations, and this one is done
+        once, to the matrix that makes queries.
         """
         (far_k, far_v), (near_k, near_v) = self._far[layer], self.near[layer]
         weights = tf.nn.softmax(tf.concat([tf.matmul(q, far_k), tf.matmul(q, near_k, transpose_b=True)], -1))
@@ -108,7 +115,8 @@ def remembering(step, state, length, sequences, sizes, near=None, begin=None):
     """Runs `state = step(place, state, memory)` for the places 0 .. length - 1, in one loop in the graph.
 
     Args:
-        step: gets the place (int32), the state and a `Memory` of the places before; must write this place's keys and values once in each layer.
+        step: gets the place (int32), the state and a `Memory` of the places before; must write this place's keys and
+            values once in each layer.
         state: a structure of tensors [rows, ...] and TensorArrays.
         length: number of places.
         sequences: N, the number of sequences of keys (batch times heads).
@@ -121,7 +129,8 @@ def remembering(step, state, length, sequences, sizes, near=None, begin=None):
     far = [(tf.zeros([sequences, d, 0]), tf.zeros([sequences, 0, e])) for d, e in sizes]
     near_shapes = [(tf.TensorShape([None, None, d]), tf.TensorShape([None, None, e])) for d, e in sizes]
     far_shapes = [(tf.TensorShape([None, d, None]), tf.TensorShape([None, None, e])) for d, e in sizes]
-    shapes = tf.nest.map_structure(lambda t: tf.TensorShape([None, *t.shape[1:]]) if tf.is_tensor(t) else tf.TensorShape(None), state)
+    shapes = tf.nest.map_structure(lambda t: tf.TensorShape([None, *t.shape[1:]]) if tf.is_tensor(t)
+                                   else tf.TensorShape(None), state)
     scalar = tf.TensorShape([])
 
     def block(start, state, far):
@@ -134,8 +143,11 @@ def remembering(step, state, length, sequences, sizes, near=None, begin=None):
             return i + 1, state, memory.near
 
         end = tf.minimum(start + places, length)
-        _, state, filled = tf.while_loop(lambda i, *_: i < end, place, (start, state, near), shape_invariants=(scalar, shapes, near_shapes))
-        far = [(tf.concat([far_k, tf.transpose(k, [0, 2, 1])], 2), tf.concat([far_v, v], 1)) for (far_k, far_v), (k, v) in zip(far, filled)]
+        _, state, filled = tf.while_loop(lambda i, *_: i < end, place, (start, state, near),
+                                         shape_invariants=(scalar, shapes, near_shapes))
+        far = [(tf.concat([far_k, tf.transpose(k, [0, 2, 1])], 2), tf.concat([far_v, v], 1)) for (far_k, far_v),
+               (k, v) in zip(far, filled)]
         return end, state, far
 
-    return tf.while_loop(lambda start, *_: start < length, block, (0, state, far), shape_invariants=(scalar, shapes, far_shapes))[1]
+    return tf.while_loop(lambda start, *_: start < length, block, (0, state, far),
+                         shape_invariants=(scalar, shapes, far_shapes))[1]

@@ -16,10 +16,10 @@ class BatchNormalization(keras.layers.Layer):
     """scale (x - mean) / sqrt(variance + epsilon) + shift, of features [B, C] or images [B, H, W, C], by channel.
 
     Moments are over all but the channel. With `training` the moments are those of the batch, and the gradient knows of
-    it; the running ones, from zero and one on M <- momentum M + (1 - momentum) m, follow them (`zoo.layers.following`): the
-    player whose loss calls the layer has `followed()` in its `follows`. If a loss calls it twice, m is the mean of both
-    batches'. Without `training` the running moments are used, and a row says nothing of another. A bias of the layer
-    before is of no use, since the mean takes it off again.
+    it; the running ones, from zero and one on M <- momentum M + (1 - momentum) m, follow them (`zoo.layers.following`):
+    the player whose loss calls the layer has `followed()` in its `follows`. If a loss calls it twice, m is the mean of
+    both batches'. Without `training` the running moments are used, and a row says nothing of another. A bias of the
+    layer before is of no use, since the mean takes it off again.
 
     NOTE: the moments of a batch are of a replica's own part of it, and the running ones follow the mean of the
     replicas' moments; with few examples a replica that variance is below the whole batch's, by the variance of the

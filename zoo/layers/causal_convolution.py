@@ -1,8 +1,8 @@
 """Causal convolution in time with holes: an output sees its own time and one time `dilation` steps before it.
 
-Time is the first dimension, [T, B, C]: shifting by some steps is then one copy of contiguous memory, and both taps are plain matrix products,
-on a CPU as fast as the library's dilated convolution or faster.
-A. van den Oord et al., WaveNet: A Generative Model for Raw Audio, 2016, arXiv:1609.03499, section 2.1.
+Time is the first dimension, [T, B, C]: shifting by some steps is then one copy of contiguous memory, and both taps are
+plain matrix products, on a CPU as fast as the library's dilated convolution or faster. A. van den Oord et al., WaveNet:
+A Generative Model for Raw Audio, 2016, arXiv:1609.03499, section 2.1.
 """
 
 import keras
@@ -28,7 +28,8 @@ class CausalConv1D(keras.layers.Layer):
 
     def build(self, input_shape):
         # Both taps are one kernel, so that its initial scale counts both.
-        self.kernel = self.add_weight(shape=(2 * input_shape[-1], self.filters), initializer="glorot_uniform", name="kernel")
+        self.kernel = self.add_weight(shape=(2 * input_shape[-1], self.filters), initializer="glorot_uniform",
+                                      name="kernel")
         self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
 
     def call(self, x):

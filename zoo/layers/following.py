@@ -49,7 +49,8 @@ def followed(follows):
 
 
 def of(*layers):
-    """What the layers, and those within them, ask to follow by a method `followed()`: a list of `Followed`, for a player whose loss runs them."""
+    """What the layers, and those within them, ask to follow by a method `followed()`: a list of `Followed`, for a
+    player whose loss runs them."""
     found = []
     for layer in layers:
         for part in layer._flatten_layers():

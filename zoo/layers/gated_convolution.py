@@ -1,7 +1,9 @@
-"""Gates of a causal network: convolutions that give several pre-activations to each feature, and the gated unit tanh(a) * sigmoid(b).
+"""Gates of a causal network: convolutions that give several pre-activations to each feature, and the gated unit tanh(a)
+* sigmoid(b).
 
-Features belong to the image's channels in groups (`masked_convolution`), and so does each of their gates: the mask is repeated for every gate.
-A. van den Oord et al., Conditional Image Generation with PixelCNN Decoders, 2016, arXiv:1606.05328, sections 2.1 and 2.2.
+Features belong to the image's channels in groups (`masked_convolution`), and so does each of their gates: the mask is
+repeated for every gate. A. van den Oord et al., Conditional Image Generation with PixelCNN Decoders, 2016,
+arXiv:1606.05328, sections 2.1 and 2.2.
 """
 
 import keras
@@ -23,7 +25,8 @@ def dense(x, layer):
 
 
 def windows(x, size):
-    """The `size` (odd) columns around each column side by side, zeros outside: [batch, width, n] -> [batch, width, size * n]."""
+    """The `size` (odd) columns around each column side by side, zeros outside: [batch, width, n] -> [batch, width, size
+    * n]."""
     half = size // 2
     padded = tf.pad(x, [[0, 0], [half, half], [0, 0]])
     return tf.concat([padded[:, v:v + x.shape[1]] for v in range(size)], -1)
@@ -75,14 +78,16 @@ class HorizontalConv(keras.layers.Layer):
         return tf.nn.bias_add(tf.nn.conv2d(x, self.masked_kernel(), 1, padding), tf.convert_to_tensor(self.bias))
 
     def matrices(self):
-        """The layer at one pixel: kernel [(half + 1) * inputs, gates * filters], for the features from left to right, its own last, and bias."""
+        """The layer at one pixel: kernel [(half + 1) * inputs, gates * filters], for the features from left to right,
+        its own last, and bias."""
         kernel = self.masked_kernel()
         own = tf.zeros([1, self.kernel_size // 2 + 1 - kernel.shape[1], *kernel.shape[2:]])
         return tf.reshape(tf.concat([kernel, own], 1), [-1, kernel.shape[-1]]), tf.convert_to_tensor(self.bias)
 
 
 class VerticalConv(keras.layers.Layer):
-    """y[i, j] = b + sum over u <= 0 and all v of W[u, v] x[i + u, j + v]; with `shift`, of x[i - 1 + u, j + v]: without its own row. No mask.
+    """y[i, j] = b + sum over u <= 0 and all v of W[u, v] x[i + u, j + v]; with `shift`, of x[i - 1 + u, j + v]: without
+    its own row. No mask.
 
     Args:
         filters: number of output features.
@@ -104,10 +109,12 @@ class VerticalConv(keras.layers.Layer):
         padding = [[0, 0], [half, 0], [half, half], [0, 0]]
         if self.shift:
             x, padding = tf.pad(x[:, :-1], [[0, 0], [half + 1, 0], [half, half], [0, 0]]), "VALID"
-        return tf.nn.bias_add(tf.nn.conv2d(x, tf.convert_to_tensor(self.kernel), 1, padding), tf.convert_to_tensor(self.bias))
+        return tf.nn.bias_add(tf.nn.conv2d(x, tf.convert_to_tensor(self.kernel), 1, padding),
+                              tf.convert_to_tensor(self.bias))
 
     def row(self, rows):
-        """y of one row, of the half + 1 rows that it reads: [batch, half + 1, width, inputs] -> [batch, width, filters]."""
+        """y of one row, of the half + 1 rows that it reads: [batch, half + 1, width, inputs] -> [batch, width,
+        filters]."""
         half = self.kernel_size // 2
         y = tf.nn.conv2d(rows, tf.convert_to_tensor(self.kernel), 1, [[0, 0], [0, 0], [half, half], [0, 0]])
         return tf.nn.bias_add(y, tf.convert_to_tensor(self.bias))[:, 0]

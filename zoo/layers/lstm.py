@@ -1,9 +1,9 @@
 """A long short-term memory over a sequence: one loop forwards, and one backwards that is written by hand.
 
-S. Hochreiter, J. Schmidhuber, Long Short-Term Memory, 1997; the forget gate: F. A. Gers, J. Schmidhuber, F. Cummins, 2000. Recurrent dropout without
-memory loss, of what enters a cell and never of what it holds: S. Semeniuta, A. Severyn, E. Barth, 2016, arXiv:1603.05118. Backwards, the loop keeps
-only the gates' derivatives, and all weights' gradients are products after it; autodiff adds to the matrices in every step and takes 1.15 to 1.7 times
-as long on a CPU.
+S. Hochreiter, J. Schmidhuber, Long Short-Term Memory, 1997; the forget gate: F. A. Gers, J. Schmidhuber, F. Cummins,
+2000. Recurrent dropout without memory loss, of what enters a cell and never of what it holds: S. Semeniuta, A. Severyn,
+E. Barth, 2016, arXiv:1603.05118. Backwards, the loop keeps only the gates' derivatives, and all weights' gradients are
+products after it; autodiff adds to the matrices in every step and takes 1.15 to 1.7 times as long on a CPU.
 """
 
 import keras
@@ -11,7 +11,8 @@ import tensorflow as tf
 
 
 class LSTM(keras.layers.Layer):
-    """[i, g, f, o] = W x_t + V h_{t-1} + b + y;  c_t = sigmoid(f) c_{t-1} + sigmoid(i) d_t tanh(g);  h_t = sigmoid(o) tanh(c_t).
+    """[i, g, f, o] = W x_t + V h_{t-1} + b + y;  c_t = sigmoid(f) c_{t-1} + sigmoid(i) d_t tanh(g);  h_t = sigmoid(o)
+    tanh(c_t).
 
     y is what the whole sequence is given (`context`), d the dropout's mask. In float32 whatever the dtype policy.
 
@@ -33,7 +34,8 @@ class LSTM(keras.layers.Layer):
     def call(self, x, context=None, state=None, steps=None, keep=None):
         """h_1, ..., h_T of x [T, batch, inputs]: [T, batch, U].
 
-        context: [batch, 4U], added to the gates. state: (h_0, c_0), zeros if None. steps: how many of the T to take (int32; the rest of h is zero),
+        context: [batch, 4U], added to the gates. state: (h_0, c_0), zeros if None. steps: how many of the T to take
+        (int32; the rest of h is zero),
         None: all. keep: d, [T, batch, U], None: ones.
         """
         h, c = self.zeros(tf.shape(x)[1]) if state is None else state
@@ -45,7 +47,8 @@ class LSTM(keras.layers.Layer):
 
     def matrices(self):
         """What `step` multiplies by, read once before a loop: ([W; V], b)."""
-        return tf.concat([tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.recurrent)], 0), tf.convert_to_tensor(self.bias)
+        return tf.concat([tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.recurrent)],
+                         0), tf.convert_to_tensor(self.bias)
 
     def step(self, matrices, x, state, context=None):
         """(h_t, c_t) of x_t [batch, inputs] and (h_{t-1}, c_{t-1})."""
@@ -94,7 +97,8 @@ def _loop(x, added, kernel, recurrent, h, c, steps, keep=None):
             dh += d[t]
             dc += dh * o * (1.0 - s * s)
             entered = dc if keep is None else dc * keep[t]
-            dgates = tf.concat([entered * g * i * (1.0 - i), entered * i * (1.0 - g * g), dc * c * f * (1.0 - f), dh * s * o * (1.0 - o)], -1)
+            dgates = tf.concat([entered * g * i * (1.0 - i), entered * i * (1.0 - g * g), dc * c * f * (1.0 - f),
+                                dh * s * o * (1.0 - o)], -1)
             return t - 1, tf.matmul(dgates, into_h), dc * f, gates.write(t, dgates)
 
         start = steps - 1, tf.zeros_like(first_h), tf.zeros_like(first_c), array(4 * units)

@@ -1,8 +1,10 @@
-"""Masked convolution: a pixel's output sees only the pixels before it in raster order, and of its own pixel only the earlier channels.
+"""Masked convolution: a pixel's output sees only the pixels before it in raster order, and of its own pixel only the
+earlier channels.
 
-Features belong to the image's channels in equal, contiguous groups. Mask A (the first layer) lets group g see the groups before g of its
-own pixel, mask B (all other layers) also g itself: red sees no colour, green sees red, blue sees both.
-A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section 3.4.
+Features belong to the image's channels in equal, contiguous groups. Mask A (the first layer) lets group g see the
+groups before g of its own pixel, mask B (all other layers) also g itself: red sees no colour, green sees red, blue sees
+both. A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section
+3.4.
 """
 
 import keras
@@ -11,17 +13,20 @@ import tensorflow as tf
 
 
 def causal_mask(kernel_size, kind, groups, inputs, outputs):
-    """The mask of a causal kernel's upper half, float32 [kernel_size // 2 + 1, kernel_size, inputs, outputs]; the rows below are all closed."""
+    """The mask of a causal kernel's upper half, float32 [kernel_size // 2 + 1, kernel_size, inputs, outputs]; the rows
+    below are all closed."""
     half = kernel_size // 2
     mask = np.ones((half + 1, kernel_size, inputs, outputs), np.float32)
     mask[half, half + 1:] = 0.0
-    source, target = (np.arange(n) * groups // n for n in (inputs, outputs))  # the image channel that each feature belongs to
+    # the image channel that each feature belongs to
+    source, target = (np.arange(n) * groups // n for n in (inputs, outputs))
     mask[half, half] = source[:, None] < target if kind == "A" else source[:, None] <= target
     return mask
 
 
 class MaskedConv2D(keras.layers.Layer):
-    """y[i, j] = b + sum over (u, v) at or before (i, j) of (mask * W)[u, v] x[i + u, j + v], of the input's size, zero outside of the image.
+    """y[i, j] = b + sum over (u, v) at or before (i, j) of (mask * W)[u, v] x[i + u, j + v], of the input's size, zero
+    outside of the image.
 
     Only the kernel's rows that the mask can open are stored: half of a full kernel's weights and work.
 
@@ -67,6 +72,7 @@ class MaskedConv2D(keras.layers.Layer):
         return square[:square.index((0, 0))]
 
     def matrices(self):
-        """The layer at one pixel: kernel [(T + 1) * inputs, filters], for the earlier pixels' features, then its own, and bias."""
+        """The layer at one pixel: kernel [(T + 1) * inputs, filters], for the earlier pixels' features, then its own,
+        and bias."""
         flat = tf.reshape(self.masked_kernel(), [-1, *self.kernel.shape[2:]])[:len(self.offsets) + 1]
         return tf.reshape(flat, [-1, self.filters]), tf.convert_to_tensor(self.bias)

@@ -1,23 +1,27 @@
-"""NADE's conditionals of all dimensions: activations that run on, a_{d+1} = a_d + x_d W_d, each read by weights of its dimension's own.
+"""NADE's conditionals of all dimensions: activations that run on, a_{d+1} = a_d + x_d W_d, each read by weights of its
+dimension's own.
 
-H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011. With rescaled activations: B. Uria, I. Murray, H. Larochelle, RNADE, 2013,
-arXiv:1306.0186.
-One loop takes a block of dimensions a step: within it a product with a strictly triangular mask gives every dimension's activations, and one more leads
-to the next block. What is done is O(D H) for each example; what is held is one block's activations, forward and backward: the gradient walks back, takes
-the blocks' inputs off the running activations again, and computes each block anew.
+H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011. With rescaled activations: B. Uria, I.
+Murray, H. Larochelle, RNADE, 2013, arXiv:1306.0186.
+One loop takes a block of dimensions a step: within it a product with a strictly triangular mask gives every dimension's
+activations, and one more leads to the next block. What is done is O(D H) for each example; what is held is one block's
+activations, forward and backward: the gradient walks back, takes the blocks' inputs off the running activations again,
+and computes each block anew.
 """
 
 import numpy as np
 import tensorflow as tf
 
 ACTIVATIONS = {"sigmoid": tf.sigmoid, "relu": tf.nn.relu}
-_FLOATS = 2 ** 20  # in a block's activations, [block, batch, H]: 4 MiB, about a core's cache; larger and smaller ones are slower
+# in a block's activations, [block, batch, H]: 4 MiB, about a core's cache; larger and smaller ones are slower
+_FLOATS = 2 ** 20
 
 
 def require(hidden, activation):
     """Raises ValueError for an activation that there isn't, or fewer than one unit."""
     if activation not in ACTIVATIONS or hidden < 1:
-        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)} and hidden at least 1, found {activation!r} and {hidden}.")
+        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)} and hidden at least 1, found {activation!r} "
+                         f"and {hidden}.")
 
 
 def conditionals(x, W, c, V, rho=None, activation="sigmoid", block=None):
@@ -38,7 +42,8 @@ def conditionals(x, W, c, V, rho=None, activation="sigmoid", block=None):
 
     def blocks(t):
         """[D, ...] -> [number, block, ...], padded with zeros."""
-        return tf.reshape(tf.pad(t, [[0, padding]] + [[0, 0]] * (t.shape.rank - 1)), [number, block, -1, *t.shape[2:]][:t.shape.rank + 1])
+        return tf.reshape(tf.pad(t, [[0, padding]] + [[0, 0]] * (t.shape.rank - 1)),
+                          [number, block, -1, *t.shape[2:]][:t.shape.rank + 1])
 
     def dimensions(array, *shape):
         """A `TensorArray` of blocks -> [D, ...]."""
@@ -66,20 +71,24 @@ def conditionals(x, W, c, V, rho=None, activation="sigmoid", block=None):
             return k + 1, a, y.write(k, y_k)
 
         start = tf.zeros([tf.shape(x)[0], 1]) + c
-        _, last, y = tf.while_loop(lambda k, *_: k < number, forward, (0, start, array(None, outputs)), parallel_iterations=1)
+        _, last, y = tf.while_loop(lambda k, *_: k < number, forward, (0, start, array(None, outputs)),
+                                   parallel_iterations=1)
 
         def gradient(dy):
             dy_blocks = blocks(tf.transpose(dy, [1, 0, 2]))
 
             def pull_back(of_x):
-                """d/dc's rows, with d/dx or d/dweights: two loops, so that a step that has no use for d/dx is not made to compute it."""
+                """d/dc's rows, with d/dx or d/dweights: two loops, so that a step that has no use for d/dx is not made
+                to compute it."""
                 def backward(k, a, da, arrays):
                     block_of = [x_blocks[k], *(t[k] for t in weight_blocks)]
-                    a -= inputs(*block_of[:2])  # NOTE: rounds differently from the way forward, by about 1e-6 of the largest activation
+                    # NOTE: rounds differently from the way forward, by about 1e-6 of the largest activation
+                    a -= inputs(*block_of[:2])
                     with tf.GradientTape() as tape:
                         tape.watch([a, *block_of])
                         ahead = one(a, *block_of)
-                    da, *found = tape.gradient(ahead, [a, *(block_of[:1] if of_x else block_of[1:])], [dy_blocks[k], da])
+                    da, *found = tape.gradient(ahead, [a, *(block_of[:1] if of_x else block_of[1:])],
+                                               [dy_blocks[k], da])
                     return k - 1, a, da, [t.write(k, g) for t, g in zip(arrays, found)]
 
                 arrays = [array(None)] if of_x else [array(*t.shape[1:]) for t in weights]
@@ -89,7 +98,8 @@ def conditionals(x, W, c, V, rho=None, activation="sigmoid", block=None):
 
             da, arrays = pull_back(of_x=False)
             dx = dimensions(pull_back(of_x=True)[1][0], -1)
-            return tf.transpose(dx), tf.reduce_sum(da, 0), *(dimensions(g, *w.shape[1:]) for g, w in zip(arrays, weights))
+            return tf.transpose(dx), tf.reduce_sum(da, 0), *(dimensions(g, *w.shape[1:]) for g,
+                                                             w in zip(arrays, weights))
 
         return tf.transpose(dimensions(y, -1, outputs), [1, 0, 2]), gradient
 

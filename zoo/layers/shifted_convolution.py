@@ -1,8 +1,9 @@
 """Shifted convolution: causal without a mask, by padding the image so that a small kernel ends at the pixel itself.
 
-A kernel shifted down sees the rows up to its own, left and right alike; shifted down and right also no column after its own. Two streams of
-them, the first a row behind the second, see all earlier pixels and no other. Strides halve a stream's image and transposed kernels double it again.
-T. Salimans, A. Karpathy, X. Chen, D. P. Kingma, PixelCNN++, 2017, arXiv:1701.05517, section 2.3.
+A kernel shifted down sees the rows up to its own, left and right alike; shifted down and right also no column after its
+own. Two streams of them, the first a row behind the second, see all earlier pixels and no other. Strides halve a
+stream's image and transposed kernels double it again. T. Salimans, A. Karpathy, X. Chen, D. P. Kingma, PixelCNN++,
+2017, arXiv:1701.05517, section 2.3.
 """
 
 import keras
@@ -33,7 +34,8 @@ def _check(kernel_size, direction):
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {DIRECTIONS}, found {direction!r}.")
     if min(kernel_size) < 1 or (direction == "down" and kernel_size[1] % 2 == 0):
-        raise ValueError(f"kernel_size must be positive, and its columns odd where the kernel is shifted down only; found {tuple(kernel_size)}.")
+        raise ValueError("kernel_size must be positive, and its columns odd where the kernel is shifted down only; "
+                         f"found {tuple(kernel_size)}.")
 
 
 class ShiftedConv2D(WeightNormalized):
@@ -69,9 +71,11 @@ class ShiftedConv2D(WeightNormalized):
 
 
 class ShiftedConv2DTranspose(WeightNormalized):
-    """y[i, j] = b + sum of K[u, v] x[I, J] over all u < 2, v, I, J with i = 2 I + u, j = 2 J + v - left: [B, H, W, C] -> [B, 2 H, 2 W, filters].
+    """y[i, j] = b + sum of K[u, v] x[I, J] over all u < 2, v, I, J with i = 2 I + u, j = 2 J + v - left: [B, H, W, C]
+    -> [B, 2 H, 2 W, filters].
 
-    left is (columns - 1) / 2 for the direction `down`, 0 for `down_right`: no output sees a pixel after the one it lies in. Weight-normalised.
+    left is (columns - 1) / 2 for the direction `down`, 0 for `down_right`: no output sees a pixel after the one it lies
+    in. Weight-normalised.
 
     Args:
         filters: number of output features.
@@ -95,14 +99,16 @@ class ShiftedConv2DTranspose(WeightNormalized):
     def call(self, x):
         batch, height, width = tf.unstack(tf.shape(x))[:3]
         kernel = tf.transpose(tf.cast(self.kernel(), x.dtype), [0, 1, 3, 2])
-        y = tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width + self.columns - 2, self.filters], 2, "VALID")
+        y = tf.nn.conv2d_transpose(x, kernel, [batch, 2 * height, 2 * width + self.columns - 2, self.filters], 2,
+                                   "VALID")
         y = y[:, :, 1:] if self.direction == "down" else y
         y.set_shape([x.shape[0], *[n and 2 * n for n in x.shape[1:3]], self.filters])
         return tf.nn.bias_add(y, tf.cast(tf.convert_to_tensor(self.bias), x.dtype))
 
 
 class GatedResidual(keras.layers.Layer):
-    """x + a * sigmoid(b) with (a, b) = W_2 * drop(E(W_1 * E(x) + N E(s))) + h, E = concat_elu: s comes from another stream or a skip connection.
+    """x + a * sigmoid(b) with (a, b) = W_2 * drop(E(W_1 * E(x) + N E(s))) + h, E = concat_elu: s comes from another
+    stream or a skip connection.
 
     Args:
         filters: features of x, kept.
@@ -115,11 +121,13 @@ class GatedResidual(keras.layers.Layer):
         super().__init__(**kwargs)
         self.rate = rate
         self.first = ShiftedConv2D(filters, kernel_size, direction)
-        self.second = ShiftedConv2D(2 * filters, kernel_size, direction, gain=0.1)  # near the identity at the start, as in the paper
+        # near the identity at the start, as in the paper
+        self.second = ShiftedConv2D(2 * filters, kernel_size, direction, gain=0.1)
         self.join = ShiftedConv2D(filters, (1, 1)) if joined else None
 
     def call(self, x, s=None, bias=None, seed=None):
-        """`s`: a list of what N reads side by side; bias: h, [B, 1, 1, 2 filters]; seed: of the dropout, None for none."""
+        """`s`: a list of what N reads side by side; bias: h, [B, 1, 1, 2 filters]; seed: of the dropout, None for
+        none."""
         h = self.first(concat_elu(x))
         if self.join is not None:
             h += self.join(tf.concat([concat_elu(t) for t in s], -1))

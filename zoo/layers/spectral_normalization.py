@@ -19,9 +19,9 @@ class SpectralNormalization(keras.layers.Wrapper):
     """A layer whose kernel is W / sigma(W, u), sigma = v^T W u', v = W u / |W u|, u' = W^T v / |W^T v|.
 
     W is [inputs, outputs], of a convolution [all the rest, outputs]. u' and v are constants to the gradient, so that d
-    sigma / dW = v u'^T. u follows (`zoo.layers.following`): after a move it takes the value u', once, however often the loss
-    calls the layer; the player that moves W has `followed()` in its `follows`. With or without training the same u gives
-    the same kernel. A kernel of zeros stays what it is.
+    sigma / dW = v u'^T. u follows (`zoo.layers.following`): after a move it takes the value u', once, however often the
+    loss calls the layer; the player that moves W has `followed()` in its `follows`. With or without training the same u
+    gives the same kernel. A kernel of zeros stays what it is.
 
     Args:
         layer: a Keras layer: `Dense`, or a convolution or transposed convolution of one to three dimensions.

@@ -1,8 +1,9 @@
-"""A codebook: each vector is replaced by the nearest of K entries, which follow the vectors by moving averages and are revived when nobody uses them.
+"""A codebook: each vector is replaced by the nearest of K entries, which follow the vectors by moving averages and are
+revived when nobody uses them.
 
-A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937, section 3 and appendix A.1.
-Counts and sums are weights that follow a loss (`zoo.layers.following`). Both are means over examples, so the mean of the
-replicas' values is the value of the joined batch.
+A. van den Oord, O. Vinyals, K. Kavukcuoglu, Neural Discrete Representation Learning, 2017, arXiv:1711.00937, section 3
+and appendix A.1. Counts and sums are weights that follow a loss (`zoo.layers.following`). Both are means over examples,
+so the mean of the replicas' values is the value of the joined batch.
 """
 
 import keras
@@ -15,7 +16,8 @@ _EPSILON = 1e-5  # of the Laplace smoothing, in uses an example
 
 
 class VectorQuantizer(keras.layers.Layer):
-    """q(z) = e_k, k = argmin_j ||z - e_j||^2; e_k = m_k / N_k of N_k <- decay N_k + (1 - decay) n_k, m_k <- decay m_k + (1 - decay) sum of the z at k.
+    """q(z) = e_k, k = argmin_j ||z - e_j||^2; e_k = m_k / N_k of N_k <- decay N_k + (1 - decay) n_k, m_k <- decay m_k +
+    (1 - decay) sum of the z at k.
 
     N_k and n_k are uses an example, and N_k in e_k is smoothed: (N_k + eps) / (N + K eps) N, with N their sum.
 
@@ -24,7 +26,8 @@ class VectorQuantizer(keras.layers.Layer):
         size: of an entry.
         places: vectors that an example has.
         decay: of the moving averages, in [0, 1).
-        revival: an entry that has less than this share of an even use, places / K, is put where a vector of the batch is; 0: none is.
+        revival: an entry that has less than this share of an even use, places / K, is put where a vector of the batch
+            is; 0: none is.
 
     Raises:
         ValueError: if there are fewer than two entries, they have no size, or decay or revival is not in [0, 1).
@@ -33,7 +36,8 @@ class VectorQuantizer(keras.layers.Layer):
     def __init__(self, entries, size, places, decay=0.99, revival=0.05, **kwargs):
         super().__init__(**kwargs)
         if entries < 2 or size < 1:
-            raise ValueError(f"a codebook needs at least 2 entries, of at least 1 number each, found codebook_size={entries} and embedding_size={size}.")
+            raise ValueError("a codebook needs at least 2 entries, of at least 1 number each, found "
+                             f"codebook_size={entries} and embedding_size={size}.")
         if not 0.0 <= decay < 1.0 or not 0.0 <= revival < 1.0:
             raise ValueError(f"decay and revival must be in [0, 1), found {decay} and {revival}.")
         self.entries, self.size, self.places, self.decay, self.revival = entries, size, places, decay, revival
@@ -45,7 +49,8 @@ class VectorQuantizer(keras.layers.Layer):
         """The entries e, float32 [K, size]."""
         counts = tf.convert_to_tensor(self.counts)
         total = tf.reduce_sum(counts)
-        return tf.convert_to_tensor(self.sums) / ((counts + _EPSILON) * (total / (total + self.entries * _EPSILON)))[:, None]
+        return tf.convert_to_tensor(self.sums) / ((counts + _EPSILON) * (total
+                                                                         / (total + self.entries * _EPSILON)))[:, None]
 
     def codes(self, z):
         """The number of the nearest entry, int32 [...], of z [..., size]; the first of several."""
@@ -101,7 +106,8 @@ def perplexity(usage):
 
 
 def _drawn(z, num, seed):
-    """`num` of the vectors that all replicas have together, z [N, size] being a replica's own: R z on the one that has it, zeros elsewhere, R replicas.
+    """`num` of the vectors that all replicas have together, z [N, size] being a replica's own: R z on the one that has
+    it, zeros elsewhere, R replicas.
 
     So their mean over the replicas is the vectors, and those are the same however the vectors are parted.
     """

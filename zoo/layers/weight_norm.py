@@ -1,6 +1,7 @@
 """Weight normalisation: a kernel's length and direction are learned apart.
 
-T. Salimans, D. P. Kingma, Weight Normalization: A Simple Reparameterization to Accelerate Training of Deep Neural Networks, 2016, arXiv:1602.07868.
+T. Salimans, D. P. Kingma, Weight Normalization: A Simple Reparameterization to Accelerate Training of Deep Neural
+Networks, 2016, arXiv:1602.07868.
 """
 
 import keras
@@ -22,11 +23,14 @@ class WeightNormalized(keras.layers.Layer):
 
     def add_kernel(self, shape):
         # Kept out of automatic casting: lengths are taken in float32.
-        self.direction_weight = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(0.0, 0.05), autocast=False, name="v")
-        self.length = self.add_weight(shape=shape[-1:], initializer=keras.initializers.Constant(self.gain), autocast=False, name="g")
+        self.direction_weight = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(0.0, 0.05),
+                                                autocast=False, name="v")
+        self.length = self.add_weight(shape=shape[-1:], initializer=keras.initializers.Constant(self.gain),
+                                      autocast=False, name="g")
         self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", autocast=False, name="bias")
 
     def kernel(self):
         """g V / |V|, float32."""
         v = tf.convert_to_tensor(self.direction_weight)
-        return tf.math.l2_normalize(v, axis=list(range(v.shape.rank - 1)), epsilon=1e-12) * tf.convert_to_tensor(self.length)
+        return tf.math.l2_normalize(v, axis=list(range(v.shape.rank - 1)),
+                                    epsilon=1e-12) * tf.convert_to_tensor(self.length)

@@ -1,11 +1,14 @@
-"""Annealed importance sampling of log p(x) = log of the integral of p(x|z) p(z), from below and, where a draw of p(z|x) is known, from above.
+"""Annealed importance sampling of log p(x) = log of the integral of p(x|z) p(z), from below and, where a draw of p(z|x)
+is known, from above.
 
-R. M. Neal, Annealed importance sampling, 1998, arXiv:physics/9803008; R. B. Grosse, Z. Ghahramani, R. P. Adams, Sandwiching the marginal likelihood using
-bidirectional Monte Carlo, 2015, arXiv:1511.02543; Y. Wu, Y. Burda, R. Salakhutdinov, R. Grosse, On the quantitative analysis of decoder-based generative models,
-2017, arXiv:1611.04273, whose schedule, step sizes and number of leapfrog steps these are.
+R. M. Neal, Annealed importance sampling, 1998, arXiv:physics/9803008; R. B. Grosse, Z. Ghahramani, R. P. Adams,
+Sandwiching the marginal likelihood using bidirectional Monte Carlo, 2015, arXiv:1511.02543; Y. Wu, Y. Burda, R.
+Salakhutdinov, R. Grosse, On the quantitative analysis of decoder-based generative models, 2017, arXiv:1611.04273, whose
+schedule, step sizes and number of leapfrog steps these are.
 
-A chain goes through p_b(z), proportional to p(z) p(x|z)^b. From b = 0 to 1, its weight's mean is p(x): its logarithm is below log p(x) on average. From b = 1, where
-it has to start in a draw of p(z|x), to 0 its mean is 1 / p(x), and minus its logarithm is above. Of x that the model itself has drawn, the z behind it is such a draw.
+A chain goes through p_b(z), proportional to p(z) p(x|z)^b. From b = 0 to 1, its weight's mean is p(x): its logarithm is
+below log p(x) on average. From b = 1, where it has to start in a draw of p(z|x), to 0 its mean is 1 / p(x), and minus
+its logarithm is above. Of x that the model itself has drawn, the z behind it is such a draw.
 """
 
 import math
@@ -16,12 +19,14 @@ import tensorflow as tf
 from zoo import random
 
 LEAPFROGS = 10
-_FIRST, _GROW, _SHRINK, _ACCEPT = 0.05, 1.02, 0.98, 0.65  # of step sizes: the first, and how they follow the acceptance rate to its target
+# of step sizes: the first, and how they follow the acceptance rate to its target
+_FIRST, _GROW, _SHRINK, _ACCEPT = 0.05, 1.02, 0.98, 0.65
 _SMALLEST, _LARGEST = 1e-4, 1.0
 
 
 class Annealed(NamedTuple):
-    """z, where the chains end; log_weights [rows]; sizes [steps, rows] of the leapfrog steps that were taken; acceptance, the fraction of proposals, [rows]."""
+    """z, where the chains end; log_weights [rows]; sizes [steps, rows] of the leapfrog steps that were taken;
+    acceptance, the fraction of proposals, [rows]."""
 
     z: tf.Tensor | tuple
     log_weights: tf.Tensor
@@ -43,8 +48,9 @@ def anneal(log_prior, log_likelihood, z, seeds, exponents, sizes=None, leapfrogs
         z: a tensor [rows, D], or a tuple of such: exact draws at the first exponent.
         seeds: int32 [rows, 2]; a row's chain depends on its own alone.
         exponents: float32 [steps + 1].
-        sizes: [steps, rows], the step sizes of each transition. None: they follow the acceptance rate, so that a transition no longer leaves its distribution
-            quite as it is: a run of that kind is for finding sizes, which another with other seeds then keeps.
+        sizes: [steps, rows], the step sizes of each transition. None: they follow the acceptance rate, so that a
+            transition no longer leaves its distribution quite as it is: a run of that kind is for finding sizes, which
+            another with other seeds then keeps.
 
     Returns:
         `Annealed`.
@@ -66,7 +72,8 @@ def anneal(log_prior, log_likelihood, z, seeds, exponents, sizes=None, leapfrogs
 
     def transition(z, b, size, seeds):
         step = size[:, None]
-        momenta = tuple(random.normal_rows(random.fold_in_rows(seeds, part), z[part].shape[1:]) for part in range(len(z)))
+        momenta = tuple(random.normal_rows(random.fold_in_rows(seeds, part), z[part].shape[1:])
+                        for part in range(len(z)))
         start = density(z, b) - 0.5 * tf.add_n([tf.reduce_sum(p * p, -1) for p in momenta])
         moved, p = z, tuple(p + 0.5 * step * g for p, g in zip(momenta, gradient(z, b)))
         for number in range(leapfrogs):
@@ -85,13 +92,15 @@ def anneal(log_prior, log_likelihood, z, seeds, exponents, sizes=None, leapfrogs
         z, accepted = transition(z, b, size, random.fold_in_rows(seeds, number))
         taken = taken.write(number, size)
         if sizes is None:
-            size = tf.clip_by_value(size * tf.where(accepted, _GROW ** ((1 - _ACCEPT) / _ACCEPT), _SHRINK), _SMALLEST, _LARGEST)
+            size = tf.clip_by_value(size * tf.where(accepted, _GROW ** ((1 - _ACCEPT) / _ACCEPT), _SHRINK), _SMALLEST,
+                                    _LARGEST)
         return number + 1, z, weights, size, taken, accepts + tf.cast(accepted, tf.float32)
 
     exponents = tf.convert_to_tensor(exponents)
     zeros = tf.zeros([rows])
     loop = (0, z, zeros, zeros + _FIRST, tf.TensorArray(tf.float32, steps, element_shape=[None]), zeros)
-    _, z, weights, _, taken, accepts = tf.while_loop(lambda number, *_: number < steps, body, loop, parallel_iterations=1)
+    _, z, weights, _, taken, accepts = tf.while_loop(lambda number, *_: number < steps, body, loop,
+                                                     parallel_iterations=1)
     return Annealed(z[0] if single else z, weights, taken.stack(), accepts / steps)
 
 
@@ -106,16 +115,21 @@ def lower(log_prior, log_likelihood, draw_prior, seeds, chains, steps):
     """
     exponents = schedule(steps)
     pilot, own = (_per_chain(random.fold_in_rows(seeds, purpose), chains) for purpose in (0, 1))
-    sizes = anneal(log_prior, log_likelihood, draw_prior(random.fold_in_rows(pilot, 0)), random.fold_in_rows(pilot, 1), exponents).sizes
-    found = anneal(log_prior, log_likelihood, draw_prior(random.fold_in_rows(own, 0)), random.fold_in_rows(own, 1), exponents, sizes)
+    sizes = anneal(log_prior, log_likelihood, draw_prior(random.fold_in_rows(pilot, 0)), random.fold_in_rows(pilot, 1),
+                   exponents).sizes
+    found = anneal(log_prior, log_likelihood, draw_prior(random.fold_in_rows(own, 0)), random.fold_in_rows(own, 1),
+                   exponents, sizes)
     return _mean(found.log_weights, chains), sizes, tf.reduce_mean(tf.reshape(found.acceptance, [chains, -1]), 0)
 
 
 def upper(log_prior, log_likelihood, z, seeds, chains, sizes):
-    """A stochastic upper bound of log p(x), [batch], from exact draws z ~ p(z|x) of chains * batch rows, with the step sizes that `lower` found."""
+    """A stochastic upper bound of log p(x), [batch], from exact draws z ~ p(z|x) of chains * batch rows, with the step
+    sizes that `lower` found."""
     exponents = tf.reverse(schedule(len(sizes)), [0])
-    sizes = tf.reverse(tf.concat([sizes[:1], sizes[:-1]], 0), [0])  # of the transitions at the exponents between, and at 0
-    return -_mean(anneal(log_prior, log_likelihood, z, random.fold_in_rows(_per_chain(seeds, chains), 2), exponents, sizes).log_weights, chains)
+    # of the transitions at the exponents between, and at 0
+    sizes = tf.reverse(tf.concat([sizes[:1], sizes[:-1]], 0), [0])
+    return -_mean(anneal(log_prior, log_likelihood, z, random.fold_in_rows(_per_chain(seeds, chains), 2), exponents,
+                         sizes).log_weights, chains)
 
 
 def _per_chain(seeds, chains):

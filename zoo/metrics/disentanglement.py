@@ -1,8 +1,10 @@
-"""How far a code's dimensions stand for single factors of the data: five scores between 0 and 1, from codes and the factors behind them.
+"""How far a code's dimensions stand for single factors of the data: five scores between 0 and 1, from codes and the
+factors behind them.
 
-I. Higgins et al., 2017, beta-VAE (beta-VAE score). H. Kim, A. Mnih, 2018, arXiv:1802.05983 (FactorVAE score). R. T. Q. Chen et al., 2018, arXiv:1802.04942 (MIG, the mutual
-information gap). C. Eastwood, C. K. I. Williams, 2018, ICLR (DCI: disentanglement, completeness, informativeness). A. Kumar, P. Sattigeri, A. Balakrishnan, 2018,
-arXiv:1711.00848 (SAP, separated attribute predictability). Protocols as in F. Locatello et al., 2019, arXiv:1811.12359.
+I. Higgins et al., 2017, beta-VAE (beta-VAE score). H. Kim, A. Mnih, 2018, arXiv:1802.05983 (FactorVAE score). R. T. Q.
+Chen et al., 2018, arXiv:1802.04942 (MIG, the mutual information gap). C. Eastwood, C. K. I. Williams, 2018, ICLR (DCI:
+disentanglement, completeness, informativeness). A. Kumar, P. Sattigeri, A. Balakrishnan, 2018, arXiv:1711.00848 (SAP,
+separated attribute predictability). Protocols as in F. Locatello et al., 2019, arXiv:1811.12359.
 """
 
 import numpy as np
@@ -20,16 +22,19 @@ def scores(codes, factors, seed=0):
     """
     codes, factors = np.asarray(codes, np.float64), np.asarray(factors)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
-        raise ValueError(f"codes [n, D] and factors [n, F] of the same examples are needed, found {codes.shape} and {factors.shape}.")
+        raise ValueError(f"codes [n, D] and factors [n, F] of the same examples are needed, found {codes.shape} and "
+                         f"{factors.shape}.")
     if still := [column for column in range(factors.shape[1]) if len(np.unique(factors[:, column])) < 2]:
         raise ValueError(f"factors {still} have one value only.")
     rng = np.random.default_rng(seed)
-    return dict(beta_vae_score=beta_vae_score(codes, factors, rng), factor_vae_score=factor_vae_score(codes, factors, rng), mig=mig(codes, factors),
+    return dict(beta_vae_score=beta_vae_score(codes, factors, rng),
+                factor_vae_score=factor_vae_score(codes, factors, rng), mig=mig(codes, factors),
                 sap=sap(codes, factors), **dci(codes, factors, seed))
 
 
 def beta_vae_score(codes, factors, rng):
-    """Accuracy with which a linear classifier tells, from the mean absolute difference of pairs' codes, which factor the pairs share."""
+    """Accuracy with which a linear classifier tells, from the mean absolute difference of pairs' codes, which factor
+    the pairs share."""
     from sklearn.linear_model import LogisticRegression
 
     scaled = codes / np.maximum(codes.std(0), 1e-12)
@@ -48,7 +53,8 @@ def beta_vae_score(codes, factors, rng):
 
 
 def factor_vae_score(codes, factors, rng):
-    """Accuracy of the majority vote for the factor that examples share, given the latent that varies least among them."""
+    """Accuracy of the majority vote for the factor that examples share, given the latent that varies least among
+    them."""
     spread = codes.std(0)
     active = np.flatnonzero(spread > _ACTIVE)
     if not len(active):
@@ -82,7 +88,8 @@ def mig(codes, factors):
 
 
 def sap(codes, factors):
-    """The mean over factors of the gap between the accuracies of the two best single latents, each in a linear support vector machine, half of the data held out."""
+    """The mean over factors of the gap between the accuracies of the two best single latents, each in a linear support
+    vector machine, half of the data held out."""
     from sklearn.svm import LinearSVC
 
     half = len(codes) // 2
@@ -98,16 +105,19 @@ def sap(codes, factors):
 
 
 def dci(codes, factors, seed=0):
-    """{disentanglement, completeness, informativeness}: how concentrated the importances of latents for factors are by latent and by factor, and the accuracy.
+    """{disentanglement, completeness, informativeness}: how concentrated the importances of latents for factors are by
+    latent and by factor, and the accuracy.
 
-    NOTE: importances of a random forest, in the place of the gradient-boosted trees of the common implementation, which take minutes; half of the data held out.
+    NOTE: importances of a random forest, in the place of the gradient-boosted trees of the common implementation, which
+    take minutes; half of the data held out.
     """
     from sklearn.ensemble import RandomForestClassifier
 
     half = len(codes) // 2
     importance, accuracy = [], []
     for v in factors.T:
-        forest = RandomForestClassifier(50, max_features=None, max_depth=12, random_state=seed).fit(codes[:half], v[:half])
+        forest = RandomForestClassifier(50, max_features=None, max_depth=12,
+                                        random_state=seed).fit(codes[:half], v[:half])
         importance.append(forest.feature_importances_)
         accuracy.append(forest.score(codes[half:], v[half:]))
     importance = np.stack(importance, 1)  # [D, F]
@@ -118,7 +128,8 @@ def dci(codes, factors, seed=0):
         entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(1) / np.log(max(rows.shape[1], 2))
         return float(np.sum((1.0 - entropy) * rows.sum(1) / rows.sum()))
 
-    return dict(dci_disentanglement=concentration(importance), dci_completeness=concentration(importance.T), dci_informativeness=float(np.mean(accuracy)))
+    return dict(dci_disentanglement=concentration(importance), dci_completeness=concentration(importance.T),
+                dci_informativeness=float(np.mean(accuracy)))
 
 
 def _groups(factors):

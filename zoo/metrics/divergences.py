@@ -1,12 +1,14 @@
 """Distances between two distributions from samples of each: energy distance and maximum mean discrepancy.
 
-Both are E k(X, X') + E k(Y, Y') - 2 E k(X, Y) for a kernel k, zero if and only if the distributions are equal (k(x, y) = -|x - y| gives the
-energy distance). The estimate leaves out pairs of a point with itself, so it is unbiased, and can fall below zero when the two are close.
+Both are E k(X, X') + E k(Y, Y') - 2 E k(X, Y) for a kernel k, zero if and only if the distributions are equal (k(x, y)
+= -|x - y| gives the energy distance). The estimate leaves out pairs of a point with itself, so it is unbiased, and can
+fall below zero when the two are close.
 
-G. J. Szekely, M. L. Rizzo, Energy statistics: a class of statistics based on distances, 2013, doi:10.1016/j.jspi.2013.03.018;
-A. Gretton et al., A kernel two-sample test, 2012, JMLR 13; D. Sejdinovic et al., Equivalence of distance-based and RKHS-based statistics,
-2013, arXiv:1207.6076. Standard error: the two-sample jackknife (J. N. Arvesen, Jackknifing U-statistics, 1969). It describes distributions
-that differ; where they are equal the statistic is degenerate and the jackknife is an overestimate on average (a factor of about 1.4 is usual).
+G. J. Szekely, M. L. Rizzo, Energy statistics: a class of statistics based on distances, 2013,
+doi:10.1016/j.jspi.2013.03.018; A. Gretton et al., A kernel two-sample test, 2012, JMLR 13; D. Sejdinovic et al.,
+Equivalence of distance-based and RKHS-based statistics, 2013, arXiv:1207.6076. Standard error: the two-sample jackknife
+(J. N. Arvesen, Jackknifing U-statistics, 1969). It describes distributions that differ; where they are equal the
+statistic is degenerate and the jackknife is an overestimate on average (a factor of about 1.4 is usual).
 """
 
 import math
@@ -46,7 +48,8 @@ def _points(samples, name):
 
 
 def discrepancy(x, y, kernel, chunk=1000):
-    """Unbiased E k(X, X') + E k(Y, Y') - 2 E k(X, Y) and its jackknife standard error, x [n, ...], y [m, ...], in O(chunk * m) memory."""
+    """Unbiased E k(X, X') + E k(Y, Y') - 2 E k(X, Y) and its jackknife standard error, x [n, ...], y [m, ...], in
+    O(chunk * m) memory."""
     x, y = _points(x, "x"), _points(y, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x and y must be of the same size, found {x.shape[1]} and {y.shape[1]}.")

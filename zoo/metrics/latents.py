@@ -1,6 +1,7 @@
 """What a code says of its example: active units, and whether the posterior collapsed onto the prior.
 
-Y. Burda, R. Grosse, R. Salakhutdinov, Importance Weighted Autoencoders, 2015, arXiv:1509.00519, section 5.2: a latent is active if Cov_x(E_{q(z|x)}[z]) > 0.01.
+Y. Burda, R. Grosse, R. Salakhutdinov, Importance Weighted Autoencoders, 2015, arXiv:1509.00519, section 5.2: a latent
+is active if Cov_x(E_{q(z|x)}[z]) > 0.01.
 """
 
 import numpy as np

@@ -1,10 +1,11 @@
 """Parzen-window log-likelihood of samples: how generative adversarial nets reported a likelihood that they do not have.
 
-A Gaussian window of width sigma is put on every generated sample, sigma is chosen from a grid by the likelihood of validation examples, and the
-test examples' mean log density under it is the number.
+A Gaussian window of width sigma is put on every generated sample, sigma is chosen from a grid by the likelihood of
+validation examples, and the test examples' mean log density under it is the number.
 
 I. J. Goodfellow et al., Generative Adversarial Nets, 2014, arXiv:1406.2661, section 5.
-L. Theis, A. van den Oord, M. Bethge, A note on the evaluation of generative models, 2015, arXiv:1511.01844, section 3.2.
+L. Theis, A. van den Oord, M. Bethge, A note on the evaluation of generative models, 2015, arXiv:1511.01844, section
+3.2.
 """
 
 import math
@@ -18,7 +19,8 @@ SIGMAS = tuple(np.logspace(-1.0, 0.0, 10))  # for pixels on [0, 1]
 
 
 class Parzen(NamedTuple):
-    """log_likelihood: mean over test examples in nats, with its standard error; sigma: the width that the validation examples chose."""
+    """log_likelihood: mean over test examples in nats, with its standard error; sigma: the width that the validation
+    examples chose."""
 
     log_likelihood: Estimate
     sigma: float
@@ -27,12 +29,14 @@ class Parzen(NamedTuple):
 def parzen_log_likelihood(samples, validation, test, sigmas=SIGMAS, chunk=1000):
     """log p(x) = log 1/N sum_n N(x; sample_n, sigma^2 I) of the test examples, sigma by the validation examples.
 
-    WARNING: this number says little about the model (Theis et al. 2015, section 3.2). In high dimensions the estimate is far from the model's likelihood
-    even with very many samples, and it ranks models wrongly: 10,000 centroids that k-means finds in the training images get a higher score on MNIST than
-    as many true images do. Use it to compare with old tables, never to choose a model.
+    WARNING: this number says little about the model (Theis et al. 2015, section 3.2). In high dimensions the estimate
+    is far from the model's likelihood
+    even with very many samples, and it ranks models wrongly: 10,000 centroids that k-means finds in the training images
+    get a higher score on MNIST than as many true images do. Use it to compare with old tables, never to choose a model.
 
     Args:
-        samples, validation, test: examples [n, ...] of the same shape in the same units; the papers take 10,000 samples.
+        samples, validation, test: examples [n, ...] of the same shape in the same units; the papers take 10,000
+            samples.
         sigmas: the grid, in units of x.
         chunk: test examples in memory at once, each against all samples.
 
@@ -43,7 +47,8 @@ def parzen_log_likelihood(samples, validation, test, sigmas=SIGMAS, chunk=1000):
     for name, x in (("samples", samples), ("validation", validation), ("test", test)):
         arrays[name] = np.asarray(x, np.float64).reshape(len(x), -1) if len(x) else np.zeros([0, 0])
         if not len(x) or arrays[name].shape[1] != arrays["samples"].shape[1]:
-            raise ValueError(f"{name}: at least one example of the same size as the samples is needed, found shape {np.shape(x)}.")
+            raise ValueError(f"{name}: at least one example of the same size as the samples is needed, found shape "
+                             f"{np.shape(x)}.")
     if not len(sigmas) or not min(sigmas) > 0:
         raise ValueError(f"sigmas must be one or more numbers above 0, found {tuple(sigmas)}.")
     means = log_densities(arrays["samples"], arrays["validation"], sigmas, chunk).mean(axis=1)
@@ -52,7 +57,8 @@ def parzen_log_likelihood(samples, validation, test, sigmas=SIGMAS, chunk=1000):
 
 
 def log_densities(samples, x, sigmas, chunk=1000):
-    """log 1/N sum_n N(x_i; sample_n, sigma^2 I) for each sigma and each row of x [m, D], [len(sigmas), m]; the distances are computed once."""
+    """log 1/N sum_n N(x_i; sample_n, sigma^2 I) for each sigma and each row of x [m, D], [len(sigmas), m]; the
+    distances are computed once."""
     num, dims = samples.shape
     centre = samples.mean(axis=0)  # squares of large numbers that nearly cancel lose their digits
     samples, found = samples - centre, []
@@ -61,6 +67,8 @@ def log_densities(samples, x, sigmas, chunk=1000):
         part = x[start:start + chunk] - centre
         squares = np.maximum(np.sum(part**2, axis=1)[:, None] + norms - 2.0 * part @ samples.T, 0.0)  # [chunk, N]
         nearest = squares.min(axis=1, keepdims=True)
-        found.append([np.log(np.exp(-(squares - nearest) / (2.0 * s**2)).mean(axis=1)) - nearest[:, 0] / (2.0 * s**2) - dims * math.log(s * math.sqrt(2.0 * math.pi))
+        found.append([np.log(np.exp(-(squares - nearest) / (2.0
+                                                            * s**2)).mean(axis=1)) - nearest[:, 0] / (2.0 * s**2) - dims
+                      * math.log(s * math.sqrt(2.0 * math.pi))
                       for s in sigmas])
     return np.concatenate(found, axis=1)

@@ -1,7 +1,7 @@
 """Encoder trunks and decoders, dense and convolutional.
 
-A trunk maps images [batch, height, width, channels] to features [batch, n]; a decoder maps codes [batch, n] to one vector of
-parameters per pixel, [batch, height, width, channels, parameters].
+A trunk maps images [batch, height, width, channels] to features [batch, n]; a decoder maps codes [batch, n] to one
+vector of parameters per pixel, [batch, height, width, channels, parameters].
 """
 
 import math
@@ -29,7 +29,8 @@ def _require(network):
 
 def dense_trunk(hidden, activation):
     """Flattens, then a dense layer for each width in `hidden`."""
-    return keras.Sequential([keras.layers.Flatten()] + [keras.layers.Dense(n, activation) for n in hidden], name="trunk")
+    return keras.Sequential([keras.layers.Flatten()] + [keras.layers.Dense(n, activation) for n in hidden],
+                            name="trunk")
 
 
 def conv_trunk(channels, activation):
@@ -41,11 +42,13 @@ def conv_trunk(channels, activation):
 def dense_decoder(shape, parameters, hidden, activation):
     """A dense layer for each width in `hidden`, in reverse, then one for the image."""
     layers = [keras.layers.Dense(n, activation) for n in reversed(hidden)]
-    return keras.Sequential([*layers, keras.layers.Dense(math.prod(shape) * parameters), keras.layers.Reshape((*shape, parameters))], name="decoder")
+    return keras.Sequential([*layers, keras.layers.Dense(math.prod(shape) * parameters),
+                             keras.layers.Reshape((*shape, parameters))], name="decoder")
 
 
 def conv_decoder(shape, parameters, channels, activation):
-    """The mirror of `conv_trunk`: a dense layer to the coarsest grid, then transposed convolutions, cropped to the image."""
+    """The mirror of `conv_trunk`: a dense layer to the coarsest grid, then transposed convolutions, cropped to the
+    image."""
     height, width, depth = shape
     rows, columns = (math.ceil(n / 2 ** len(channels)) for n in (height, width))
     up = [keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation) for n in reversed(channels[:-1])]

@@ -1,7 +1,7 @@
 """Recurrent networks over sketches: what reads one in both directions, and what draws one step by step.
 
-D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477, section 3.2. Both are LSTMs in float32 (`zoo.layers.lstm`). Loops
-run as long as the longest sketch of a batch does.
+D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477, section 3.2. Both are LSTMs in
+float32 (`zoo.layers.lstm`). Loops run as long as the longest sketch of a batch does.
 """
 
 import keras
@@ -14,7 +14,8 @@ STROKE = 5  # numbers of a step
 
 
 class SketchEncoder(keras.layers.Layer):
-    """h = [h_forwards; h_backwards], the states of two LSTMs after all steps of a sketch, its end included, from either end: [batch, 2 units].
+    """h = [h_forwards; h_backwards], the states of two LSTMs after all steps of a sketch, its end included, from either
+    end: [batch, 2 units].
 
     Args:
         units: of each LSTM. dropout: rate of the recurrent dropout.
@@ -26,21 +27,26 @@ class SketchEncoder(keras.layers.Layer):
         self.directions = [LSTM(STROKE, units), LSTM(STROKE, units)]
 
     def call(self, x, lengths=None, seed=None):
-        """x: [batch, T, 5]. lengths: steps up to and with the end, int32 [batch], at least 1. seed: the noise of dropout, None: none."""
+        """x: [batch, T, 5]. lengths: steps up to and with the end, int32 [batch], at least 1. seed: the noise of
+        dropout, None: none."""
         last = tf.stack([lengths - 1, tf.range(tf.shape(x)[0])], -1)
         seeds = (None, None) if seed is None else random.split(seed)
         found = []
-        for layer, sequence, its_seed in zip(self.directions, (x, tf.reverse_sequence(x, lengths, seq_axis=1, batch_axis=0)), seeds):
-            h = layer(tf.transpose(sequence, [1, 0, 2]), steps=tf.reduce_max(lengths), keep=_keep(sequence, layer.units, self.dropout, its_seed))
+        for layer, sequence, its_seed in zip(self.directions,
+                                             (x, tf.reverse_sequence(x, lengths, seq_axis=1, batch_axis=0)), seeds):
+            h = layer(tf.transpose(sequence, [1, 0, 2]), steps=tf.reduce_max(lengths),
+                      keep=_keep(sequence, layer.units, self.dropout, its_seed))
             found.append(tf.gather_nd(h, last))
         return tf.concat(found, -1)
 
 
 class SketchDecoder(keras.layers.Layer):
-    """The parameters of p(S_i | S_<i, y): W_o h_i + b_o, h_i an LSTM's state after [S_{i-1}; y], which starts from [h_0; c_0] = tanh(W_y y + b_y).
+    """The parameters of p(S_i | S_<i, y): W_o h_i + b_o, h_i an LSTM's state after [S_{i-1}; y], which starts from
+    [h_0; c_0] = tanh(W_y y + b_y).
 
     Args:
-        units: of the LSTM. outputs: number of parameters. context: size of y, what the sketch is given; 0: nothing, and h_0 = c_0 = 0.
+        units: of the LSTM. outputs: number of parameters. context: size of y, what the sketch is given; 0: nothing, and
+            h_0 = c_0 = 0.
         dropout: rate of the recurrent dropout. first: S_0.
     """
 
@@ -63,9 +69,14 @@ class SketchDecoder(keras.layers.Layer):
         return tf.transpose(self.outputs(h), [1, 0, 2])
 
     def generate(self, draw, length, batch, context=None):
-        """Draws steps, [batch, length, 5]: draw(i, parameters [batch, outputs], whether it has ended [batch]) -> S_i; after all ends, zeros."""
+        """Draws steps, [batch, length, 5]: draw(i, parameters [batch, outputs], whether it has ended [batch]) -> S_i;
+        after all ends, zeros."""
         (h, c), added = self._start(context) if context is not None else (self.lstm.zeros(batch), None)
-        matrices, kernel, bias = self.lstm.matrices(), tf.convert_to_tensor(self.outputs.kernel), tf.convert_to_tensor(self.outputs.bias)
+        matrices, kernel, bias = (
+            self.lstm.matrices(),
+            tf.convert_to_tensor(self.outputs.kernel),
+            tf.convert_to_tensor(self.outputs.bias),
+        )
 
         def step(i, x, over, h, c, drawn):
             h, c = self.lstm.step(matrices, x, (h, c), added)
@@ -73,8 +84,10 @@ class SketchDecoder(keras.layers.Layer):
             return i + 1, x, over | (x[:, -1] > 0.5), h, c, drawn.write(i, x)
 
         first = tf.broadcast_to(tf.constant(self.first), [batch, STROKE])
-        start = 0, first, tf.zeros([batch], tf.bool), h, c, tf.TensorArray(tf.float32, length, element_shape=[None, STROKE])
-        drawn = tf.while_loop(lambda i, x, over, *_: (i < length) & ~tf.reduce_all(over), step, start, parallel_iterations=1)[-1]
+        start = 0, first, tf.zeros([batch], tf.bool), h, c, tf.TensorArray(tf.float32, length,
+                                                                           element_shape=[None, STROKE])
+        drawn = tf.while_loop(lambda i, x, over, *_: (i < length) & ~tf.reduce_all(over), step, start,
+                              parallel_iterations=1)[-1]
         return tf.ensure_shape(tf.transpose(drawn.stack(), [1, 0, 2]), [None, length, STROKE])
 
     def _start(self, context):
@@ -85,7 +98,8 @@ class SketchDecoder(keras.layers.Layer):
 
 
 def _keep(x, units, rate, seed):
-    """The mask of the recurrent dropout, [T, batch, units]: 1 / (1 - rate) with that probability, else 0; None without a seed or a rate."""
+    """The mask of the recurrent dropout, [T, batch, units]: 1 / (1 - rate) with that probability, else 0; None without
+    a seed or a rate."""
     if seed is None or not rate:
         return None
     shape = tf.stack([x.shape[1], tf.shape(x)[0], units])

@@ -7,7 +7,8 @@ from zoo.layers.timestep import TimeEmbedding
 
 
 class TimeDense(keras.layers.Layer):
-    """f(x, time): [batch, ...], [batch] -> the shape of x. Per width, `h = dense(h)`, then h + dense(silu(dense(silu(h)) + dense(embedding))).
+    """f(x, time): [batch, ...], [batch] -> the shape of x. Per width, `h = dense(h)`, then h +
+    dense(silu(dense(silu(h)) + dense(embedding))).
 
     Args:
         widths: of the stages.
@@ -21,7 +22,8 @@ class TimeDense(keras.layers.Layer):
     def build(self, x_shape, time_shape):
         self.time = TimeEmbedding(self.widths[0])
         self.flatten, self.reshape = keras.layers.Flatten(), keras.layers.Reshape(x_shape[1:])
-        self.stages = [(keras.layers.Dense(n), [[keras.layers.Dense(n) for _ in range(3)] for _ in range(self.blocks)]) for n in self.widths]
+        self.stages = [(keras.layers.Dense(n), [[keras.layers.Dense(n) for _ in range(3)] for _ in range(self.blocks)])
+                       for n in self.widths]
         size = 1
         for n in x_shape[1:]:
             size *= n

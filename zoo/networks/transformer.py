@@ -1,8 +1,10 @@
-"""A transformer's decoder: blocks of causal attention and a two-layer network, each normalised on its way in and added to what it read.
+"""A transformer's decoder: blocks of causal attention and a two-layer network, each normalised on its way in and added
+to what it read.
 
-A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, Language Models are Unsupervised Multitask Learners, 2019, section 2.3; its initialisation.
-Everything but the attention concerns one place alone, so that the same functions serve the parallel pass (rows are places of a batch of sequences) and
-the sampler (rows are sequences at one place, `zoo.layers.attention.Memory` holding the earlier ones).
+A. Radford, J. Wu, R. Child, D. Luan, D. Amodei, I. Sutskever, Language Models are Unsupervised Multitask Learners,
+2019, section 2.3; its initialisation. Everything but the attention concerns one place alone, so that the same functions
+serve the parallel pass (rows are places of a batch of sequences) and the sampler (rows are sequences at one place,
+`zoo.layers.attention.Memory` holding the earlier ones).
 """
 
 import keras
@@ -30,7 +32,8 @@ class Affine(keras.layers.Layer):
 
 
 class LayerNorm(keras.layers.Layer):
-    """(x - mean) / sqrt(variance + 1e-5) * g + b over the features of rows [N, width], computed in float32 and returned in the precision of x."""
+    """(x - mean) / sqrt(variance + 1e-5) * g + b over the features of rows [N, width], computed in float32 and returned
+    in the precision of x."""
 
     def __init__(self, width, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -38,12 +41,14 @@ class LayerNorm(keras.layers.Layer):
         self.offset = self.add_weight((width,), "zeros", name="offset")
 
     def call(self, x):
-        return tf.cast(_normalise(tf.cast(x, tf.float32), tf.cast(self.scale, tf.float32), tf.cast(self.offset, tf.float32)), x.dtype)
+        return tf.cast(_normalise(tf.cast(x, tf.float32), tf.cast(self.scale, tf.float32),
+                                  tf.cast(self.offset, tf.float32)), x.dtype)
 
 
 @tf.custom_gradient
 def _normalise(x, scale, offset):
-    """Layer normalisation of [N, width]; its gradient by hand is several times fewer passes over the data than autodiff's."""
+    """Layer normalisation of [N, width]; its gradient by hand is several times fewer passes over the data than
+    autodiff's."""
     centred = x - tf.reduce_mean(x, -1, keepdims=True)
     inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + EPSILON)
     n = centred * inverse
@@ -57,8 +62,10 @@ def _normalise(x, scale, offset):
 
 
 def gelu(x):
-    """x Phi(x) (D. Hendrycks and K. Gimpel, 2016, arXiv:1606.08415) in its approximation x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
-    return x * tf.sigmoid(x * (1.5957691216 + 0.0713548163 * tf.square(x)))  # (1 + tanh u) / 2 = sigmoid(2 u), which is fewer passes
+    """x Phi(x) (D. Hendrycks and K. Gimpel, 2016, arXiv:1606.08415) in its approximation x / 2 (1 + tanh(sqrt(2 / pi)
+    (x + 0.044715 x^3)))."""
+    # (1 + tanh u) / 2 = sigmoid(2 u), which is fewer passes
+    return x * tf.sigmoid(x * (1.5957691216 + 0.0713548163 * tf.square(x)))
 
 
 class Block(keras.layers.Layer):
@@ -82,11 +89,13 @@ class Block(keras.layers.Layer):
         return self._mix(h, tf.reshape(seen, [-1, width]), seed)
 
     def stepper(self, layer):
-        """(h, memory) -> h: the block at one place, for centred rows [batch, width]; this place's keys and values are added to the memory of the earlier ones.
+        """(h, memory) -> h: the block at one place, for centred rows [batch, width]; this place's keys and values are
+        added to the memory of the earlier ones.
 
-        At one place the matrices are small, and it is the number of operations that takes the time. So what does not depend on h is done to the matrices here,
-        once: a norm's gain and offset and the attention's scale belong to the matrix that reads them, and matrices that write into h write rows of mean zero,
-        so that a norm is a division by the root of a mean square.
+        At one place the matrices are small, and it is the number of operations that takes the time. So what does not
+        depend on h is done to the matrices here,
+        once: a norm's gain and offset and the attention's scale belong to the matrix that reads them, and matrices that
+        write into h write rows of mean zero, so that a norm is a division by the root of a mean square.
         """
         width = self.norms[0].scale.shape[0]
         size = width // self.heads
@@ -115,7 +124,8 @@ def _affine(x, layer):
 
 
 def _after(norm, affine, scale=1.0):
-    """The matrix and bias that do to the normalised rows, before gain and offset, what `affine` does after them, times `scale`."""
+    """The matrix and bias that do to the normalised rows, before gain and offset, what `affine` does after them, times
+    `scale`."""
     kernel, bias = tf.convert_to_tensor(affine.kernel), tf.convert_to_tensor(affine.bias)
     gain, offset = tf.convert_to_tensor(norm.scale), tf.convert_to_tensor(norm.offset)
     return gain[:, None] * kernel * scale, (tf.linalg.matvec(kernel, offset, transpose_a=True) + bias) * scale
@@ -136,7 +146,8 @@ class Decoder(keras.layers.Layer):
     """norm(block_n(... block_1(h))): sequences of features of which each sees itself and the earlier ones.
 
     Args:
-        width: features of a place. heads: of the attention, a divisor of `width`. depth: number of blocks. rate: of the dropout, in [0, 1).
+        width: features of a place. heads: of the attention, a divisor of `width`. depth: number of blocks. rate: of the
+            dropout, in [0, 1).
 
     Raises:
         ValueError: if `width` is no multiple of `heads`, a number is below 1, or the rate is none.
@@ -145,7 +156,8 @@ class Decoder(keras.layers.Layer):
     def __init__(self, width, heads, depth, rate=0.0, **kwargs):
         super().__init__(**kwargs)
         if min(width, heads, depth) < 1 or width % heads:
-            raise ValueError(f"width must be a multiple of heads, and both and layers at least 1, found {width}, {heads} and {depth}.")
+            raise ValueError(f"width must be a multiple of heads, and both and layers at least 1, found {width}, "
+                             f"{heads} and {depth}.")
         if not 0.0 <= rate < 1.0:
             raise ValueError(f"dropout's rate must be in [0, 1), found {rate}.")
         self.width, self.heads, self.rate = width, heads, rate
@@ -162,7 +174,8 @@ class Decoder(keras.layers.Layer):
         return tf.reshape(self.norm(h), [-1, length, self.width])
 
     def generate(self, step, state, length, batch):
-        """Runs `state = step(place, state, decode)` for each place in turn, where decode(h) is what `call` gives there: [batch, width] -> the same."""
+        """Runs `state = step(place, state, decode)` for each place in turn, where decode(h) is what `call` gives there:
+        [batch, width] -> the same."""
         steppers = [block.stepper(layer) for layer, block in enumerate(self.blocks)]
 
         def with_memory(place, state, memory):

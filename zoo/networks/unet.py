@@ -1,7 +1,9 @@
-"""A small time-conditioned U-Net: residual blocks on a few grids, each half as fine as the last, with skips between equal grids.
+"""A small time-conditioned U-Net: residual blocks on a few grids, each half as fine as the last, with skips between
+equal grids.
 
-O. Ronneberger et al., U-Net, 2015, arXiv:1505.04597, in the shape that J. Ho, A. Jain, P. Abbeel, Denoising Diffusion Probabilistic
-Models, 2020, arXiv:2006.11239, appendix B, gave it: group norm, silu, sinusoidal time, self-attention on coarse grids.
+O. Ronneberger et al., U-Net, 2015, arXiv:1505.04597, in the shape that J. Ho, A. Jain, P. Abbeel, Denoising Diffusion
+Probabilistic Models, 2020, arXiv:2006.11239, appendix B, gave it: group norm, silu, sinusoidal time, self-attention on
+coarse grids.
 NOTE: no dropout (the paper's is for CIFAR-10 only), and the bottom has attention only if its grid is asked for.
 """
 
@@ -12,8 +14,8 @@ from zoo.layers.timestep import TimeEmbedding
 
 
 def _small():
-    # NOTE: the paper's code starts the last layer of every branch at zero, so that blocks begin as identities. A tenth of the usual
-    # size comes close, and does not keep the first gradients from everything before it.
+    # NOTE: the paper's code starts the last layer of every branch at zero, so that blocks begin as identities. A tenth
+    # of the usual size comes close, and does not keep the first gradients from everything before it.
     return keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
 
 
@@ -23,7 +25,8 @@ def _norm(channels):
 
 
 class ResidualBlock(keras.layers.Layer):
-    """x + conv(silu(norm(conv(silu(norm(x))) + dense(embedding)))), with a 1x1 convolution on x where the channels change."""
+    """x + conv(silu(norm(conv(silu(norm(x))) + dense(embedding)))), with a 1x1 convolution on x where the channels
+    change."""
 
     def __init__(self, channels, **kwargs):
         super().__init__(**kwargs)
@@ -43,7 +46,8 @@ class ResidualBlock(keras.layers.Layer):
 
 
 class SelfAttention(keras.layers.Layer):
-    """x + dense(softmax(q k^T / sqrt(channels)) v), (q, k, v) = dense(norm(x)), one head over all positions of the grid."""
+    """x + dense(softmax(q k^T / sqrt(channels)) v), (q, k, v) = dense(norm(x)), one head over all positions of the
+    grid."""
 
     def build(self, shape):
         channels = shape[-1]
@@ -66,7 +70,8 @@ class UNet(keras.layers.Layer):
     Args:
         out_channels: of the output.
         channels: of the finest grid, a multiple of 4.
-        multipliers: channels of each grid, finest first, in units of `channels`; each grid is half as fine as the one before, rounded up.
+        multipliers: channels of each grid, finest first, in units of `channels`; each grid is half as fine as the one
+            before, rounded up.
         blocks: residual blocks per grid on the way down; one more on the way up.
         attention: heights of the grids whose blocks are followed by self-attention.
     """
@@ -118,7 +123,8 @@ class UNet(keras.layers.Layer):
         for level, stage in enumerate(self.up):
             if level:
                 height, width = skips[-1].shape[1:3]
-                h = tf.repeat(tf.repeat(h, 2, 1), 2, 2)[:, :height, :width]  # an odd grid was rounded up on the way down
+                # an odd grid was rounded up on the way down
+                h = tf.repeat(tf.repeat(h, 2, 1), 2, 2)[:, :height, :width]
                 h = self.grow[level - 1](h)
             for pair in stage:
                 h = apply([pair], tf.concat([h, skips.pop()], -1))

@@ -4,11 +4,11 @@ A seed is an int32 pair. Training folds the run seed, the step and the replica i
 from it; sampling takes one pair per row and draws each row alone, so that a row's noise is the same whoever shares its
 batch. Nothing here keeps state: the same seed gives the same draw in every process.
 
-What is derived here comes from blocks of the counter-based generator of `zoo.random.philox` at the counter (block, purpose,
-seed). That is one permutation of 128 bits, so two seeds, two purposes or two blocks never give the same block. Words
-and uniforms are the same bits in eager mode, in a graph, in a SavedModel and under XLA; normals agree to about 1e-6.
-Draws of a whole batch in a loss are TensorFlow's own (`tf.random.stateless_normal`): their bits differ under XLA, so
-that exactness is promised there within one of the two.
+What is derived here comes from blocks of the counter-based generator of `zoo.random.philox` at the counter (block,
+purpose, seed). That is one permutation of 128 bits, so two seeds, two purposes or two blocks never give the same block.
+Words and uniforms are the same bits in eager mode, in a graph, in a SavedModel and under XLA; normals agree to about
+1e-6. Draws of a whole batch in a loss are TensorFlow's own (`tf.random.stateless_normal`): their bits differ under XLA,
+so that exactness is promised there within one of the two.
 """
 
 import math

@@ -1,11 +1,13 @@
-"""Writes a trained model as a SavedModel that TensorFlow Serving runs: signatures from capabilities, with the proof that it answers right.
+"""Writes a trained model as a SavedModel that TensorFlow Serving runs: signatures from capabilities, with the proof
+that it answers right.
 
-A version folder holds, beside the graph and the weights, in `assets.extra/`: `card.json`, what every signature's inputs and outputs mean;
-`examples.npz`, inputs and what the model itself answered to them at export, so that the folder can be checked where there is no model code
-(`python -m zoo.serving.check`); and one warm-up request per signature, which a server runs when it loads the folder.
+A version folder holds, beside the graph and the weights, in `assets.extra/`: `card.json`, what every signature's inputs
+and outputs mean; `examples.npz`, inputs and what the model itself answered to them at export, so that the folder can be
+checked where there is no model code (`python -m zoo.serving.check`); and one warm-up request per signature, which a
+server runs when it loads the folder.
 
-The folder is written under a hidden name beside its place, and renamed when every byte of it is on disk: a server that watches the place
-sees all of it or nothing.
+The folder is written under a hidden name beside its place, and renamed when every byte of it is on disk: a server that
+watches the place sees all of it or nothing.
 """
 
 import contextlib
@@ -26,20 +28,24 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 import zoo
-from zoo.serving import graph
 from zoo.capabilities import likelihood_kind
+from zoo.serving import graph
 from zoo.serving.signatures import default, example_inputs, signatures, trace
 
 FORMAT = "generative-zoo export 1"
 PROMISES = (
-    "A row of an answer depends on the same row of the inputs alone; a sample depends on its own seed, not on its batch.",
-    "The same seed draws the same noise after a restart and in every batch size; floats are equal to about 1e-6, because matrix kernels differ with the batch size.",
-    "The graph keeps no state, needs no XLA and no Python, and holds no op that reads or writes files or sockets, but for the weights' loader.",
+    "A row of an answer depends on the same row of the inputs alone; a sample depends on its own seed, not on its "
+    "batch.",
+    "The same seed draws the same noise after a restart and in every batch size; floats are equal to about 1e-6, "
+    "because matrix kernels differ with the batch size.",
+    "The graph keeps no state, needs no XLA and no Python, and holds no op that reads or writes files or sockets, but "
+    "for the weights' loader.",
 )
 
 
 def export(model, directory, importance_samples=100, protocol=None, log=logging.getLogger(__name__).warning):
-    """Writes the model, with the weights that it holds now, as the next version folder of `directory`; returns that folder's path.
+    """Writes the model, with the weights that it holds now, as the next version folder of `directory`; returns that
+    folder's path.
 
     Args:
         model: a built `zoo.model.Model`.
@@ -49,7 +55,8 @@ def export(model, directory, importance_samples=100, protocol=None, log=logging.
         log: a function of one string, told if the folder has no warm-up file.
 
     Raises:
-        ValueError: if `importance_samples` is less than 1, or the model's graph holds an op that is not on the list of `zoo.serving.graph`.
+        ValueError: if `importance_samples` is less than 1, or the model's graph holds an op that is not on the list of
+            `zoo.serving.graph`.
         OSError: if the folder can't be written. Nothing is left behind by a failure.
     """
     if importance_samples < 1:
@@ -92,7 +99,8 @@ def _examples(model, found, functions):
     with tf.device("CPU:0"):
         inputs = example_inputs(model, found)
         return {name: {"inputs": given, "outputs": {key: value.numpy() for key, value in functions[
-            default(found) if name == "serving_default" else name](**{k: tf.constant(v) for k, v in given.items()}).items()}}
+            default(found) if name == "serving_default"
+            else name](**{k: tf.constant(v) for k, v in given.items()}).items()}}
             for name, given in inputs.items()}
 
 
@@ -123,24 +131,29 @@ def _card(model, found, functions, importance_samples, protocol, warm):
 
     def describe(field, dtype, shape, batch):
         default = {} if field.default is None else {"default": field.default}
-        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning, unit=field.unit, range=field.range, **default)
+        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning,
+                    unit=field.unit, range=field.range, **default)
 
     def entry(name, signature):
         batch = "batch" if signature.batchable else "num_samples"
         outputs = functions[default(found) if name == "serving_default" else name].get_concrete_function(
-            **{key: tf.TensorSpec(f.shape, f.dtype, name=key) for key, f in signature.inputs.items()}).structured_outputs
+            **{key: tf.TensorSpec(f.shape, f.dtype, name=key) for key,
+               f in signature.inputs.items()}).structured_outputs
         return dict(meaning=signature.meaning, batchable=signature.batchable,
                     inputs={key: describe(f, f.dtype, f.shape, batch) for key, f in signature.inputs.items()},
-                    outputs={key: describe(f, outputs[key].dtype, outputs[key].shape, batch) for key, f in signature.outputs.items()})
+                    outputs={key: describe(f, outputs[key].dtype, outputs[key].shape, batch) for key,
+                             f in signature.outputs.items()})
 
     kind, domain = likelihood_kind(model), model.domain
     return dict(
-        format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(), domain=dataclasses.asdict(domain),
-        likelihood=kind, importance_samples=importance_samples if kind == "lower_bound" and "log_prob" in found else None,
+        format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(),
+        domain=dataclasses.asdict(domain), likelihood=kind,
+        importance_samples=importance_samples if kind == "lower_bound" and "log_prob" in found else None,
         signatures={name: entry(name, signature) for name, signature in found.items()}, serving_default=default(found),
         protocol=protocol or {}, warmup=warm, promises=PROMISES,
         versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,
-                  "tensorflow_probability": tfp.__version__, "numpy": np.__version__, "generative-zoo": _distribution()})
+                  "tensorflow_probability": tfp.__version__, "numpy": np.__version__,
+                  "generative-zoo": _distribution()})
 
 
 def _distribution():
@@ -151,7 +164,8 @@ def _distribution():
 
 
 def _plain(value):
-    """What JSON stores of a configuration's entry that is no plain value: another model, or an array or a number of numpy's."""
+    """What JSON stores of a configuration's entry that is no plain value: another model, or an array or a number of
+    numpy's."""
     if hasattr(value, "get_config"):
         return {"class": type(value).__name__, "config": value.get_config()}
     return value.tolist() if hasattr(value, "tolist") else str(value)
@@ -172,7 +186,8 @@ def _folded(model):
 
 @contextlib.contextmanager
 def _version_folder(directory):
-    """Gives (a hidden folder, a function that puts it in its place and returns that); leaves nothing behind if the block fails."""
+    """Gives (a hidden folder, a function that puts it in its place and returns that); leaves nothing behind if the
+    block fails."""
     missing = [p for p in (directory, *directory.parents) if not p.exists()]
     hidden = directory / f".export-{os.getpid()}-{secrets.token_hex(4)}"
     try:

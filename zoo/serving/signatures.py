@@ -1,8 +1,11 @@
-"""What an exported model answers: one signature per capability, its inputs and outputs named, documented and with an example of each.
+"""What an exported model answers: one signature per capability, its inputs and outputs named, documented and with an
+example of each.
 
-Written once per capability of `zoo.model`. `serving_default` is `sample`, or `reconstruct` or `translate` of a model that can't be sampled. Every
-signature but `sample_n` works on rows: each input and output has the batch as dimension 0, and a row of the answer depends on that row of
-the inputs alone. A server can therefore put requests together, and a seed given with a row is a promise about that row.
+Written once per capability of `zoo.model`. `serving_default` is `sample`, or `reconstruct` or `translate` of a model
+that can't be sampled. Every
+signature but `sample_n` works on rows: each input and output has the batch as dimension 0, and a row of the answer
+depends on that row of the inputs alone. A server can therefore put requests together, and a seed given with a row is a
+promise about that row.
 """
 
 import functools
@@ -14,15 +17,28 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import operations, random
-from zoo.capabilities import (Autoencoding, Completing, Denoising, EstimatedLikelihood, ExactLikelihood, ImportanceWeighted, LowerBound,
-                              Sampling, SamplingMeans, SeedInterpolating, Translating)
+from zoo.capabilities import (
+    Autoencoding,
+    Completing,
+    Denoising,
+    EstimatedLikelihood,
+    ExactLikelihood,
+    ImportanceWeighted,
+    LowerBound,
+    Sampling,
+    SamplingMeans,
+    SeedInterpolating,
+    Translating,
+)
 from zoo.domain import describe
 
-_STEPS = "steps (dx, dy, p1, p2, p3): an offset in the data's unit; which is 1: a line goes on, the pen is lifted, the drawing has ended"
+_STEPS = ("steps (dx, dy, p1, p2, p3): an offset in the data's unit; which is 1: a line goes on, the pen is lifted, "
+          "the drawing has ended")
 
 
 class Field(NamedTuple):
-    """An input or output: its type, its shape (None is the batch), what it means, the values that it can take (None: any), and, of a control, the usual one."""
+    """An input or output: its type, its shape (None is the batch), what it means, the values that it can take (None:
+    any), and, of a control, the usual one."""
 
     dtype: tf.DType
     shape: tuple
@@ -48,7 +64,8 @@ SEED = Field(tf.int32, (None, 2), "the row's own seed: the same seed draws the s
 def signatures(model, importance_samples):
     """{name: Signature} of what the model can do; `importance_samples`: draws of an importance-weighted `log_prob`.
 
-    Where the model declares controls for a method there are two: NAME, which takes none, and NAME_controlled, which takes them all, a value a row.
+    Where the model declares controls for a method there are two: NAME, which takes none, and NAME_controlled, which
+    takes them all, a value a row.
     """
     maker = _Maker(model)
     if isinstance(model, Sampling):
@@ -62,9 +79,11 @@ def signatures(model, importance_samples):
         maker.add("denoise", "what a noisy example was before", {"noisy": noisy}, {"x": maker.mean}, model._denoise)
     if isinstance(model, Translating):
         other = _example(model.domain.partner or model.domain, "x, translated")
-        maker.add("translate", "what an example would be in another domain", {"x": maker.x, "seed": SEED}, {"translated": other}, model._translate)
+        maker.add("translate", "what an example would be in another domain", {"x": maker.x, "seed": SEED},
+                  {"translated": other}, model._translate)
     if isinstance(model, Completing):
-        mask = Field(tf.bool, (None, *model.domain.places), "true where x is given; what is elsewhere is not read", "none")
+        mask = Field(tf.bool, (None, *model.domain.places), "true where x is given; what is elsewhere is not read",
+                     "none")
         maker.add("complete", "draws what is missing of an example", {"x": maker.x, "mask": mask, "seed": SEED},
                   {"x": maker.x._replace(meaning="x, completed")}, model._complete, "complete")
     found = maker.found
@@ -77,7 +96,8 @@ class _Maker:
 
     def __init__(self, model):
         self.model, self.found = model, {}
-        self.x, self.mean, self.conditions = _example(model.domain, "an example"), _mean(model.domain), _conditions(model.domain)
+        self.x, self.mean, self.conditions = _example(model.domain,
+                                                      "an example"), _mean(model.domain), _conditions(model.domain)
 
     def add(self, name, meaning, inputs, outputs, function, method=None):
         """`function` takes the inputs in this order, the condition, and as keywords the controls of `method`."""
@@ -116,36 +136,50 @@ def _sampling(maker, model):
 
     outputs = {"sample": maker.x}
     maker.add("sample", "draws one example per seed", {"seed": SEED}, outputs, sample, "sample")
-    alike = {name: field._replace(shape=field.shape[1:], meaning=f"{field.meaning}, the same for all rows") for name, field in maker.conditions.items()}
+    alike = {name: field._replace(shape=field.shape[1:], meaning=f"{field.meaning}, the same for all rows") for name,
+             field in maker.conditions.items()}
     maker.found["sample_n"] = Signature(
-        "draws num_samples examples from one seed; row i is what `sample` draws with the seed fold_in(seed, i) of zoo.random.rows",
-        {"num_samples": Field(tf.int32, (), "how many", "examples", (0, None)), "seed": Field(tf.int32, (2,), "one seed for all rows", "none"), **alike},
+        "draws num_samples examples from one seed; row i is what `sample` draws with the seed fold_in(seed, i) of "
+        "zoo.random.rows",
+        {"num_samples": Field(tf.int32, (), "how many", "examples", (0, None)),
+         "seed": Field(tf.int32, (2,), "one seed for all rows", "none"), **alike},
         outputs, draw_n, batchable=False)
     if isinstance(model, SamplingMeans):
-        maker.add("sample_mean", "draws as `sample` does, without the observation's own noise", {"seed": SEED}, {"mean": maker.mean}, model._sample_mean)
+        maker.add("sample_mean", "draws as `sample` does, without the observation's own noise", {"seed": SEED},
+                  {"mean": maker.mean}, model._sample_mean)
     if isinstance(model, SeedInterpolating):
-        weight = Field(tf.float32, (None,), "how far on the way from the noise of seed0 to that of seed1; 0 and 1 give their samples", "none", (0, 1))
-        maker.add("interpolate", "draws from noise between that of two seeds, itself as likely as any", {"seed0": SEED, "seed1": SEED, "weight": weight},
+        weight = Field(tf.float32, (None,), "how far on the way from the noise of seed0 to that of seed1; 0 and 1 give "
+                                            "their samples", "none", (0, 1))
+        maker.add("interpolate", "draws from noise between that of two seeds, itself as likely as any",
+                  {"seed0": SEED, "seed1": SEED, "weight": weight},
                   outputs, model._sample_between)
 
 
 def _likelihoods(maker, model, importance_samples):
     domain = model.domain
-    density = "log probability" if domain.dtype == tf.int32 or domain.kind == "binary" else "log density, of values scaled as the input's range says"
+    density = (
+        "log probability"
+        if domain.dtype == tf.int32 or domain.kind == "binary"
+        else "log density, of values scaled as the input's range says"
+    )
     nats = Field(tf.float32, (), density, "nats")
     if isinstance(model, ExactLikelihood):
-        maker.add("log_prob", "log p(x), exact", {"x": maker.x}, {"log_prob": nats._replace(meaning=f"exact {density}")}, model._log_prob)
+        maker.add("log_prob", "log p(x), exact", {"x": maker.x},
+                  {"log_prob": nats._replace(meaning=f"exact {density}")}, model._log_prob)
     if isinstance(model, ImportanceWeighted):
         bound = f"lower bound of the {density}, importance-weighted over {importance_samples} draws"
-        maker.add("log_prob", f"lower bound of log p(x) from {importance_samples} importance-weighted draws; larger on average with more",
+        maker.add("log_prob", f"lower bound of log p(x) from {importance_samples} importance-weighted draws; larger on "
+                              "average with more",
                   {"x": maker.x, "seed": SEED}, {"log_prob": nats._replace(meaning=bound)},
                   lambda x, seed, condition: model._log_prob(x, seed, importance_samples, condition))
     if isinstance(model, LowerBound):
         maker.add("elbo", "evidence lower bound of log p(x) from one draw", {"x": maker.x, "seed": SEED},
                   {"elbo": nats._replace(meaning=f"lower bound of the {density}")}, model._elbo)
     if isinstance(model, EstimatedLikelihood):
-        maker.add("estimate_log_prob", "a number near log p(x) that is neither exact nor a bound", {"x": maker.x, "seed": SEED},
-                  {"log_prob": nats._replace(meaning=f"estimate of the {density}, which may lie on either side")}, model._estimate_log_prob)
+        maker.add("estimate_log_prob", "a number near log p(x) that is neither exact nor a bound",
+                  {"x": maker.x, "seed": SEED},
+                  {"log_prob": nats._replace(meaning=f"estimate of the {density}, which may lie on either side")},
+                  model._estimate_log_prob)
 
 
 def _coding(maker, model):
@@ -153,14 +187,20 @@ def _coding(maker, model):
     code = Field(tf.float32, (None, *shape), "the example's code", "none")
     maker.add("encode", "the code of an example", {"x": x}, {"z": code}, model._encode)
     maker.add("decode", "the example of a code", {"z": code}, mean, model._decode)
-    maker.add("reconstruct", "decodes the code of an example", {"x": x}, mean, functools.partial(operations.reconstruct, model))
-    # One weight a row, not a number of steps: rows stay independent and batchable, and a client chooses its own path of weights.
-    weight = Field(tf.float32, (None,), "how far on the way from x0's code to x1's; 0 and 1 give their reconstructions", "none", (0, 1))
-    maker.add("interpolate", "decodes a code between those of two examples, on the sphere's arc (on the line where there is no arc)",
+    maker.add("reconstruct", "decodes the code of an example", {"x": x}, mean,
+              functools.partial(operations.reconstruct, model))
+    # One weight a row, not a number of steps: rows stay independent and batchable, and a client chooses its own path of
+    # weights.
+    weight = Field(tf.float32, (None,), "how far on the way from x0's code to x1's; 0 and 1 give their reconstructions",
+                   "none", (0, 1))
+    maker.add("interpolate",
+              "decodes a code between those of two examples, on the sphere's arc (on the line where there is no arc)",
               {"x0": x, "x1": x, "weight": weight}, mean, functools.partial(operations.between, model))
-    latent = Field(tf.int32, (None,), "place in the example's code, made flat, of the number that is replaced", "none", (0, math.prod(shape) - 1))
+    latent = Field(tf.int32, (None,), "place in the example's code, made flat, of the number that is replaced", "none",
+                   (0, math.prod(shape) - 1))
     value = Field(tf.float32, (None,), "by what it is replaced", "as the code")
-    maker.add("traverse", "decodes the code of an example, one of whose numbers is replaced", {"x": x, "latent": latent, "value": value}, mean,
+    maker.add("traverse", "decodes the code of an example, one of whose numbers is replaced",
+              {"x": x, "latent": latent, "value": value}, mean,
               functools.partial(operations.traverse, model))
     maker.add("arithmetic", "decodes the sum of the codes of a and b less that of c", {"a": x, "b": x, "c": x}, mean,
               functools.partial(operations.arithmetic, model))
@@ -173,7 +213,8 @@ def _control(control):
 
 def _conditions(domain):
     """{name of the input: its field} of a domain's condition."""
-    return {f"condition_{key}" if key else "condition": _condition(part, key) for key, part in domain.conditions().items()}
+    return {f"condition_{key}" if key else "condition": _condition(part, key) for key,
+            part in domain.conditions().items()}
 
 
 def _condition(part, key):
@@ -182,11 +223,14 @@ def _condition(part, key):
     if part.kind == "class":
         return Field(tf.int32, (None,), f"{of}class label", "class", (0, part.levels - 1))
     if part.kind == "known":
-        return Field(tf.float32, (None, *part.example_shape), f"{of}the example itself, of which the pixels that the model is given are read, and no others",
+        return Field(tf.float32, (None, *part.example_shape),
+                     f"{of}the example itself, of which the pixels that the model is given are read, and no others",
                      "as the example", part.range or (0, (part.levels or 2) - 1))
     if part.kind == "labels":
-        return Field(tf.int32, (None, *part.example_shape), f"{of}the class of every pixel", "class", (0, part.levels - 1))
-    return _example(part, f"{of}features that the example is given" if part.kind == "real" and not part.range else f"{of}{describe(part)}")
+        return Field(tf.int32, (None, *part.example_shape), f"{of}the class of every pixel", "class",
+                     (0, part.levels - 1))
+    return _example(part, f"{of}features that the example is given" if part.kind == "real" and not part.range
+                    else f"{of}{describe(part)}")
 
 
 def default(found):
@@ -195,7 +239,8 @@ def default(found):
 
 
 def trace(signature):
-    """The signature as a `tf.function` for every batch size, whose body is traced once: saving traces a function again, but not what it calls."""
+    """The signature as a `tf.function` for every batch size, whose body is traced once: saving traces a function again,
+    but not what it calls."""
     specs = {name: tf.TensorSpec(f.shape, f.dtype, name=name) for name, f in signature.inputs.items()}
     body = tf.function(signature.function, autograph=False).get_concrete_function(**specs)
     function = tf.function(lambda **inputs: body(**inputs), autograph=False)
@@ -204,7 +249,8 @@ def trace(signature):
 
 
 def example_inputs(model, found, num=3, seed=0):
-    """{signature: {input: array}}: `num` rows of valid input for each of the signatures `found`, the same for the same seed."""
+    """{signature: {input: array}}: `num` rows of valid input for each of the signatures `found`, the same for the same
+    seed."""
     rng, domain = np.random.default_rng(seed), model.domain
     parts = {f"condition_{key}" if key else "condition": part for key, part in domain.conditions().items()}
 
@@ -220,7 +266,8 @@ def example_inputs(model, found, num=3, seed=0):
             return (np.arange(size) < np.array(given)[:, None]).reshape(shape)
         if name == "z":
             codes = {"x": value("x", found["encode"].inputs["x"])}
-            zeros = {name: tf.zeros([num, *field.shape[1:]], field.dtype) for name, field in _conditions(domain).items()}
+            zeros = {name: tf.zeros([num, *field.shape[1:]], field.dtype) for name,
+                     field in _conditions(domain).items()}
             return model.encode(codes["x"], condition=_Maker(model).condition(zeros)).numpy()
         if name == "noisy":
             clean = tf.constant(value("x", _example(domain, "")))
@@ -241,7 +288,8 @@ def example_inputs(model, found, num=3, seed=0):
             return rng.integers(low, high + 1, shape).astype(field.dtype.as_numpy_dtype)
         return rng.uniform(low, high, shape).astype(np.float32)
 
-    return {name: {key: value(key, field) for key, field in signature.inputs.items()} for name, signature in found.items()}
+    return {name: {key: value(key, field) for key, field in signature.inputs.items()} for name,
+            signature in found.items()}
 
 
 def near(rng, field, shape):
@@ -257,12 +305,14 @@ def random_strokes(rng, shape):
     num, length, _ = shape
     ended = np.arange(length) >= rng.integers(1, max(length, 2), num)[:, None]
     state = np.where(ended, 2, rng.integers(0, 2, (num, length)))
-    return np.concatenate([np.where(ended[..., None], 0.0, rng.normal(size=(num, length, 2))), np.eye(3)[state]], -1).astype(np.float32)
+    return np.concatenate([np.where(ended[..., None], 0.0, rng.normal(size=(num, length, 2))), np.eye(3)[state]],
+                          -1).astype(np.float32)
 
 
 def _example(domain, meaning):
     """The field of an example of the domain."""
-    unit = {"binary": "pixel that is 0 or 1", "levels": "level", "tokens": "token: its number in the tokenizer", "waveform": "amplitude",
+    unit = {"binary": "pixel that is 0 or 1", "levels": "level", "tokens": "token: its number in the tokenizer",
+            "waveform": "amplitude",
             "strokes": _STEPS}.get(domain.kind, "as in the data")
     high = {"binary": 1}.get(domain.kind, domain.levels - 1 if domain.dtype == tf.int32 else None)
     limits = domain.range if high is None else (0, high)
@@ -275,4 +325,5 @@ def _mean(domain):
     """The field of what a decoder gives: float32 in the example's unit, or tokens."""
     if domain.kind == "tokens":
         return _example(domain, "the decoded example: at each place the likeliest token after those before it")
-    return _example(domain, "the decoded example; its mean where the decoder is a distribution")._replace(dtype=tf.float32)
+    return _example(domain,
+                    "the decoded example; its mean where the decoder is a distribution")._replace(dtype=tf.float32)

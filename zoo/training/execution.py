@@ -89,7 +89,11 @@ class Execution:
             raise ValueError(f"a step of this model takes {moves} batches, one for each move: the batch of {rows} "
                              f"examples has no {moves} equal parts; {max(1, round(rows / moves)) * moves} examples do.")
         size, batch = rows // moves, feeding.checked(self._model.domain, batch)
-        parts = [tf.nest.map_structure(lambda t: t[index * size:(index + 1) * size], batch) for index in range(moves)]
+
+        def part(index):
+            return tf.nest.map_structure(lambda t: t[index * size:(index + 1) * size], batch)
+
+        parts = [part(index) for index in range(moves)]
         step = int(self._step.numpy())
         row = self._single(parts, self._game.stage(step))
         self._finish(step + 1)

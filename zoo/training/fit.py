@@ -1,5 +1,5 @@
-"""Keras's `compile`, `fit` and `evaluate` for a game of players: the step of `zoo.training.game` with what Keras tells and
-asks.
+"""Keras's `compile`, `fit` and `evaluate` for a game of players: the step of `zoo.training.game` with what Keras tells
+and asks.
 """
 
 import inspect
@@ -8,8 +8,8 @@ import types
 import keras
 import tensorflow as tf
 
-from zoo.training import adam, feeding
 from zoo import random
+from zoo.training import adam, feeding
 from zoo.training.execution import Execution, Term, Totals, listens, unpacked
 from zoo.training.game import Game
 

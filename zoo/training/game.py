@@ -8,8 +8,8 @@ stop early: training in stages; those whose turn it is not cost nothing.
 
 import tensorflow as tf
 
-from zoo.layers import following
 from zoo import random
+from zoo.layers import following
 from zoo.training.averaging import Averages
 
 
@@ -23,8 +23,10 @@ def measure(player, batch, seed, step=None):
     with tf.GradientTape() as tape:
         terms, values = player.outcome(batch, seed, step)
         loss = tf.reduce_mean(tf.add_n(list(terms.values())))
-    # A table that is looked up, as keras.layers.Embedding does, has a sparse gradient, of which there is no mean over replicas.
-    gradients = [None if gradient is None else tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, weights)]
+    # A table that is looked up, as keras.layers.Embedding does, has a sparse gradient, of which there is no mean over
+    # replicas.
+    gradients = [None if gradient is None else tf.convert_to_tensor(gradient)
+                 for gradient in tape.gradient(loss, weights)]
     return terms, gradients, values
 
 

@@ -1,6 +1,8 @@
-"""`digits`: the 1,797 handwritten digits of 8x8 pixels and 17 grey levels that scikit-learn ships, 1,437 to train and 360 to test.
+"""`digits`: the 1,797 handwritten digits of 8x8 pixels and 17 grey levels that scikit-learn ships, 1,437 to train and
+360 to test.
 
-They are the test part of E. Alpaydin and C. Kaynak's Optical Recognition of Handwritten Digits (UCI, 1998). The order is shuffled once by a fixed seed.
+They are the test part of E. Alpaydin and C. Kaynak's Optical Recognition of Handwritten Digits (UCI, 1998). The order
+is shuffled once by a fixed seed.
 """
 
 import numpy as np
@@ -16,7 +18,8 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     def _info(self):
         return self.dataset_info_from_configs(
             description=__doc__,
-            features=tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(8, 8, 1)), "label": tfds.features.ClassLabel(num_classes=10)}),
+            features=tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(8, 8, 1)),
+                                                 "label": tfds.features.ClassLabel(num_classes=10)}),
             supervised_keys=("image", "label"))
 
     def _split_generators(self, dl_manager):
@@ -28,4 +31,5 @@ class Digits(tfds.core.GeneratorBasedBuilder):
         from sklearn.datasets import load_digits  # its import takes a second, and only a build needs it
         data = load_digits()
         for index in indices:
-            yield int(index), {"image": data.images[index].astype(np.uint8)[..., None], "label": int(data.target[index])}
+            yield int(index), {"image": data.images[index].astype(np.uint8)[..., None],
+                               "label": int(data.target[index])}

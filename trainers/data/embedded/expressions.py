@@ -1,6 +1,8 @@
-"""`expressions`: arithmetic expressions in one variable, such as `x*sin(2)+3`, drawn from the grammar of the Grammar VAE's paper, each of them once.
+"""`expressions`: arithmetic expressions in one variable, such as `x*sin(2)+3`, drawn from the grammar of the Grammar
+VAE's paper, each of them once.
 
-M. J. Kusner, B. Paige, J. M. Hernandez-Lobato, 2017, arXiv:1703.01925: derivations of at most 15 rules, every rule of a nonterminal as likely as the others.
+M. J. Kusner, B. Paige, J. M. Hernandez-Lobato, 2017, arXiv:1703.01925: derivations of at most 15 rules, every rule of a
+nonterminal as likely as the others.
 """
 
 import random
@@ -18,7 +20,8 @@ class Expressions(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self):
-        return self.dataset_info_from_configs(description=__doc__, disable_shuffling=True, features=tfds.features.FeaturesDict({"text": tfds.features.Text()}))
+        return self.dataset_info_from_configs(description=__doc__, disable_shuffling=True,
+                                              features=tfds.features.FeaturesDict({"text": tfds.features.Text()}))
 
     def _split_generators(self, dl_manager):
         drawn, first, splits = draw(sum(SIZES.values())), 0, {}
@@ -32,9 +35,11 @@ class Expressions(tfds.core.GeneratorBasedBuilder):
 
 
 def draw(num, seed=0):
-    """`num` different expressions in random order; what takes more than `LONGEST` rules is thrown away. `random()` alone is the same in every Python."""
+    """`num` different expressions in random order; what takes more than `LONGEST` rules is thrown away. `random()`
+    alone is the same in every Python."""
     grammar, generator, found = grammars.packaged(GRAMMAR), random.Random(seed), {}
-    choices = [[k for k, rule in enumerate(grammar.rules) if rule.left == left] for left in range(len(grammar.nonterminals))]
+    choices = [[k for k, rule in enumerate(grammar.rules) if rule.left == left]
+               for left in range(len(grammar.nonterminals))]
     while len(found) < num:
         rules, left = [], [grammar.start]
         while left and len(rules) < LONGEST:
@@ -43,4 +48,5 @@ def draw(num, seed=0):
             left += [s for s in grammar.rules[rules[-1]].right[::-1] if not isinstance(s, str)]
         if not left:
             found.setdefault(grammar.expand(rules)[0])
-    return sorted(found, key=lambda _: generator.random())  # else the short ones, which come soon, would all be in the first split
+    # else the short ones, which come soon, would all be in the first split
+    return sorted(found, key=lambda _: generator.random())

@@ -1,4 +1,5 @@
-"""`pysource`: source code of the standard library of the Python that runs, 1.5 MB of text to train on, parted by module.
+"""`pysource`: source code of the standard library of the Python that runs, 1.5 MB of text to train on, parted by
+module.
 
 The code changes with Python, so the data set's version is Python's: numbers of two versions do not compare.
 """
@@ -12,10 +13,10 @@ import tensorflow_datasets as tfds
 
 from trainers.errors import BadInput
 
-TRAIN = """abc argparse ast base64 bdb cmd code codecs collections/__init__ configparser contextlib copy csv dataclasses enum fileinput fnmatch gettext
-glob gzip hashlib hmac io linecache locale logging/__init__ mimetypes ntpath numbers opcode operator optparse os pkgutil posixpath pprint
-queue random reprlib sched selectors shelve stat string struct symtable tabnanny tempfile threading timeit token trace traceback types
-typing uuid warnings wave weakref"""
+TRAIN = """abc argparse ast base64 bdb cmd code codecs collections/__init__ configparser contextlib copy csv dataclasses
+enum fileinput fnmatch gettext glob gzip hashlib hmac io linecache locale logging/__init__ mimetypes ntpath numbers
+opcode operator optparse os pkgutil posixpath pprint queue random reprlib sched selectors shelve stat string struct
+symtable tabnanny tempfile threading timeit token trace traceback types typing uuid warnings wave weakref"""
 MODULES = {"train": TRAIN.split(), "validation": "bisect calendar quopri socketserver tokenize zipapp".split(),
            "test": "filecmp keyword pdb poplib smtplib textwrap".split()}
 
@@ -37,9 +38,11 @@ class Pysource(tfds.core.GeneratorBasedBuilder):
 
 
 def source(module):
-    """A module's code. Raises BadInput where Python came without it, or the module is of a later or an earlier Python."""
+    """A module's code. Raises BadInput where Python came without it, or the module is of a later or an earlier
+    Python."""
     path = pathlib.Path(sysconfig.get_path("stdlib"), f"{module}.py")
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"--dataset=pysource: Python's own {path} can't be read: {error.strerror}; use text_file:PATH with a text of yours.") from error
+        raise BadInput(f"--dataset=pysource: Python's own {path} can't be read: {error.strerror}; use text_file:PATH "
+                       "with a text of yours.") from error

@@ -1,12 +1,14 @@
-"""`shapes`: every combination of five factors, drawn here in black and white on 32x32 pixels: 4,608 images, nine tenths to train, a tenth to test.
+"""`shapes`: every combination of five factors, drawn here in black and white on 32x32 pixels: 4,608 images, nine tenths
+to train, a tenth to test.
 
-The factors and their values: the shape (3: a square, an ellipse, a heart), its size (4), its angle (6, within a quarter of a turn, so that no two angles of
-a square look alike), its horizontal and its vertical place (8 each). Labels are the shapes. A small relative of the sprites on which disentanglement is
-measured (I. Higgins et al. 2017).
+The factors and their values: the shape (3: a square, an ellipse, a heart), its size (4), its angle (6, within a quarter
+of a turn, so that no two angles of a square look alike), its horizontal and its vertical place (8 each). Labels are the
+shapes. A small relative of the sprites on which disentanglement is measured (I. Higgins et al. 2017).
 
-Two styles of them, a random third of the combinations each, are for models of pairs, of label maps and of two unpaired sets: `shapes/colour`, a shape in a colour
-on a ground in another, and `shapes/outline`, its outline in ink on paper. Each image has its label map `mask` (the ground and the shapes), and its `pose`; one in
-colour also the outline of the same shape, `outline`.
+Two styles of them, a random third of the combinations each, are for models of pairs, of label maps and of two unpaired
+sets: `shapes/colour`, a shape in a colour on a ground in another, and `shapes/outline`, its outline in ink on paper.
+Each image has its label map `mask` (the ground and the shapes), and its `pose`; one in colour also the outline of the
+same shape, `outline`.
 """
 
 import itertools
@@ -43,12 +45,14 @@ def inside(shape, u, v):
 
 
 def render(rows):
-    """The images of factors [n, 5], uint8 [n, 32, 32, 1] of 0 and 1: a pixel is 1 where more than half of its area is inside of the shape."""
+    """The images of factors [n, 5], uint8 [n, 32, 32, 1] of 0 and 1: a pixel is 1 where more than half of its area is
+    inside of the shape."""
     return np.stack([covered(row) > 0.5 for row in rows])[..., None].astype(np.uint8)
 
 
 def covered(row, line=None):
-    """How much of each pixel is inside of the shape of factors [5], float64 [32, 32] on [0, 1]; `line`: only what is as near to its edge, in pixels."""
+    """How much of each pixel is inside of the shape of factors [5], float64 [32, 32] on [0, 1]; `line`: only what is as
+    near to its edge, in pixels."""
     shape, size, angle, x, y = row
     grid = (np.arange(SIDE * _FINE) + 0.5) / _FINE
     u, v = np.meshgrid(grid - PLACES[x], grid - PLACES[y])
@@ -84,7 +88,8 @@ def example(row, style, rng):
     pose = np.array([at / (num - 1) for at, num in zip(row[1:], list(VALUES.values())[1:])], np.float32)
     found = {"label": int(row[0]), "mask": mask, "pose": pose}
     outline = painted(line, *ink(rng))
-    return found | ({"image": outline} if style == "outline" else {"image": painted(cover, *colours(rng)), "outline": outline})
+    return found | ({"image": outline} if style == "outline"
+                    else {"image": painted(cover, *colours(rng)), "outline": outline})
 
 
 class Shapes(tfds.core.GeneratorBasedBuilder):
@@ -96,13 +101,15 @@ class Shapes(tfds.core.GeneratorBasedBuilder):
         return self.builder_config.name if self.builder_config else None
 
     def _info(self):
-        features = {"image": tfds.features.Image(shape=(SIDE, SIDE, 3 if self.style else 1)), "label": tfds.features.ClassLabel(names=SHAPES)}
+        features = {"image": tfds.features.Image(shape=(SIDE, SIDE, 3 if self.style else 1)),
+                    "label": tfds.features.ClassLabel(names=SHAPES)}
         if self.style:
             features["mask"] = tfds.features.LabeledImage(labels=["ground", *SHAPES], shape=(SIDE, SIDE, 1))
             features["pose"] = tfds.features.Tensor(shape=(4,), dtype=np.float32)
         if self.style == "colour":
             features["outline"] = tfds.features.Image(shape=(SIDE, SIDE, 3))
-        return self.dataset_info_from_configs(description=__doc__, supervised_keys=("image", "label"), features=tfds.features.FeaturesDict(features))
+        return self.dataset_info_from_configs(description=__doc__, supervised_keys=("image", "label"),
+                                              features=tfds.features.FeaturesDict(features))
 
     def _split_generators(self, dl_manager):
         rows = factors()

@@ -1,7 +1,8 @@
-"""`sketches`: line drawings of six things, made here from a few curves each: `cat`, `dog`, `pig` (their heads), `house`, `star`, `spiral`.
+"""`sketches`: line drawings of six things, made here from a few curves each: `cat`, `dog`, `pig` (their heads),
+`house`, `star`, `spiral`.
 
-A drawing is strokes of a pen in the order in which a hand would draw them; sizes, places and angles of its parts vary, the whole is stretched and
-turned a little, and every point is shaken. 3,000 to train, 300 for validation, 300 to test.
+A drawing is strokes of a pen in the order in which a hand would draw them; sizes, places and angles of its parts vary,
+the whole is stretched and turned a little, and every point is shaken. 3,000 to train, 300 for validation, 300 to test.
 """
 
 import numpy as np
@@ -15,7 +16,8 @@ SHAKE = 0.015  # standard deviation of a point's place, in radii of a head
 
 
 def arc(x, y, width, height, num, start=0.0, turn=1.0):
-    """`num` + 1 points of an ellipse around (x, y), from the angle `start` on for `turn` turns (1 is clockwise, as y goes down)."""
+    """`num` + 1 points of an ellipse around (x, y), from the angle `start` on for `turn` turns (1 is clockwise, as y
+    goes down)."""
     angle = 2 * np.pi * (start + turn * np.linspace(0, 1, num + 1))
     return np.stack([x + width * np.cos(angle), y + height * np.sin(angle)], -1)
 
@@ -29,7 +31,8 @@ def mirrored(strokes):
 
 
 def _head(rng):
-    return [arc(0, 0, 1, rng.uniform(0.8, 1.0), 12, start=0.75, turn=rng.choice([-1, 1]))]  # from the top, either way round
+    # from the top, either way round
+    return [arc(0, 0, 1, rng.uniform(0.8, 1.0), 12, start=0.75, turn=rng.choice([-1, 1]))]
 
 
 def _eyes(rng):
@@ -67,7 +70,8 @@ def pig(rng):
     y, wide, high = rng.uniform(0.15, 0.25), rng.uniform(0.3, 0.4), rng.uniform(0.18, 0.25)
     nostril = [line([-0.12, y - 0.07], [-0.12, y + 0.07])]
     smile = rng.uniform(0.2, 0.35)
-    return (_head(rng) + ear + mirrored(ear) + _eyes(rng) + [arc(0, y, wide, high, 8, start=0.75)] + nostril + mirrored(nostril)
+    return (_head(rng) + ear + mirrored(ear) + _eyes(rng) + [arc(0, y, wide, high, 8, start=0.75)] + nostril
+            + mirrored(nostril)
             + [line([-smile, y + 0.4], [0, y + 0.5], [smile, y + 0.4])])
 
 

@@ -1,7 +1,8 @@
 """`tones`: short melodies by four instruments, made here: 8,192 samples at 8 kHz, a note every 512 to 2,048 of them.
 
-An instrument is a series of harmonics and an envelope. Labels are the instruments; beside them stands what was played, the melody: for each frame
-of 64 samples the note, in octaves above A4 = 440 Hz, and the loudness, both on about [-1, 1]. 400 melodies to train, 100 for validation, 100 to test.
+An instrument is a series of harmonics and an envelope. Labels are the instruments; beside them stands what was played,
+the melody: for each frame of 64 samples the note, in octaves above A4 = 440 Hz, and the loudness, both on about [-1,
+1]. 400 melodies to train, 100 for validation, 100 to test.
 """
 
 import numpy as np
@@ -30,9 +31,11 @@ def melody(rng, instrument):
         place = int(np.clip(place + rng.randint(-2, 3), 0, len(notes) - 1))  # melodies move in small steps
         frequency, loudness = 440.0 * 2 ** (notes[place] / 12), rng.uniform(0.2, 0.8)
         t = np.arange(length) / RATE
-        envelope = np.minimum(t / attack, 1.0) * np.minimum((length / RATE - t) / 0.004, 1.0) * (1.0 if decay is None else np.exp(-t / decay))
+        envelope = np.minimum(t / attack, 1.0) * np.minimum((length / RATE - t) / 0.004,
+                                                            1.0) * (1.0 if decay is None else np.exp(-t / decay))
         phases = 2 * np.pi * rng.uniform(size=len(amplitudes))
-        wave = sum(a * np.sin(2 * np.pi * k * frequency * t + p) for k, (a, p) in enumerate(zip(amplitudes, phases), 1) if k * frequency < RATE / 2)
+        wave = sum(a * np.sin(2 * np.pi * k * frequency * t + p) for k,
+                   (a, p) in enumerate(zip(amplitudes, phases), 1) if k * frequency < RATE / 2)
         x[start:start + length] = loudness * envelope * wave / sum(amplitudes)
         frames = slice(start // FRAME, (start + length) // FRAME)
         played[frames, 0] = notes[place] / 12

@@ -1,7 +1,9 @@
-"""`toy2d/NAME`: points of the plane from five densities whose pictures everybody knows, all within about 3 of the origin.
+"""`toy2d/NAME`: points of the plane from five densities whose pictures everybody knows, all within about 3 of the
+origin.
 
-20,000 to train, 2,000 for validation, 5,000 to test. The best possible score is known for two of them: the entropy of `checkerboard` is
-log 8 = 2.079 nats, that of `eight_gaussians` log 8 + log(2 pi e 0.1^2) = 0.312 nats (the modes do not overlap).
+20,000 to train, 2,000 for validation, 5,000 to test. The best possible score is known for two of them: the entropy of
+`checkerboard` is log 8 = 2.079 nats, that of `eight_gaussians` log 8 + log(2 pi e 0.1^2) = 0.312 nats (the modes do not
+overlap).
 """
 
 import numpy as np
@@ -33,7 +35,8 @@ def checkerboard(rng, num):
 
 def spirals(rng, num):
     """Two arms of 1.5 turns, radius growing from 0 to 3, with noise of standard deviation 0.1."""
-    sign, turn = 2 * rng.randint(2, size=num) - 1, np.sqrt(rng.uniform(size=num))  # the root spreads points evenly along an arm
+    # the root spreads points evenly along an arm
+    sign, turn = 2 * rng.randint(2, size=num) - 1, np.sqrt(rng.uniform(size=num))
     return (3 * turn * sign)[:, None] * _circle(3 * np.pi * turn) + 0.1 * rng.normal(size=(num, 2))
 
 
@@ -60,7 +63,9 @@ class Toy2d(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         return self.dataset_info_from_configs(
-            description=__doc__, features=tfds.features.FeaturesDict({"point": tfds.features.Tensor(shape=(2,), dtype=np.float32)}))
+            description=__doc__,
+            features=tfds.features.FeaturesDict({"point": tfds.features.Tensor(shape=(2,), dtype=np.float32)}),
+        )
 
     def _split_generators(self, dl_manager):
         return {split: self._generate_examples(seed, num) for seed, (split, num) in enumerate(SIZES.items())}

@@ -1,7 +1,8 @@
-"""Sound: the user's wav files (`wav_folder:PATH`), TFDS data sets with an audio feature such as `spoken_digit`, and the embedded `tones`.
+"""Sound: the user's wav files (`wav_folder:PATH`), TFDS data sets with an audio feature such as `spoken_digit`, and the
+embedded `tones`.
 
-An example is a fixed number of 16-bit samples of one channel, kept in memory as int16; a model reads x / 2^15. Files of another rate are resampled
-by SciPy's polyphase filter, and the log says so.
+An example is a fixed number of 16-bit samples of one channel, kept in memory as int16; a model reads x / 2^15. Files of
+another rate are resampled by SciPy's polyphase filter, and the log says so.
 """
 
 import collections
@@ -27,10 +28,12 @@ PEAK = 1 << 15
 
 
 def open_wav_folder(name, options, log):
-    """The `DataSet` of `name`, `wav_folder:PATH`: each file cut into examples of `options["length"]` samples, the rest of a file left out.
+    """The `DataSet` of `name`, `wav_folder:PATH`: each file cut into examples of `options["length"]` samples, the rest
+    of a file left out.
 
-    If every file lies in a sub-folder, the first folder's name is its label. 10 % of the files (`options["held_out"]`) are held out to test, as many for validation, by a hash of
-    their sound. `options["rate"]`: samples a second; 0 is the rate that most files have.
+    If every file lies in a sub-folder, the first folder's name is its label. 10 % of the files (`options["held_out"]`)
+    are held out to test, as many for validation, by a hash of their sound. `options["rate"]`: samples a second; 0 is
+    the rate that most files have.
     """
     unused(name, options, ("length", "rate", "validation", "held_out"), "sound")
     root = pathlib.Path(name.partition(":")[2]).expanduser()
@@ -43,7 +46,8 @@ def open_wav_folder(name, options, log):
     short = [(len(clip), file) for clip, file in zip(clips, files) if len(clip) < length]
     if short:
         num, file = min(short)
-        raise BadInput(f"--dataset={name}: {len(short)} of {len(files)} files are shorter than the {length} samples of an example, such as "
+        raise BadInput(f"--dataset={name}: {len(short)} of {len(files)} files are shorter than the {length} samples of "
+                       "an example, such as "
                        f"{file.relative_to(root)} of {num}; set --config.data.length={num} or less, or remove them.")
     paths = [file.relative_to(root).as_posix() for file in files]
     names = sorted({path.split("/")[0] for path in paths}) if all("/" in path for path in paths) else None
@@ -53,18 +57,22 @@ def open_wav_folder(name, options, log):
     cache = {}
     for split, index in held.items():
         crops = [clips[i][:len(clips[i]) // length * length].reshape(-1, length) for i in index]
-        cache[split] = np.concatenate(crops), np.repeat([labels[i] for i in index], [len(c) for c in crops]).astype(np.int32)
-    digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(paths, files)).encode()).hexdigest()
-    facts = dict(hold_out=said_of_hold_out("files", " of their sound", options), crops="one after another, the rest of a file left out",
-                 resampled_files=resampled)
-    return _dataset(name, f"sha256:{digest[:12]}", length, rate, Field("class", (), len(names), tuple(names)) if names else None, cache, facts)
+        cache[split] = np.concatenate(crops), np.repeat([labels[i] for i in index],
+                                                        [len(c) for c in crops]).astype(np.int32)
+    digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path,
+                                    file in zip(paths, files)).encode()).hexdigest()
+    facts = dict(hold_out=said_of_hold_out("files", " of their sound", options),
+                 crops="one after another, the rest of a file left out", resampled_files=resampled)
+    return _dataset(name, f"sha256:{digest[:12]}", length, rate,
+                    Field("class", (), len(names), tuple(names)) if names else None, cache, facts)
 
 
 def open_stored(name, builder, options, log):
     """The `DataSet` of a prepared TFDS builder with the feature `audio`, `tones` included.
 
-    Of a clip the first `options["length"]` samples are taken, silence after those of a shorter one; a clip of `tones` is cut as a file of a folder is.
-    `options["label"]` chooses what the label is: `label` (the data set's own), for `spoken_digit` `digit` or `speaker`, for `tones` `instrument`
+    Of a clip the first `options["length"]` samples are taken, silence after those of a shorter one; a clip of `tones`
+    is cut as a file of a folder is. `options["label"]` chooses what the label is: `label` (the data set's own), for
+    `spoken_digit` `digit` or `speaker`, for `tones` `instrument`
     or `melody`, of which each example has its frames: float32 [length / 64, 2].
     """
     import tensorflow_datasets as tfds
@@ -77,14 +85,19 @@ def open_stored(name, builder, options, log):
     if base == "tones":
         return _open_tones(name, builder, options, label)
     length = options["length"] or LENGTHS.get(base, LENGTH)
-    stored_rate = getattr(builder.info.features["audio"], "sample_rate", None) or {"spoken_digit": 8000, "speech_commands": 16000}.get(base)
+    stored_rate = getattr(builder.info.features["audio"], "sample_rate", None) or {
+        "spoken_digit": 8000,
+        "speech_commands": 16000,
+    }.get(base)
     if not stored_rate:
-        raise BadInput(f"--dataset={name}: it does not say how many samples a second its sound has; export it as wav files and use wav_folder:PATH.")
+        raise BadInput(f"--dataset={name}: it does not say how many samples a second its sound has; export it as wav "
+                       "files and use wav_folder:PATH.")
     rate = options["rate"] or stored_rate
     clips, labels, groups = {}, {}, set()
     for stored in builder.info.splits:
         for example in tfds.as_numpy(builder.as_dataset(split=stored)):
-            split, group = (_spoken_digit(example, label) if base == "spoken_digit" else (stored, int(example.get("label", 0))))
+            split, group = (_spoken_digit(example, label) if base == "spoken_digit"
+                            else (stored, int(example.get("label", 0))))
             clips.setdefault(split, []).append(_sixteen_bit(name, f"an example of {stored}", example["audio"]))
             labels.setdefault(split, []).append(group)
             groups.add(group)
@@ -100,9 +113,11 @@ def open_stored(name, builder, options, log):
             parts["validation"], parts["train"] = parts["train"][counts["train"]:], parts["train"][:counts["train"]]
     every = [clip for part in clips.values() for clip in part]
     every, resampled = _at_rate(name, every, [stored_rate] * len(every), rate, log)
-    short, silence = sum(len(clip) < length for clip in every), sum(max(0, length - len(clip)) for clip in every) / (len(every) * length)
+    short, silence = sum(len(clip) < length for clip in every), sum(max(0, length - len(clip))
+                                                                    for clip in every) / (len(every) * length)
     cut = sum(len(clip) > length for clip in every)
-    log(f"{name}: {short} of {len(every)} clips are shorter than {length} samples and end in silence ({100 * silence:.1f} % of all samples), {cut} are cut.")
+    log(f"{name}: {short} of {len(every)} clips are shorter than {length} samples and end in silence "
+        f"({100 * silence:.1f} % of all samples), {cut} are cut.")
     cache, done = {}, 0
     for split, part in clips.items():
         rows = np.zeros([len(part), length], np.int16)
@@ -111,27 +126,35 @@ def open_stored(name, builder, options, log):
         done += len(part)
         cache[split] = rows, np.array(labels[split], np.int32)
     hold_out = "recordings 0-4 of each speaker and digit to test, 5-9 for validation" if base == "spoken_digit" else (
-        f"the last {options['validation']} training examples for validation" if options["validation"] else "the data set's own")
-    facts = dict(hold_out=hold_out, label=label, crops="the first samples of each clip, silence after a shorter one", silence=round(silence, 4), resampled_files=resampled)
+        f"the last {options['validation']} training examples for validation" if options["validation"]
+        else "the data set's own")
+    facts = dict(hold_out=hold_out, label=label, crops="the first samples of each clip, silence after a shorter one",
+                 silence=round(silence, 4), resampled_files=resampled)
     return _dataset(name, str(builder.info.version), length, rate,
-                    Field("class", (), len(names), names) if label != "label" or "label" in builder.info.features else None, cache, facts)
+                    Field("class", (), len(names), names) if label != "label" or "label" in builder.info.features
+                    else None, cache, facts)
 
 
 def _spoken_digit(example, label):
     """(split, label) of a recording whose file is DIGIT_SPEAKER_INDEX.wav."""
     digit, speaker, index = example["audio/filename"].decode().removesuffix(".wav").split("_")
-    return "test" if int(index) < 5 else "validation" if int(index) < 10 else "train", speaker if label == "speaker" else int(digit)
+    return "test" if int(index) < 5 else "validation" if int(
+        index
+    ) < 10 else "train", speaker if label == "speaker" else int(digit)
 
 
 def _open_tones(name, builder, options, label):
     import tensorflow_datasets as tfds
+
     from trainers.data.embedded import tones
     length = options["length"] or LENGTHS["tones"]
     if options["rate"] not in (0, tones.RATE):
-        raise BadInput(f"--config.data.rate={options['rate']}: --dataset={name} is made at {tones.RATE} Hz; leave it out.")
+        raise BadInput(f"--config.data.rate={options['rate']}: --dataset={name} is made at {tones.RATE} Hz; leave it "
+                       "out.")
     if length > tones.LENGTH or length % tones.FRAME:
         near = min(tones.LENGTH, max(1, round(length / tones.FRAME)) * tones.FRAME)
-        raise BadInput(f"--config.data.length={length}: --dataset={name} has {tones.LENGTH} samples in frames of {tones.FRAME}; the nearest length is {near}.")
+        raise BadInput(f"--config.data.length={length}: --dataset={name} has {tones.LENGTH} samples in frames of "
+                       f"{tones.FRAME}; the nearest length is {near}.")
     sizes.hold_out(name, tones.SIZES, options["validation"])
     crops, frames = tones.LENGTH // length, length // tones.FRAME
     cache = {}
@@ -139,33 +162,45 @@ def _open_tones(name, builder, options, label):
         examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
         x = np.stack([e["audio"] for e in examples])[:, :crops * length].reshape(-1, length)
         melody = np.stack([e["melody"] for e in examples])[:, :crops * frames].reshape(-1, frames, 2)
-        cache[split] = x, melody if label == "melody" else np.repeat([e["label"] for e in examples], crops).astype(np.int32)
+        cache[split] = (
+            x,
+            melody if label == "melody" else np.repeat([e["label"] for e in examples], crops).astype(np.int32),
+        )
     facts = dict(hold_out="the data set's own", label=label, crops="one after another")
-    second = Field("features", (frames, 2)) if label == "melody" else Field("class", (), len(tones.INSTRUMENTS), tuple(tones.INSTRUMENTS))
+    second = (
+        Field("features", (frames, 2))
+        if label == "melody"
+        else Field("class", (), len(tones.INSTRUMENTS), tuple(tones.INSTRUMENTS))
+    )
     return _dataset(name, str(builder.info.version), length, tones.RATE, second, cache, facts)
 
 
 def wav_bytes(x, rate):
-    """A waveform [T] on [-1, 1] as the bytes of a 16-bit wav file; what is outside is clipped, and what is not a number is silence."""
+    """A waveform [T] on [-1, 1] as the bytes of a 16-bit wav file; what is outside is clipped, and what is not a number
+    is silence."""
     import wave
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(int(rate))
-        out.writeframes(np.clip(np.round(np.nan_to_num(np.asarray(x, np.float64)) * PEAK), -PEAK, PEAK - 1).astype("<i2").tobytes())
+        out.writeframes(np.clip(np.round(np.nan_to_num(np.asarray(x, np.float64)) * PEAK), -PEAK,
+                                PEAK - 1).astype("<i2").tobytes())
     return file.getvalue()
 
 
 def _dataset(name, version, length, rate, second, cache, facts):
-    """The `DataSet` of {split: (sounds, labels or features)}; `second`: the latter's `Field`, None where they mean nothing."""
+    """The `DataSet` of {split: (sounds, labels or features)}; `second`: the latter's `Field`, None where they mean
+    nothing."""
     num_bytes = sum(x.nbytes for x, _ in cache.values())
     if num_bytes > CACHE_BYTES:
-        raise BadInput(f"--dataset={name}: {num_bytes / 2**30:.1f} GiB of sound, at most {CACHE_BYTES / 2**30:.0f} are kept in memory; take a part of it, or a "
+        raise BadInput(f"--dataset={name}: {num_bytes / 2**30:.1f} GiB of sound, at most {CACHE_BYTES / 2**30:.0f} are "
+                       "kept in memory; take a part of it, or a "
                        f"lower rate than --config.data.rate={rate}.")
     named = {} if second is None else {"label" if second.kind == "class" else "features": second}
     kept = {split: {"x": x} | {key: values for key in named} for split, (x, values) in cache.items()}
-    return DataSet(name, version, {"x": Field("audio", (length,))} | named, {split: len(x) for split, (x, _) in cache.items()}, cache=kept, rate=rate, facts=facts)
+    return DataSet(name, version, {"x": Field("audio", (length,))} | named,
+                   {split: len(x) for split, (x, _) in cache.items()}, cache=kept, rate=rate, facts=facts)
 
 
 def _find(name, root):
@@ -173,15 +208,18 @@ def _find(name, root):
     if not name.partition(":")[2]:
         raise BadInput(f"--dataset={name} lacks the path of a folder: wav_folder:PATH.")
     if not root.is_dir():
-        raise BadInput(f"--dataset={name}: {root} is {'no folder' if root.exists() else 'missing'}; give the path of a folder of wav files.")
+        raise BadInput(f"--dataset={name}: {root} is {'no folder' if root.exists() else 'missing'}; give the path of a "
+                       "folder of wav files.")
 
     def refuse(error):
         raise BadInput(f"--dataset={name}: {error.filename} can't be read: {error.strerror}.") from error
 
-    found = [pathlib.Path(folder, file) for folder, _, files in os.walk(root, onerror=refuse, followlinks=True) for file in files if not file.startswith(".")]
+    found = [pathlib.Path(folder, file) for folder, _,
+             files in os.walk(root, onerror=refuse, followlinks=True) for file in files if not file.startswith(".")]
     wavs = sorted(file for file in found if file.suffix.lower() == ".wav")
     if len(wavs) < 3:
-        raise BadInput(f"--dataset={name}: found {len(wavs)} files that end in .wav among {len(found)}, at least 3 are needed: to train, for validation and to test.")
+        raise BadInput(f"--dataset={name}: found {len(wavs)} files that end in .wav among {len(found)}, at least 3 are "
+                       "needed: to train, for validation and to test.")
     return wavs
 
 
@@ -194,10 +232,12 @@ def _read_wav(name, root, path):
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks that it does not know
             rate, x = wavfile.read(path)
     except (ValueError, EOFError, OSError, struct.error) as error:
-        raise BadInput(f"--dataset={name}: {shown} can't be read as a wav file: {str(error).splitlines()[0] if str(error) else 'it ends too early'}; "
+        raise BadInput(f"--dataset={name}: {shown} can't be read as a wav file: "
+                       f"{str(error).splitlines()[0] if str(error) else 'it ends too early'}; "
                        "remove or replace it.") from error
     if x.ndim != 1:
-        raise BadInput(f"--dataset={name}: {shown} has {x.shape[1]} channels, one is needed; mix it down, for example by `sox IN.wav -c 1 OUT.wav`.")
+        raise BadInput(f"--dataset={name}: {shown} has {x.shape[1]} channels, one is needed; mix it down, for example "
+                       "by `sox IN.wav -c 1 OUT.wav`.")
     return int(rate), _sixteen_bit(name, shown, x)
 
 
@@ -225,7 +265,8 @@ def _at_rate(name, clips, rates, rate, log):
     if not others:
         return list(clips), 0
     from scipy.signal import resample_poly
-    log(f"{name}: {sum(others.values())} of {len(clips)} clips have {', '.join(f'{r} Hz' for r in sorted(others))}; SciPy resamples them to {rate} Hz.")
+    log(f"{name}: {sum(others.values())} of {len(clips)} clips have {', '.join(f'{r} Hz' for r in sorted(others))}; "
+        f"SciPy resamples them to {rate} Hz.")
 
     def resampled(clip, old):
         common = math.gcd(rate, old)

@@ -1,7 +1,8 @@
 """`image_folder:PATH`: the user's own PNG, JPEG, BMP or GIF images, in any sub-folders.
 
-An image's path hashes to a number on [0, 1); the test split is the images below a tenth, but the three lowest at least. So an image stays in its
-split when others come or go, but for those that a small folder lends. If every image lies in a sub-folder, the first folder's name is its label.
+An image's path hashes to a number on [0, 1); the test split is the images below a tenth, but the three lowest at least.
+So an image stays in its split when others come or go, but for those that a small folder lends. If every image lies in a
+sub-folder, the first folder's name is its label.
 """
 
 import concurrent.futures
@@ -51,7 +52,8 @@ def load(file, shape):
 
 
 def open_folder(name, size, validation, log):
-    """The `DataSet` of `name`, `image_folder:PATH`. Every file is read once here, so that one that is corrupt is found before training."""
+    """The `DataSet` of `name`, `image_folder:PATH`. Every file is read once here, so that one that is corrupt is found
+    before training."""
     root = pathlib.Path(name.partition(":")[2]).expanduser()
     files = _find(name, root)
     log(f"Reading {len(files)} images of {root}.")
@@ -61,14 +63,16 @@ def open_folder(name, size, validation, log):
     test = _held_out(relative)
     names = sorted({path.split("/")[0] for path in relative}) if all("/" in path for path in relative) else None
     labels = np.array([names.index(path.split("/")[0]) if names else 0 for path in relative], np.int32)
-    indices = {"train": [i for i, held in enumerate(test) if not held], "test": [i for i, held in enumerate(test) if held]}
+    indices = {"train": [i for i, held in enumerate(test) if not held],
+               "test": [i for i, held in enumerate(test) if held]}
     split_sizes = sizes.hold_out(name, {split: len(rows) for split, rows in indices.items()}, validation)
     if validation:
         indices["validation"] = indices["train"][-validation:]
         indices["train"] = indices["train"][:-validation]
     source = FolderSource({split: [str(files[i]) for i in rows] for split, rows in indices.items()},
                           {split: labels[rows] for split, rows in indices.items()}, shape)
-    digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path, file in zip(relative, files)).encode()).hexdigest()
+    digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path,
+                                    file in zip(relative, files)).encode()).hexdigest()
     label = {"label": Field("class", (), len(names), tuple(names))} if names else {}
     dataset = DataSet(name, f"sha256:{digest[:12]}", {"x": Field("image", shape, 256)} | label, split_sizes, source)
     if kept:
@@ -90,16 +94,19 @@ def _find(name, root):
     if not name.partition(":")[2]:
         raise BadInput(f"--dataset={name} lacks the path of a folder: image_folder:PATH.")
     if not root.is_dir():
-        raise BadInput(f"--dataset={name}: {root} is {'no folder' if root.exists() else 'missing'}; give the path of a folder of images.")
+        raise BadInput(f"--dataset={name}: {root} is {'no folder' if root.exists() else 'missing'}; give the path of a "
+                       "folder of images.")
 
     def refuse(error):
         raise BadInput(f"--dataset={name}: {error.filename} can't be read: {error.strerror}.") from error
 
-    found = [pathlib.Path(folder, file) for folder, _, files in os.walk(root, onerror=refuse, followlinks=True) for file in files
+    found = [pathlib.Path(folder, file) for folder, _,
+             files in os.walk(root, onerror=refuse, followlinks=True) for file in files
              if not file.startswith(".")]
     images = sorted(file for file in found if file.suffix.lower() in ENDINGS)
     if len(images) < FEWEST:
-        raise BadInput(f"--dataset={name}: found {len(images)} images among {len(found)} files, at least {FEWEST} that end in "
+        raise BadInput(f"--dataset={name}: found {len(images)} images among {len(found)} files, at least {FEWEST} that "
+                       "end in "
                        f"{', '.join(ENDINGS)} are needed.")
     return images
 
@@ -132,10 +139,13 @@ def _read_all(name, root, files, size):
                 kept = None
     if broken:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-        raise BadInput(f"--dataset={name}: {len(broken)} of {len(files)} images can't be decoded: {', '.join(broken[:5])}{more}; "
+        raise BadInput(f"--dataset={name}: {len(broken)} of {len(files)} images can't be decoded: "
+                       f"{', '.join(broken[:5])}{more}; "
                        "remove or replace them.")
     if size is None and len(shapes) > 1:
         (one, a), (two, b) = list(shapes.items())[:2]
-        raise BadInput(f"--dataset={name}: images of {len(shapes)} sizes, such as {a.name} of {one[0]}x{one[1]} and {b.name} of {two[0]}x{two[1]}; "
-                       f"set --config.data.image_size, for example --config.data.image_size={min(min(shape) for shape in shapes)}.")
+        raise BadInput(f"--dataset={name}: images of {len(shapes)} sizes, such as {a.name} of {one[0]}x{one[1]} and "
+                       f"{b.name} of {two[0]}x{two[1]}; "
+                       "set --config.data.image_size, for example "
+                       f"--config.data.image_size={min(min(shape) for shape in shapes)}.")
     return size or next(iter(shapes)), channels, kept

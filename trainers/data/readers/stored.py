@@ -1,7 +1,8 @@
-"""TFDS data sets of images, texts and sound, and the embedded ones, which are TFDS builders of our own that need no network.
+"""TFDS data sets of images, texts and sound, and the embedded ones, which are TFDS builders of our own that need no
+network.
 
-A set that is prepared in the data folder is read from there and nothing is fetched. Embedded sets are built in a second or two into the data
-folder, TFDS's default one, or a temporary one, whichever can be written first.
+A set that is prepared in the data folder is read from there and nothing is fetched. Embedded sets are built in a second
+or two into the data folder, TFDS's default one, or a temporary one, whichever can be written first.
 """
 
 import contextlib
@@ -18,14 +19,15 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from trainers.data import EMBEDDED, FILES, sizes
-from trainers.data.readers import audio, strokes, text
 from trainers.data.dataset import DataSet, Field, unused
 from trainers.data.features import class_field, further_fields, image_key, label_key
 from trainers.data.pipeline import permutation
+from trainers.data.readers import audio, strokes, text
 from trainers.errors import BadInput
 from zoo import nearest
 
-BUILDERS = {"claw": "Claw", "digits": "Digits", "expressions": "Expressions", "photo_patches": "PhotoPatches", "pysource": "Pysource", "shapes": "Shapes",
+BUILDERS = {"claw": "Claw", "digits": "Digits", "expressions": "Expressions", "photo_patches": "PhotoPatches",
+            "pysource": "Pysource", "shapes": "Shapes",
             "sketches": "Sketches", "tones": "Tones", "toy2d": "Toy2d"}  # module of this package -> class
 BLOCK = 4096  # records that are shuffled together
 HOST = "https://storage.googleapis.com"
@@ -34,7 +36,8 @@ HOST = "https://storage.googleapis.com"
 class StoredSource:
     """The TFRecord files of a prepared TFDS builder; a record is a serialized example.
 
-    columns: {field: the builder's feature}. fields: {field: `Field`}. ranges: {split: (TFDS's split, first example, end)}.
+    columns: {field: the builder's feature}. fields: {field: `Field`}. ranges: {split: (TFDS's split, first example,
+    end)}.
     """
 
     def __init__(self, builder, columns, fields, ranges):
@@ -46,14 +49,16 @@ class StoredSource:
         return tf.data.TFRecordDataset(files).skip(first).take(end - first)
 
     def stream(self, split, position, key):
-        # NOTE: TFDS stores examples in random order, so shuffling within blocks, whose borders move from epoch to epoch, is enough. Dataset.shuffle
-        # would mix better, but its order also depends on TensorFlow's global seed.
+        # NOTE: TFDS stores examples in random order, so shuffling within blocks, whose borders move from epoch to
+        # epoch, is enough. Dataset.shuffle would mix better, but its order also depends on TensorFlow's global seed.
         records, (_, first, end) = self.records(split), self.ranges[split]
 
         def one_epoch(epoch):
             rotation = permutation(min(BLOCK, end - first), key, epoch)[0]  # any number below BLOCK
             blocks = records.skip(rotation).concatenate(records.take(rotation)).batch(BLOCK).enumerate()
-            return blocks.map(lambda number, block: tf.gather(block, permutation(tf.shape(block)[0], key, epoch, number + 1))).unbatch()
+            return blocks.map(lambda number, block: tf.gather(block,
+                                                              permutation(tf.shape(block)[0], key, epoch,
+                                                                          number + 1))).unbatch()
 
         size = end - first
         return tf.data.Dataset.range(position // size, np.iinfo(np.int64).max).flat_map(one_epoch).skip(position % size)
@@ -62,7 +67,8 @@ class StoredSource:
         features, shapes = self.builder.info.features, {name: self.fields[name].shape for name in names}
         stored = {"image": tf.io.FixedLenFeature([], tf.string), "class": tf.io.FixedLenFeature([], tf.int64)}
         stored["labels"] = stored["image"]
-        layout = {self.columns[name]: stored.get(self.fields[name].kind) or tf.io.FixedLenFeature(shapes[name], tf.float32) for name in names}
+        layout = {self.columns[name]: stored.get(self.fields[name].kind)
+                  or tf.io.FixedLenFeature(shapes[name], tf.float32) for name in names}
         example, found = tf.io.parse_single_example(record, layout), {}
         for name in names:
             value, kind = example[self.columns[name]], self.fields[name].kind
@@ -86,35 +92,44 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
     counts = {split: entry.num_examples for split, entry in info.splits.items()}
     is_text = key is None and "audio" not in features and isinstance(features.get("text"), tfds.features.Text)
     if (key is None and not is_text and "audio" not in features) or "train" not in counts:
-        raise BadInput(f"--dataset={name}: it has the features {', '.join(features)} and the splits {', '.join(counts)}; "
+        raise BadInput(f"--dataset={name}: it has the features {', '.join(features)} and the splits "
+                       f"{', '.join(counts)}; "
                        "an image, a text or sound and a split train are needed.")
     if key is None and not is_text:
         return audio.open_stored(name, builder, options, log)
-    unused(name, options, ("validation", "tokenizer", "vocabulary", "length") if is_text else ("validation",) if key == "point" else ("validation", "image_size"),
+    unused(name, options, ("validation", "tokenizer", "vocabulary", "length") if is_text else ("validation",)
+           if key == "point" else ("validation", "image_size"),
            "text" if is_text else "points" if key == "point" else "images")
     split_sizes = sizes.hold_out(name, counts, validation)
     ranges = {split: (split, 0, num) for split, num in split_sizes.items()}
     if validation:
         ranges["validation"] = ("train", split_sizes["train"], counts["train"])
     if info.file_format != tfds.core.FileFormat.TFRECORD:
-        raise BadInput(f"--dataset={name}: prepared in {builder.data_dir} as {info.file_format.value}; prepare it as tfrecord.")
+        raise BadInput(f"--dataset={name}: prepared in {builder.data_dir} as {info.file_format.value}; prepare it as "
+                       "tfrecord.")
     if name == "expressions":
         return _expressions(name, builder, ranges, options, log, tokenizer)
     if is_text:
-        return text.windows(name, str(info.version), {split: _text(name, builder, split, *place) for split, place in ranges.items()}, options, log, tokenizer,
-                            dict(hold_out=f"the last {validation} documents for validation" if validation else "the data set's own"))
+        return text.windows(name, str(info.version),
+                            {split: _text(name, builder, split, *place) for split, place in ranges.items()}, options,
+                            log, tokenizer, dict(hold_out=f"the last {validation} documents for validation"
+                                                 if validation else "the data set's own"))
     stored = tuple(features[key].shape)
     label = label_key(info)
     if key == "point":
-        return _dataset(name, builder, dict(x=Field("points", stored)) | class_field(features, label), dict(x=key, label=label), ranges)
+        return _dataset(name, builder, dict(x=Field("points", stored)) | class_field(features, label),
+                        dict(x=key, label=label), ranges)
     if features[key].np_dtype != np.uint8 or stored[2] is None:
-        raise BadInput(f"--dataset={name}: its images are {features[key]}; 8 bits a pixel and a fixed number of channels are needed.")
+        raise BadInput(f"--dataset={name}: its images are {features[key]}; 8 bits a pixel and a fixed number of "
+                       "channels are needed.")
     if size is None and None in stored:
-        raise BadInput(f"--dataset={name}: its images differ in size; set their size, for example --config.data.image_size=64.")
+        raise BadInput(f"--dataset={name}: its images differ in size; set their size, for example "
+                       "--config.data.image_size=64.")
     shape = (*(size or stored[:2]), stored[2])
     levels = _levels(name, builder, key)
     if shape != stored and levels != 256:
-        raise BadInput(f"{sizes.flag(size)}: --dataset={name} has {levels} levels a pixel, which resizing would mix; leave it out.")
+        raise BadInput(f"{sizes.flag(size)}: --dataset={name} has {levels} levels a pixel, which resizing would mix; "
+                       "leave it out.")
     further = further_fields(features, (key, label), shape[:2])
     fields = dict(x=Field("image", shape, levels)) | class_field(features, label) | further
     return _dataset(name, builder, fields, dict(x=key, label=label) | {name: name for name in further}, ranges)
@@ -122,11 +137,13 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
 
 def _dataset(name, builder, fields, columns, ranges):
     source = StoredSource(builder, columns, fields, ranges)
-    return DataSet(name, str(builder.info.version), fields, {split: end - first for split, (_, first, end) in ranges.items()}, source)
+    return DataSet(name, str(builder.info.version), fields,
+                   {split: end - first for split, (_, first, end) in ranges.items()}, source)
 
 
 def _levels(name, builder, key):
-    """Stored levels of a pixel: known for embedded sets, 2 where the first hundred images hold nothing above 1, else 256."""
+    """Stored levels of a pixel: known for embedded sets, 2 where the first hundred images hold nothing above 1, else
+    256."""
     if name == "digits":
         return importlib.import_module("trainers.data.embedded.digits").LEVELS
     field = Field("image", tuple(builder.info.features[key].shape), 256)
@@ -135,7 +152,9 @@ def _levels(name, builder, key):
         largest = max(int(tf.reduce_max(source.decode(record, ["x"])["x"])) for record in source.records("train")) \
             if None not in field.shape else 255
     except tf.errors.OpError as error:
-        raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
+        raise BadInput(
+            f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}"
+        ) from error
     return 2 if largest <= 1 else 256
 
 
@@ -144,8 +163,10 @@ def _expressions(name, builder, ranges, options, log, tokenizer):
     from trainers.data.embedded.expressions import GRAMMAR
     from zoo.distributions.grammar import packaged
     texts = {split: _text(name, builder, split, *place).split("\n") for split, place in ranges.items()}
-    texts = {split: [(f"expression {row + 1} of split {split!r}", line) for row, line in enumerate(found)] for split, found in texts.items()}
-    return text.lines(name, str(builder.info.version), texts, options, log, tokenizer, dict(hold_out="drawn together, each expression once"), packaged(GRAMMAR))
+    texts = {split: [(f"expression {row + 1} of split {split!r}", line) for row, line in enumerate(found)] for split,
+             found in texts.items()}
+    return text.lines(name, str(builder.info.version), texts, options, log, tokenizer,
+                      dict(hold_out="drawn together, each expression once"), packaged(GRAMMAR))
 
 
 def _text(name, builder, split, stored, first, end):
@@ -154,12 +175,19 @@ def _text(name, builder, split, stored, first, end):
         raise BadInput(f"--dataset={name}: split {stored!r} has {num_bytes} bytes, at most {text.LARGEST} are taken.")
     source = StoredSource(builder, {}, {}, {split: (stored, first, end)})
     try:
-        batches = source.records(split).batch(BLOCK).map(lambda records: tf.io.parse_example(records, {"text": tf.io.FixedLenFeature([], tf.string)})["text"])
+        batches = (
+            source.records(split)
+            .batch(BLOCK)
+            .map(lambda records: tf.io.parse_example(records, {"text": tf.io.FixedLenFeature([], tf.string)})["text"])
+        )
         documents = [document for batch in batches for document in batch.numpy()]
     except tf.errors.OpError as error:
-        raise BadInput(f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}") from error
+        raise BadInput(
+            f"--dataset={name}: its files in {builder.data_dir} can't be read: {_first_line(error)}"
+        ) from error
     if len(documents) != end - first:
-        raise BadInput(f"--dataset={name}: split {split!r} has {len(documents)} documents, {end - first} were announced; prepare the data again.")
+        raise BadInput(f"--dataset={name}: split {split!r} has {len(documents)} documents, {end - first} were "
+                       "announced; prepare the data again.")
     return text.decode(name, b"\n".join(documents))
 
 
@@ -171,7 +199,8 @@ def _embedded(name, data_dir, log):
     module, _, config = name.partition("/")
     cls = getattr(importlib.import_module(f"trainers.data.embedded.{module}"), BUILDERS[module])
     path = pathlib.Path(name, str(cls.VERSION))
-    folders = [pathlib.Path(folder).expanduser() for folder in (data_dir, tfds.core.constants.get_default_data_dir()) if folder]
+    folders = [pathlib.Path(folder).expanduser() for folder in (data_dir, tfds.core.constants.get_default_data_dir())
+               if folder]
     folders.append(pathlib.Path(tempfile.gettempdir(), f"generative-zoo-{os.getuid()}"))
     failures = []
     for folder in folders:
@@ -186,18 +215,21 @@ def _embedded(name, data_dir, log):
             return tfds.builder_from_directory(folder / path), name
         except OSError as error:
             failures.append(f"{folder} ({error.strerror})")
-    raise BadInput(f"--dataset={name} has to be built, and can be written nowhere: {', '.join(failures)}; set --data_dir to a folder with some room.")
+    raise BadInput(f"--dataset={name} has to be built, and can be written nowhere: {', '.join(failures)}; set "
+                   "--data_dir to a folder with some room.")
 
 
 def _writable(folder):
-    """Whether the folder, or the nearest one above it that exists, is open to writing: root is not to write into what is marked read-only."""
+    """Whether the folder, or the nearest one above it that exists, is open to writing: root is not to write into what
+    is marked read-only."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return bool(folder.stat().st_mode & 0o222) and os.access(folder, os.W_OK)
 
 
 def _build(cls, config, folder, path):
-    """Builds beside and renames, so that a build that is killed leaves nothing that looks whole and of two at once either wins."""
+    """Builds beside and renames, so that a build that is killed leaves nothing that looks whole and of two at once
+    either wins."""
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob(".building-*"):
         if time.time() - stale.stat().st_mtime > 3600:
@@ -237,7 +269,8 @@ def _tfds(name, data_dir, log):
     try:
         parsed, arguments = tfds.core.naming.parse_builder_name_kwargs(name)
     except (ValueError, AssertionError) as error:
-        raise BadInput(f"--dataset={name} is no name of a data set (NAME, NAME/CONFIG, NAME:VERSION, or KIND:PATH with {', '.join(FILES)}); "
+        raise BadInput(f"--dataset={name} is no name of a data set (NAME, NAME/CONFIG, NAME:VERSION, or KIND:PATH with "
+                       f"{', '.join(FILES)}); "
                        f"{nearest(name, EMBEDDED)}") from error
     try:
         return tfds.core.read_only_builder.builder_from_files(str(parsed), data_dir=folder, **arguments), name
@@ -255,9 +288,12 @@ def _tfds(name, data_dir, log):
     except Exception as error:  # whatever TFDS finds wrong with the configuration or the version
         raise BadInput(f"--dataset={name}: {_first_line(error)}") from error
     features = dict((builder.info.features or {}).items())
-    if not (any(isinstance(feature, tfds.features.Image) for feature in features.values()) or isinstance(features.get("text"), tfds.features.Text)
+    if not (any(isinstance(feature, tfds.features.Image) for feature in features.values())
+            or isinstance(features.get("text"), tfds.features.Text)
             or isinstance(features.get("audio"), tfds.features.Audio)):
-        raise BadInput(f"--dataset={name} has no images, text or sound; choose a data set that has, for example digits.")
+        raise BadInput(
+            f"--dataset={name} has no images, text or sound; choose a data set that has, for example digits."
+        )
     if not (folder / "downloads").exists():  # else what is there may be enough
         _connect(tried)
     log(f"Downloading {name} into {folder}.")
@@ -279,5 +315,6 @@ def _connect(tried):
     try:
         requests.head(HOST, timeout=10)
     except requests.RequestException as error:
-        raise BadInput(f"{tried} no connection to {HOST} ({type(error).__name__}); prepare it with tfds where there is one, "
+        raise BadInput(f"{tried} no connection to {HOST} ({type(error).__name__}); prepare it with tfds where there is "
+                       "one, "
                        "and set --data_dir to that folder.") from error

@@ -1,7 +1,8 @@
 """Drawings as strokes of a pen: `ndjson:PATH`, a drawing a line as in QuickDraw's files, and the embedded `sketches`.
 
-An example is T steps (dx, dy, p1, p2, p3), as `zoo.distributions.strokes` says: offsets from point to point, the first point being the origin, divided
-by their standard deviation over the training split, and what the pen does; after the last step the end, which every example has.
+An example is T steps (dx, dy, p1, p2, p3), as `zoo.distributions.strokes` says: offsets from point to point, the first
+point being the origin, divided by their standard deviation over the training split, and what the pen does; after the
+last step the end, which every example has.
 """
 
 import hashlib
@@ -23,13 +24,15 @@ _DRAWER = re.compile(r"[^_]+_([^_]+)")  # DRAWING_DRAWER
 
 
 def open_ndjson(name, options, log):
-    """The `DataSet` of `ndjson:PATH`: every line a JSON object with "drawing", a list of strokes [[x, ...], [y, ...]]; also "word" and "key_id".
+    """The `DataSet` of `ndjson:PATH`: every line a JSON object with "drawing", a list of strokes [[x, ...], [y, ...]];
+    also "word" and "key_id".
 
-    Strokes are simplified (D. Douglas, T. Peucker, 1973): no point that is left out lies farther from the line than `TOLERANCE`, or one unit where
-    that is more and the coordinates are whole numbers, or, in a drawing that still has more than `options["length"]` points (0: as many as the
-    longest has, 250 at most), as far as it takes. Whole numbers then get uniform noise of one unit, once, so that offsets have a density. If all
-    lines have a word, the words are the classes. 10 % of the drawings are held out to test and 10 % for validation, by a hash of their strokes, or
-    of their drawer where every "key_id" is of the form DRAWING_DRAWER.
+    Strokes are simplified (D. Douglas, T. Peucker, 1973): no point that is left out lies farther from the line than
+    `TOLERANCE`, or one unit where that is more and the coordinates are whole numbers, or, in a drawing that still has
+    more than `options["length"]` points (0: as many as the longest has, 250 at most), as far as it takes. Whole numbers
+    then get uniform noise of one unit, once, so that offsets have a density. If all lines have a word, the words are
+    the classes. 10 % of the drawings are held out to test and 10 % for validation, by a hash of their strokes, or of
+    their drawer where every "key_id" is of the form DRAWING_DRAWER.
     """
     unused(name, options, ("length", "validation", "held_out"), "drawings")
     from trainers.data.readers import text
@@ -48,16 +51,20 @@ def open_ndjson(name, options, log):
     if whole:
         drawings = [_shaken(drawing, key) for drawing, key in zip(drawings, hashes)]
     if len(drawings) * length * 20 > CACHE_BYTES:
-        raise BadInput(f"--dataset={name}: {len(drawings)} drawings of {length} steps take more than {CACHE_BYTES >> 30} GiB; "
+        raise BadInput(f"--dataset={name}: {len(drawings)} drawings of {length} steps take more than "
+                       f"{CACHE_BYTES >> 30} GiB; "
                        f"set --config.data.length={length // 2}, or less, or take fewer of them.")
     x = np.stack([steps(drawing, length) for drawing in drawings])
     labels = np.array([names.index(word) for word in words] if names else [0] * len(x), np.int32)
     sizes.hold_out(name, {split: len(index) for split, index in held.items()}, options["validation"])
     tolerance = f"{TOLERANCE:.4f} of the longer side" + (" and at least one unit" if whole else "")
-    facts = dict(hold_out=said_of_hold_out(noun, "", options),
-                 simplification=f"Douglas-Peucker, {tolerance}, more for {harder} drawings of more than {length} points",
-                 coordinates="whole numbers and uniform noise of one unit, once" if whole else "as they are")
-    return _dataset(name, version, {split: (x[index], labels[index]) for split, index in held.items()}, names or (), facts)
+    facts = dict(
+        hold_out=said_of_hold_out(noun, "", options),
+        simplification=f"Douglas-Peucker, {tolerance}, more for {harder} drawings of more than {length} points",
+        coordinates="whole numbers and uniform noise of one unit, once" if whole else "as they are",
+    )
+    return _dataset(name, version, {split: (x[index], labels[index]) for split, index in held.items()}, names or (),
+                    facts)
 
 
 def open_sketches(name, builder, options):
@@ -69,11 +76,13 @@ def open_sketches(name, builder, options):
         examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
         cache[split] = np.stack([e["sketch"] for e in examples]), np.array([e["label"] for e in examples], np.int32)
     sizes.hold_out(name, {split: len(x) for split, (x, _) in cache.items()}, options["validation"])
-    return _dataset(name, str(builder.info.version), cache, builder.info.features["label"].names, dict(hold_out="the data set's own"))
+    return _dataset(name, str(builder.info.version), cache, builder.info.features["label"].names,
+                    dict(hold_out="the data set's own"))
 
 
 def steps(drawing, length):
-    """The steps, float32 [length, 5], of strokes [points, 2]: at least two points each, and no more than `length` together."""
+    """The steps, float32 [length, 5], of strokes [points, 2]: at least two points each, and no more than `length`
+    together."""
     points = np.concatenate(drawing)
     last = np.zeros(len(points), bool)
     last[np.cumsum([len(stroke) for stroke in drawing]) - 1] = True
@@ -95,18 +104,23 @@ def _dataset(name, version, cache, names, facts):
     inside = cache["train"][0][..., 4] == 0
     scale = float(cache["train"][0][inside][:, :2].std())
     if not (math.isfinite(scale) and scale > 0):
-        raise BadInput(f"--dataset={name}: the training drawings' points are all the same, or too far apart: their offsets' standard deviation is {scale}.")
+        raise BadInput(f"--dataset={name}: the training drawings' points are all the same, or too far apart: their "
+                       f"offsets' standard deviation is {scale}.")
     label = {"label": Field("class", (), len(names), tuple(names))} if names else {}
-    cache = {split: {"x": x / np.float32([scale, scale, 1, 1, 1])} | ({"label": labels} if names else {}) for split, (x, labels) in cache.items()}
-    facts |= dict(scale=scale, measure="density of offsets divided by scale", steps=round(float(inside.sum(1).mean()), 2))
+    cache = {split: {"x": x / np.float32([scale, scale, 1, 1, 1])} | ({"label": labels} if names else {}) for split,
+             (x, labels) in cache.items()}
+    facts |= dict(scale=scale, measure="density of offsets divided by scale",
+                  steps=round(float(inside.sum(1).mean()), 2))
     x = Field("strokes", cache["train"]["x"].shape[1:])
-    return DataSet(name, version, {"x": x} | label, {split: len(part["x"]) for split, part in cache.items()}, cache=cache, facts=facts)
+    return DataSet(name, version, {"x": x} | label, {split: len(part["x"]) for split, part in cache.items()},
+                   cache=cache, facts=facts)
 
 
 def _parse(name, number, line):
     """(strokes [points, 2] of which each has two points or more, word, key) of a line."""
     def wrong(what):
-        return BadInput(f"--dataset={name}: line {number} {what}; a JSON object with \"drawing\", a list of strokes [[x, ...], [y, ...]], "
+        return BadInput(f"--dataset={name}: line {number} {what}; a JSON object with \"drawing\", a list of strokes "
+                        "[[x, ...], [y, ...]], "
                         "is needed on every line.")
 
     if not line.strip():
@@ -114,7 +128,9 @@ def _parse(name, number, line):
     try:
         entry = json.loads(line)
     except ValueError as error:
-        raise wrong(f"is no JSON: {str(error).partition(':')[0]} at character {getattr(error, 'pos', 0) + 1}") from error
+        raise wrong(
+            f"is no JSON: {str(error).partition(':')[0]} at character {getattr(error, 'pos', 0) + 1}"
+        ) from error
     if not isinstance(entry, dict) or not isinstance(entry.get("drawing"), list):
         raise wrong("has no \"drawing\"")
     if not entry["drawing"]:
@@ -127,7 +143,8 @@ def _parse(name, number, line):
                 raise ValueError
         except (ValueError, TypeError, OverflowError) as error:
             raise wrong(f"has a stroke, number {place}, that is not two equally long lists of numbers") from error
-        strokes.append(np.stack([x, y], -1) if len(x) > 1 else np.repeat([[x[0], y[0]]], 2, axis=0))  # a dot is a line of no length
+        # a dot is a line of no length
+        strokes.append(np.stack([x, y], -1) if len(x) > 1 else np.repeat([[x[0], y[0]]], 2, axis=0))
     return strokes, entry.get("word"), entry.get("key_id")
 
 
@@ -136,18 +153,23 @@ def _classes(name, words):
     if all(word is None for word in words):
         return None
     if bad := [number for number, word in enumerate(words, 1) if not isinstance(word, str)]:
-        raise BadInput(f"--dataset={name}: line {bad[0]} has no \"word\", and others have one; give every line its own, or none.")
+        raise BadInput(f"--dataset={name}: line {bad[0]} has no \"word\", and others have one; give every line its "
+                       "own, or none.")
     return sorted(set(words))
 
 
 def _simplified(name, drawings, length, least):
-    """(the drawings with fewer points, the most points that one may have, how many took a greater tolerance than `TOLERANCE`)."""
+    """(the drawings with fewer points, the most points that one may have, how many took a greater tolerance than
+    `TOLERANCE`)."""
     import shapely  # late: only this needs it
 
     strokes = [stroke for drawing in drawings for stroke in drawing]
     owner = np.repeat(np.arange(len(drawings)), [len(drawing) for drawing in drawings])
-    lines = shapely.linestrings(np.concatenate(strokes), indices=np.repeat(np.arange(len(strokes)), [len(stroke) for stroke in strokes]))
-    tolerance = np.maximum(least, TOLERANCE * np.array([np.ptp(np.concatenate(drawing), axis=0).max() for drawing in drawings]))
+    lines = shapely.linestrings(np.concatenate(strokes),
+                                indices=np.repeat(np.arange(len(strokes)), [len(stroke) for stroke in strokes]))
+    tolerance = np.maximum(least,
+                           TOLERANCE * np.array([np.ptp(np.concatenate(drawing), axis=0).max()
+                                                 for drawing in drawings]))
     fewest = 2 * np.bincount(owner)  # the ends of every stroke
 
     def simplify(which):
@@ -157,7 +179,8 @@ def _simplified(name, drawings, length, least):
     counts = np.bincount(owner, shapely.get_num_coordinates(found)).astype(int)
     longest = length or max(min(int(counts.max()), LONGEST), int(fewest.max()))
     if (most := int(fewest.max())) > longest:
-        raise BadInput(f"--config.data.length={length}: line {fewest.argmax() + 1} of --dataset={name} has {most // 2} strokes, which take {most} points; "
+        raise BadInput(f"--config.data.length={length}: line {fewest.argmax() + 1} of --dataset={name} has {most // 2} "
+                       f"strokes, which take {most} points; "
                        f"at least {most} is needed (0: as many as the longest drawing takes).")
     harder = counts > longest
     num = int(harder.sum())

@@ -1,7 +1,9 @@
-"""`table:PATH`: rows of numbers from a .csv, .npy or .npz file. A table of zeros and ones alone is binary, any other one real.
+"""`table:PATH`: rows of numbers from a .csv, .npy or .npz file. A table of zeros and ones alone is binary, any other
+one real.
 
-An .npz file may hold the splits (`train_data`, `valid_data`, `test_data`, or `train`, `validation`, `test`). Of one array 10 % of the rows are held
-out to test and 10 % for validation, by a hash of the row, so that equal rows stay together.
+An .npz file may hold the splits (`train_data`, `valid_data`, `test_data`, or `train`, `validation`, `test`). Of one
+array 10 % of the rows are held out to test and 10 % for validation, by a hash of the row, so that equal rows stay
+together.
 """
 
 import csv
@@ -16,11 +18,13 @@ from trainers.data.dataset import DataSet, Field, hold_out_by_content, said_of_h
 from trainers.errors import BadInput
 from zoo import nearest
 
-SPLITS = {"train": ("train", "train_data"), "validation": ("validation", "valid", "validation_data", "valid_data"), "test": ("test", "test_data")}
+SPLITS = {"train": ("train", "train_data"), "validation": ("validation", "valid", "validation_data", "valid_data"),
+          "test": ("test", "test_data")}
 
 
 def open_table(name, options, log):
-    """The `DataSet` of a table. Raises BadInput where the file is missing or broken, or holds anything but finite numbers."""
+    """The `DataSet` of a table. Raises BadInput where the file is missing or broken, or holds anything but finite
+    numbers."""
     unused(name, options, ("standardize", "validation", "held_out"), "rows of numbers")
     path = pathlib.Path(name.partition(":")[2]).expanduser()
     if not name.partition(":")[2]:
@@ -32,7 +36,9 @@ def open_table(name, options, log):
         log(f"Reading {path}.")
         parts = READERS[path.suffix.lower()](name, path)
     except OSError as error:
-        raise BadInput(f"--dataset={name}: {path} can't be read: {error.strerror or error}; give the path of a table.") from error
+        raise BadInput(
+            f"--dataset={name}: {path} can't be read: {error.strerror or error}; give the path of a table."
+        ) from error
     facts = {}
     if None in parts:
         parts = {None: _checked(name, parts[None])}
@@ -41,10 +47,13 @@ def open_table(name, options, log):
         facts["hold_out"] = said_of_hold_out("rows", " of their contents", options)
     else:
         unused(name, options, ("standardize", "validation"), "splits of its own")
-        facts["hold_out"] = "the file's own splits" + (f", validation the last {options['validation']} training rows" if options["validation"] else "")
+        facts["hold_out"] = "the file's own splits" + (
+            f", validation the last {options['validation']} training rows" if options["validation"] else ""
+        )
         parts = {split: _checked(name, part, split) for split, part in parts.items()}
         if len(widths := {part.shape[1] for part in parts.values()}) > 1:
-            raise BadInput(f"--dataset={name}: the splits have {' and '.join(map(str, sorted(widths)))} columns; one number is needed.")
+            raise BadInput(f"--dataset={name}: the splits have {' and '.join(map(str, sorted(widths)))} columns; one "
+                           "number is needed.")
     if options["validation"]:
         parts = _with_validation(name, parts, options["validation"])
     levels = 2 if all(np.isin(part, (0, 1)).all() for part in parts.values()) else None
@@ -52,7 +61,8 @@ def open_table(name, options, log):
         parts, facts["standardized"] = _standardized(name, parts, levels)
     field = Field("points", (parts["train"].shape[1],), levels)
     cache = {split: {"x": part.astype(field.dtype)} for split, part in parts.items()}
-    return DataSet(name, f"sha256:{version}", {"x": field}, {split: len(part) for split, part in parts.items()}, cache=cache, facts=facts)
+    return DataSet(name, f"sha256:{version}", {"x": field}, {split: len(part) for split, part in parts.items()},
+                   cache=cache, facts=facts)
 
 
 def _csv(name, path):
@@ -64,13 +74,15 @@ def _csv(name, path):
             for cells in filter(None, reader):  # blank lines are none
                 width, numbers = width or len(cells), [_number(cell) for cell in cells]
                 if len(cells) != width:
-                    raise BadInput(f"--dataset={name}: row {reader.line_num} has {len(cells)} columns, the first one has {width}.")
+                    raise BadInput(f"--dataset={name}: row {reader.line_num} has {len(cells)} columns, the first one "
+                                   f"has {width}.")
                 if not rows and not header and not any(number is not None for number in numbers):
                     header = True
                     continue
                 if None in numbers:
                     column = numbers.index(None)
-                    raise BadInput(f"--dataset={name}: row {reader.line_num}, column {column + 1} has {cells[column]!r}; a finite number is needed.")
+                    raise BadInput(f"--dataset={name}: row {reader.line_num}, column {column + 1} has "
+                                   f"{cells[column]!r}; a finite number is needed.")
                 rows.append(numbers)
     except (UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"--dataset={name}: {path} is no table of numbers parted by commas: {error}.") from error
@@ -96,7 +108,8 @@ def _npz(name, path):
         if len(file.files) == 1 and not found["train"]:
             return {None: _member(name, file, file.files[0])}
         if not found["train"] or not found["test"] or any(len(keys) > 1 for keys in found.values()):
-            raise BadInput(f"--dataset={name}: holds the arrays {', '.join(file.files) or '(none)'}; train_data, test_data and perhaps valid_data "
+            raise BadInput(f"--dataset={name}: holds the arrays {', '.join(file.files) or '(none)'}; train_data, "
+                           "test_data and perhaps valid_data "
                            "are needed, or one array alone.")
         return {split: _member(name, file, keys[0]) for split, keys in found.items() if keys}
 
@@ -128,10 +141,12 @@ def _checked(name, array, split=None):
     if array.ndim > 2:
         raise BadInput(f"--dataset={name}: {of} has shape {array.shape}; rows and columns are needed.")
     with np.errstate(over="ignore"):
-        array = array.reshape(len(array), -1).astype(np.float32) + np.float32(0.0)  # -0 becomes 0, so that equal rows have equal bytes
+        # -0 becomes 0, so that equal rows have equal bytes
+        array = array.reshape(len(array), -1).astype(np.float32) + np.float32(0.0)
     if not (finite := np.isfinite(array)).all():
         row, column = np.argwhere(~finite)[0]
-        raise BadInput(f"--dataset={name}: {of} has {array[row, column]} in row {row + 1}, column {column + 1}; finite numbers are needed.")
+        raise BadInput(f"--dataset={name}: {of} has {array[row, column]} in row {row + 1}, column {column + 1}; finite "
+                       "numbers are needed.")
     return array
 
 
@@ -148,7 +163,9 @@ def _standardized(name, parts, levels):
         raise BadInput(f"--config.data.standardize=true: --dataset={name} is binary; leave it false.")
     mean, std = parts["train"].mean(0, dtype=np.float64), parts["train"].std(0, dtype=np.float64)
     if not std.all():
-        raise BadInput(f"--config.data.standardize=true: column {int(np.argmin(std)) + 1} of --dataset={name} is {mean[np.argmin(std)]:g} in every training "
+        raise BadInput(f"--config.data.standardize=true: column {int(np.argmin(std)) + 1} of --dataset={name} is "
+                       f"{mean[np.argmin(std)]:g} in every training "
                        "row; take it out.")
     parts = {split: ((part - mean) / std).astype(np.float32) for split, part in parts.items()}
-    return parts, dict(measure="density of (x - mean) / std, the training split's", mean=mean.tolist(), std=std.tolist())
+    return parts, dict(measure="density of (x - mean) / std, the training split's", mean=mean.tolist(),
+                       std=std.tolist())

@@ -1,7 +1,8 @@
 """Text: `text_file:PATH`, `lines:PATH`, and what a data set of TFDS has under the feature `text`.
 
-A long text's examples are windows of T tokens: to train, the window that starts at any token; to evaluate, those that follow one another. A file
-of lines has an example a line, filled up with the end token. Tokens are what the training split's tokenizer gives.
+A long text's examples are windows of T tokens: to train, the window that starts at any token; to evaluate, those that
+follow one another. A file of lines has an example a line, filled up with the end token. Tokens are what the training
+split's tokenizer gives.
 """
 
 import hashlib
@@ -19,17 +20,19 @@ LARGEST = 1 << 30  # bytes of a text: it is kept in memory, four bytes a token
 
 
 def open_text_file(name, options, log, tokenizer):
-    """The `DataSet` of `text_file:PATH`: the first 90 % of the characters to train, 5 % for validation, the last 5 % to test."""
+    """The `DataSet` of `text_file:PATH`: the first 90 % of the characters to train, 5 % for validation, the last 5 % to
+    test."""
     unused(name, options, ("tokenizer", "vocabulary", "length", "validation"), "a text")
     _no_validation(name, options, "the last but one 5 % of the text are")
     text, version = read(name)
     first, second = len(text) * 90 // 100, len(text) * 95 // 100
-    return windows(name, version, {"train": text[:first], "validation": text[first:second], "test": text[second:]}, options, log, tokenizer,
-                   dict(hold_out="the last 5 % of the characters, validation the 5 % before"))
+    return windows(name, version, {"train": text[:first], "validation": text[first:second], "test": text[second:]},
+                   options, log, tokenizer, dict(hold_out="the last 5 % of the characters, validation the 5 % before"))
 
 
 def open_lines(name, options, log, tokenizer):
-    """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % (`options["held_out"]`) for validation and as many to test by their contents."""
+    """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % (`options["held_out"]`) for
+    validation and as many to test by their contents."""
     unused(name, options, ("tokenizer", "vocabulary", "length", "validation", "held_out", "grammar"), "lines")
     _no_validation(name, options, "a part of the lines, --config.data.held_out, is")
     text, version = read(name)
@@ -37,12 +40,15 @@ def open_lines(name, options, log, tokenizer):
     places = [place for place, line in enumerate(stored) if line.strip()]
     rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines", options)
     numbers = {split: [places[row] + 1 for row in rows[split]] for split in rows}
-    return lines(name, version, {split: [(f"line {number}", stored[number - 1]) for number in found] for split, found in numbers.items()}, options, log, tokenizer,
+    return lines(name, version,
+                 {split: [(f"line {number}", stored[number - 1]) for number in found] for split,
+                  found in numbers.items()}, options, log, tokenizer,
                  dict(hold_out=said_of_hold_out("lines", " of their contents", options)))
 
 
 def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):
-    """The `DataSet` of {split: [(what to call a text, the text)]} whose examples are texts, filled up with the end; `grammar`: where --config.data names none."""
+    """The `DataSet` of {split: [(what to call a text, the text)]} whose examples are texts, filled up with the end;
+    `grammar`: where --config.data names none."""
     called, texts = ({split: [pair[part] for pair in found] for split, found in texts.items()} for part in (0, 1))
     tokenizer = tokenizer or _make(name, options, texts["train"], log, True, grammar)
     if tokenizer.end is None:
@@ -52,19 +58,24 @@ def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):
     longest = max(map(np.max, lengths.values())) + 1  # with its end
     length = options["length"] or int(longest)
     if length < longest:
-        what = next(called[split][row] for split, found in lengths.items() for row in np.flatnonzero(found == longest - 1))
-        raise BadInput(f"--config.data.length={length}: {what} of --dataset={name} has {longest - 1} tokens and an end; "
+        what = next(called[split][row] for split,
+                    found in lengths.items() for row in np.flatnonzero(found == longest - 1))
+        raise BadInput(f"--config.data.length={length}: {what} of --dataset={name} has {longest - 1} tokens and an "
+                       "end; "
                        f"at least {longest} is needed (0: the longest line's).")
     if sum(map(len, tokens.values())) * length * 4 > CACHE_BYTES:
-        raise BadInput(f"--dataset={name}: {sum(map(len, tokens.values()))} lines filled up to the {length} tokens of the longest take more than "
+        raise BadInput(f"--dataset={name}: {sum(map(len, tokens.values()))} lines filled up to the {length} tokens of "
+                       "the longest take more than "
                        f"{CACHE_BYTES >> 30} GiB; shorten the longest, or train on windows of text_file:PATH.")
     cache, streams = {}, {}
     for split, found in tokens.items():
         x = np.full((len(found), length), tokenizer.end, np.int32)
         x[np.arange(length) < lengths[split][:, None]] = np.concatenate(found)
         cache[split], streams[split] = {"x": x}, x[np.arange(length) <= lengths[split][:, None]]
-    held = Text(tokenizer, streams, {split: sum(len(line.encode()) + 1 for line in found) for split, found in texts.items()}, windows=False)
-    return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)}, {split: len(found) for split, found in tokens.items()}, cache=cache,
+    held = Text(tokenizer, streams,
+                {split: sum(len(line.encode()) + 1 for line in found) for split, found in texts.items()}, windows=False)
+    return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)},
+                   {split: len(found) for split, found in tokens.items()}, cache=cache,
                    text=held, facts=_facts(held) | facts)
 
 
@@ -76,15 +87,18 @@ def windows(name, version, texts, options, log, tokenizer, facts):
     for split, stream in streams.items():
         if len(stream) < length:
             raise BadInput(f"--dataset={name}: split {split!r} has {len(stream)} tokens, a window takes {length}; "
-                           + (f"set --config.data.length={len(stream)}, or less, or give a longer text." if len(stream) else "give a longer text."))
+                           + (f"set --config.data.length={len(stream)}, or less, or give a longer text." if len(stream)
+                              else "give a longer text."))
     held = Text(tokenizer, streams, {split: len(text.encode()) for split, text in texts.items()}, windows=True)
     sizes = {split: len(stream) // length for split, stream in streams.items()}
     scored = {split: num * length for split, num in sizes.items()}
-    return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)}, sizes, text=held, facts=_facts(held) | dict(tokens_in_windows=scored) | facts)
+    return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)}, sizes, text=held,
+                   facts=_facts(held) | dict(tokens_in_windows=scored) | facts)
 
 
 def read(name):
-    """(text, version) of the file at the end of `name`. Raises BadInput where it is missing, empty, too large, or no text in UTF-8."""
+    """(text, version) of the file at the end of `name`. Raises BadInput where it is missing, empty, too large, or no
+    text in UTF-8."""
     kind, _, path = name.partition(":")
     if not path:
         raise BadInput(f"--dataset={name} lacks the path of a file: {kind}:PATH.")
@@ -94,7 +108,9 @@ def read(name):
             raise BadInput(f"--dataset={name}: {path} has {size} bytes, at most {LARGEST} are taken.")
         content = path.read_bytes()
     except OSError as error:
-        raise BadInput(f"--dataset={name}: {path} can't be read: {error.strerror}; give the path of a text file.") from error
+        raise BadInput(
+            f"--dataset={name}: {path} can't be read: {error.strerror}; give the path of a text file."
+        ) from error
     return decode(name, content), f"sha256:{hashlib.sha256(content).hexdigest()[:12]}"
 
 
@@ -106,7 +122,8 @@ def decode(name, content):
     except UnicodeDecodeError as error:
         place, found = error.start, f"the byte 0x{content[error.start]:02x}, which is no UTF-8"
     if place >= 0:
-        raise BadInput(f"--dataset={name}: has {found} at byte {place} (line {content[:place].count(10) + 1}); a text in UTF-8 is needed.")
+        raise BadInput(f"--dataset={name}: has {found} at byte {place} (line {content[:place].count(10) + 1}); a text "
+                       "in UTF-8 is needed.")
     if not text.strip():
         raise BadInput(f"--dataset={name}: the text is empty.")
     return text
@@ -114,7 +131,8 @@ def decode(name, content):
 
 def _no_validation(name, options, what):
     if options["validation"]:
-        raise BadInput(f"--config.data.validation={options['validation']}: {what} the validation split of --dataset={name} already; leave it 0.")
+        raise BadInput(f"--config.data.validation={options['validation']}: {what} the validation split of "
+                       f"--dataset={name} already; leave it 0.")
 
 
 def _make(name, options, texts, log, end=False, grammar=None):
@@ -123,7 +141,8 @@ def _make(name, options, texts, log, end=False, grammar=None):
         grammar = grammars.read(options["grammar"])
     tokenizer = tokenizers.make(options["tokenizer"], options["vocabulary"], texts, end, grammar)
     if tokenizer.size < options["vocabulary"]:
-        log(f"--dataset={name}: no pair of tokens is left that occurs twice, so the vocabulary has {tokenizer.size} in place of {options['vocabulary']}.")
+        log(f"--dataset={name}: no pair of tokens is left that occurs twice, so the vocabulary has {tokenizer.size} in "
+            f"place of {options['vocabulary']}.")
     return tokenizer
 
 
@@ -133,8 +152,11 @@ def _encode(name, tokenizer, split, text, called=None):
         return tokenizer.encode(text) if called is None else tokenizer.encode_all(text)
     except BadInput as error:
         if (row := getattr(error, "row", None)) is not None:
-            raise BadInput(f"--dataset={name}: {called[row]}, {error}; correct it, or --config.data.grammar.") from error
-        raise BadInput(f"--dataset={name}: split {split!r}: {error}; set --config.data.tokenizer=bytes, which knows every text.") from error
+            raise BadInput(
+                f"--dataset={name}: {called[row]}, {error}; correct it, or --config.data.grammar."
+            ) from error
+        raise BadInput(f"--dataset={name}: split {split!r}: {error}; set --config.data.tokenizer=bytes, which knows "
+                       "every text.") from error
 
 
 def _facts(text):

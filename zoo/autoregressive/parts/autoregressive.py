@@ -1,9 +1,11 @@
-"""What all autoregressive models share: an exact likelihood that is a product over places in a fixed order, and what follows from it.
+"""What all autoregressive models share: an exact likelihood that is a product over places in a fixed order, and what
+follows from it.
 
-log p(x) = sum over places i of log p(x_i | x_<i). A place is an entry of x, or a pixel with its channels. A model gives all factors in one
-parallel pass and draws in one cached loop; here are the loss, `sample` and completion. Given the places that come first, the rest is drawn
-exactly. Given any others, candidates that keep what is given are weighted by how likely that is after what was drawn before it, and one is chosen
-(sampling-importance-resampling: D. B. Rubin, 1988), exact as their number grows.
+log p(x) = sum over places i of log p(x_i | x_<i). A place is an entry of x, or a pixel with its channels. A model gives
+all factors in one parallel pass and draws in one cached loop; here are the loss, `sample` and completion. Given the
+places that come first, the rest is drawn exactly. Given any others, candidates that keep what is given are weighted by
+how likely that is after what was drawn before it, and one is chosen (sampling-importance-resampling: D. B. Rubin,
+1988), exact as their number grows.
 """
 
 import abc
@@ -27,7 +29,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
 
     @abc.abstractmethod
     def parameters(self, x, condition=None, seed=None):
-        """The parameters of every p(x_i | x_<i), float32, in one parallel pass; `seed` is the noise of training (dropout), None: none."""
+        """The parameters of every p(x_i | x_<i), float32, in one parallel pass; `seed` is the noise of training
+        (dropout), None: none."""
 
     @abc.abstractmethod
     def distribution(self, parameters):
@@ -39,7 +42,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
 
     @abc.abstractmethod
     def from_noise(self, parameters, noise):
-        """x with every place drawn from its parameters and the noise that `generate` would use there: what the naive sampler calls once a place."""
+        """x with every place drawn from its parameters and the noise that `generate` would use there: what the naive
+        sampler calls once a place."""
 
     @abc.abstractmethod
     def generate(self, noise, condition=None, x=None, known=None):
@@ -80,7 +84,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
     def _complete(self, x, mask, seeds, condition=None):
         """Draws x where `mask` (bool, [batch, *domain.places]) is false, given x where it is true.
 
-        Exactly, and in one pass, if every row's known places come first in the model's order; else one of 16 candidates by their importance.
+        Exactly, and in one pass, if every row's known places come first in the model's order; else one of 16 candidates
+        by their importance.
         """
 
         def drawn():
@@ -91,8 +96,9 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
     def _missing_log_prob(self, x, mask, seeds, condition=None):
         """log p(x where `mask` is false | x where it is true) in nats, [batch].
 
-        Exact if every row's known places come first. Else a lower bound on average, of the log-probability that `complete` draws these very values: x is one of
-        the 16 candidates, log q(x) + log(16 w(x) / (w(x) + w_1 + ... + w_15)), with q of what is drawn and w of what is known.
+        Exact if every row's known places come first. Else a lower bound on average, of the log-probability that
+        `complete` draws these very values: x is one of the 16 candidates, log q(x) + log(16 w(x) / (w(x) + w_1 + ... +
+        w_15)), with q of what is drawn and w of what is known.
         """
         terms = self.log_probs(x, condition)
 
@@ -102,7 +108,9 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         def bound():
             own = _sum(tf.where(mask, terms, 0.0))
             others = self._candidates(x, mask, seeds, condition, CANDIDATES - 1)[1]
-            return exact() + math.log(CANDIDATES) + own - tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
+            return (
+                exact() + math.log(CANDIDATES) + own - tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
+            )
 
         return _either(_come_first(self._in_order(mask)), exact, bound)
 
@@ -112,22 +120,26 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         return f"importance resampling of {CANDIDATES} candidates"
 
     def completes_exactly(self, mask):
-        """Whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says is exact."""
+        """Whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says is
+        exact."""
         return _come_first(self._in_order(tf.convert_to_tensor(mask, tf.bool)))
 
     def _resampled(self, x, mask, seeds, condition):
         candidates, weights = self._candidates(x, mask, seeds, condition, CANDIDATES)
-        gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, CANDIDATES), [CANDIDATES], minval=1e-20)))
+        gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, CANDIDATES), [CANDIDATES],
+                                                                minval=1e-20)))
         return tf.gather(candidates, tf.argmax(weights + gumbels, axis=1), batch_dims=1)
 
     def _candidates(self, x, mask, seeds, condition, num):
-        """Examples [batch, candidates, *shape] that keep what is known, and log of the weight of each: what is known, given what was drawn before it."""
+        """Examples [batch, candidates, *shape] that keep what is known, and log of the weight of each: what is known,
+        given what was drawn before it."""
         def one(number):
             drawn = self.generate(self.noise(random.fold_in_rows(seeds, number)), condition, x, mask)
             return drawn, _sum(tf.where(mask, self.log_probs(drawn, condition), 0.0))
 
         specs = tf.TensorSpec(x.shape, x.dtype), tf.TensorSpec(x.shape[:1], tf.float32)
-        drawn, weights = tf.map_fn(one, tf.range(num), fn_output_signature=specs, parallel_iterations=1)  # one at a time: bounded memory
+        # one at a time: bounded memory
+        drawn, weights = tf.map_fn(one, tf.range(num), fn_output_signature=specs, parallel_iterations=1)
         return tf.transpose(drawn, [1, 0, *range(2, drawn.shape.rank)]), tf.transpose(weights)
 
     def _in_order(self, mask):
@@ -140,7 +152,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
 
 
 def _come_first(mask):
-    """Whether in every row [batch, n] no place is known after one that is not: a Python bool where the mask can be seen."""
+    """Whether in every row [batch, n] no place is known after one that is not: a Python bool where the mask can be
+    seen."""
     late = tf.reduce_any(mask[:, 1:] & ~mask[:, :-1])
     return ~late if tf.is_symbolic_tensor(mask) else not bool(late)
 

@@ -1,7 +1,7 @@
 """Orders of places: which permutation a model draws them in, and which of them come first.
 
-An order is a permutation of the places' row-major numbers. Models that are ensembles over orders derive them from integers alone, so that a
-model that is loaded again has the orders that it was trained with.
+An order is a permutation of the places' row-major numbers. Models that are ensembles over orders derive them from
+integers alone, so that a model that is loaded again has the orders that it was trained with.
 """
 
 import numpy as np
@@ -9,7 +9,8 @@ import tensorflow as tf
 
 
 def check(order, size):
-    """`raster`, `reversed` (the last place first), or any permutation of 0..size-1, as an array. Raises ValueError if it is none of them."""
+    """`raster`, `reversed` (the last place first), or any permutation of 0..size-1, as an array. Raises ValueError if
+    it is none of them."""
     if isinstance(order, str):
         if order not in ("raster", "reversed"):
             raise ValueError(f"order must be 'raster', 'reversed' or a permutation of 0..{size - 1}, found {order!r}.")
@@ -21,7 +22,8 @@ def check(order, size):
 
 
 def permutation(size, *key):
-    """A permutation of 0..size-1, drawn from the integers `key`: the same in every process and version (NumPy's frozen generator)."""
+    """A permutation of 0..size-1, drawn from the integers `key`: the same in every process and version (NumPy's frozen
+    generator)."""
     return np.random.RandomState(key).permutation(size)
 
 
@@ -44,6 +46,7 @@ def random_subsets(seed, sizes, size):
 
 
 def entries(order, channels):
-    """The order of places (pixels) [..., n] as one of entries [..., n * channels], a place's channels one after another."""
+    """The order of places (pixels) [..., n] as one of entries [..., n * channels], a place's channels one after
+    another."""
     order = np.asarray(order)
     return (order[..., None] * channels + np.arange(channels)).reshape(*order.shape[:-1], -1)

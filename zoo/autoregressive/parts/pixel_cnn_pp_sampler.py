@@ -1,15 +1,19 @@
-"""Drawing from PixelCNN++ with every layer's outputs remembered: each is computed once, as soon as what it reads is there.
+"""Drawing from PixelCNN++ with every layer's outputs remembered: each is computed once, as soon as what it reads is
+there.
 
-The vertical stream of a row reads the rows above alone, so it is computed a row at a time, and so is all that the horizontal stream reads from above:
-its row's `contexts`. What is left for a pixel is a column of small products with what its left neighbour remembers. A scale r has a row in every
-2^r-th row, a pixel in every 2^r-th column of it; a group of 2^(resolutions - 1) rows and of columns is unrolled in the graph of the loop.
+The vertical stream of a row reads the rows above alone, so it is computed a row at a time, and so is all that the
+horizontal stream reads from above: its row's `contexts`. What is left for a pixel is a column of small products with
+what its left neighbour remembers. A scale r has a row in every 2^r-th row, a pixel in every 2^r-th column of it; a
+group of 2^(resolutions - 1) rows and of columns is unrolled in the graph of the loop.
 
-    row i of scale r      vertical stream: from rows i - 1 and i; at even i scale r + 1 follows, at odd i its last row is read again
-    pixel (i, j)          horizontal stream: from contexts[j] and pixel j - 1; at even i and j scale r + 1 follows; at odd j its last pixel is read
+    row i of scale r      vertical stream: from rows i - 1 and i; at even i scale r + 1 follows, at odd i its last row
+        is read again
+    pixel (i, j)          horizontal stream: from contexts[j] and pixel j - 1; at even i and j scale r + 1 follows; at
+    odd j its last pixel is read
                           again, at odd i its last row
 
-P. Ramachandran et al., Fast Generation for Convolutional Autoregressive Models, 2017, arXiv:1704.06001. Rows are [1, width, batch, features]:
-a kernel's columns are those of an image as wide as the batch.
+P. Ramachandran et al., Fast Generation for Convolutional Autoregressive Models, 2017, arXiv:1704.06001. Rows are [1,
+width, batch, features]: a kernel's columns are those of an image as wide as the batch.
 """
 
 import itertools
@@ -53,7 +57,8 @@ def gate(x, y):
 
 
 class Block:
-    """A gated residual block's matrices: for rows of the vertical stream, or for what the horizontal one reads above (`contexts`) and at a pixel."""
+    """A gated residual block's matrices: for rows of the vertical stream, or for what the horizontal one reads above
+    (`contexts`) and at a pixel."""
 
     def __init__(self, layer, bias, batch):
         kernels = layer.first.kernel(), layer.second.kernel()
@@ -63,7 +68,8 @@ class Block:
             kernel = matrix(layer.join.kernel())
             joined = tf.split(kernel, kernel.shape[0] // (2 * kernel.shape[1]))  # of each of those that are joined
             first += layer.join.bias
-        self.biases = [tf.broadcast_to(first, [batch, first.shape[0]]), (tf.zeros([batch, 1]) if bias is None else bias) + second]
+        self.biases = [tf.broadcast_to(first, [batch, first.shape[0]]),
+                       (tf.zeros([batch, 1]) if bias is None else bias) + second]
         above, here = [k[0] for k in kernels], [k[1] for k in kernels]
         if layer.first.direction == "down":
             self.row_kernels = [beside([above[0], here[0]], joined), beside([above[1], here[1]], [])]
@@ -72,17 +78,20 @@ class Block:
             self.here = [tf.concat([matrix(here[0]), *joined[1:]], 0), matrix(here[1])]
 
     def row(self, u, s, recall):
-        """The vertical stream's next row; s: a list of rows that are joined; `recall` swaps a layer's input for that of the row above."""
+        """The vertical stream's next row; s: a list of rows that are joined; `recall` swaps a layer's input for that of
+        the row above."""
         e = concat_elu(u)
         e = concat_elu(product([recall(e), e, *map(concat_elu, s)], self.row_kernels[0]) + self.biases[0])
         return gate(u, product([recall(e), e], self.row_kernels[1]) + self.biases[1])
 
     def contexts(self, before, u):
-        """What a row of the horizontal stream gets from above (`before` iterates over what the row above remembers) and from the vertical one."""
+        """What a row of the horizontal stream gets from above (`before` iterates over what the row above remembers) and
+        from the vertical one."""
         return [product([next(before), concat_elu(u)], self.above[0]), product([next(before)], self.above[1])]
 
     def pixel(self, v, e, skip, left, context, features):
-        """The horizontal stream at one pixel; e = concat_elu(v); skip: concat_elu of the skip connection, in a list, or nothing."""
+        """The horizontal stream at one pixel; e = concat_elu(v); skip: concat_elu of the skip connection, in a list, or
+        nothing."""
         h = tf.matmul(tf.concat([next(left), e, *skip], -1), self.here[0]) + next(context)
         features += [e, concat_elu(h)]
         return gate(v, tf.matmul(tf.concat([next(left), features[-1]], -1), self.here[1]) + next(context))
@@ -102,11 +111,16 @@ class Scale:
             self.reduce_above, self.reduce_here = beside([v.kernel()[0]], []), matrix(v.kernel()[1])
             self.reduce_context_bias = tf.broadcast_to(v.bias + 0.0, [batch, layer.channels])
             # One product for all columns of a transposed kernel's row: [inputs, columns * outputs].
-            self.expand_u, self.expand_v = ([tf.reshape(tf.transpose(row, [1, 0, 2]), [layer.channels, -1]) for row in tf.unstack(t.kernel())]
+            self.expand_u, self.expand_v = ([tf.reshape(tf.transpose(row, [1, 0, 2]), [layer.channels, -1])
+                                             for row in tf.unstack(t.kernel())]
                                             for t in layer.expand)
             self.expand_bias, bias = (t.bias + 0.0 for t in layer.expand)
-            self.expand_context_bias, self.expand_here_bias = tf.broadcast_to(bias, [batch, layer.channels]), tf.tile(bias, [2])
-        ups, downs = ([2 * layer.channels] * len(blocks) for blocks in (self.up, self.down))  # two for each block of one stream
+            self.expand_context_bias, self.expand_here_bias = (
+                tf.broadcast_to(bias, [batch, layer.channels]),
+                tf.tile(bias, [2]),
+            )
+        # two for each block of one stream
+        ups, downs = ([2 * layer.channels] * len(blocks) for blocks in (self.up, self.down))
         pixel = [colours + 1] if colours else []
         # What convolutions read, and what the streams end in: the coarser scales' features, scale 0's levels.
         self.of_row = pixel + ups + between + downs + ([] if colours else [layer.channels])
@@ -114,7 +128,8 @@ class Scale:
 
 
 def generate(model, noise, condition=None, x=None, known=None):
-    """Draws images [batch, *model.shape] from `model.noise`'s draws; where `known` (bool [batch, height, width]), x's pixels stand."""
+    """Draws images [batch, *model.shape] from `model.noise`'s draws; where `known` (bool [batch, height, width]), x's
+    pixels stand."""
     height, width, colours = model.shape
     batch = tf.shape(noise)[0]
     scales = [Scale(layer, 0 if r else colours, condition, batch) for r, layer in enumerate(model.scales)]
@@ -130,7 +145,8 @@ def generate(model, noise, condition=None, x=None, known=None):
     given = tf.transpose(tf.concat(given, -1), [1, 2, 0, 3])  # [H, W, B, ...]
 
     def vertical_row(r, row, u, memory, past, contexts):
-        """A row of scale r and of the coarser ones that have one; appends to `contexts[r]` what its pixels need, each with a bias to be added."""
+        """A row of scale r and of the coarser ones that have one; appends to `contexts[r]` what its pixels need, each
+        with a bias to be added."""
         scale, skips, before = scales[r], [u], iter(past[r])
 
         def recall(t):
@@ -162,7 +178,8 @@ def generate(model, noise, condition=None, x=None, known=None):
             recall(u)
 
     def pixel(r, row, column, v, lefts, contexts, features, spare):
-        """Scale r's horizontal stream at one pixel (numbers within the group); appends to `features[r]` what it remembers."""
+        """Scale r's horizontal stream at one pixel (numbers within the group); appends to `features[r]` what it
+        remembers."""
         scale, skips, e = scales[r], [], concat_elu(v)
         for block in scale.up[1::2]:
             skips.append(e)
@@ -198,7 +215,8 @@ def generate(model, noise, condition=None, x=None, known=None):
         contexts = {0: [(product([above], second), second_bias)]}
         vertical_row(0, row, u, memory, pieces, contexts)
         sizes = [[bias.shape[-1] for _, bias in contexts[r]] for r in range(due + 1)]
-        contexts = [tf.concat([c for c, _ in contexts[r]], -1)[0] + tf.concat([bias for _, bias in contexts[r]], -1) for r in range(due + 1)]
+        contexts = [tf.concat([c for c, _ in contexts[r]], -1)[0] + tf.concat([bias for _, bias in contexts[r]], -1)
+                    for r in range(due + 1)]
         given_row = given[i]
 
         def body(group, left, remembered):
@@ -222,7 +240,8 @@ def generate(model, noise, condition=None, x=None, known=None):
             return group + 1, left, remembered
 
         left = [tf.zeros([batch, sum(s.of_pixel)]) for s in scales[:due + 1]]
-        remembered = [tf.TensorArray(tf.float32, width >> r, element_shape=[None, sum(scales[r].of_pixel)]) for r in range(due + 1)]
+        remembered = [tf.TensorArray(tf.float32, width >> r, element_shape=[None, sum(scales[r].of_pixel)])
+                      for r in range(due + 1)]
         _, _, remembered = tf.while_loop(lambda group, *_: group < width >> due, body, (0, left, remembered))
         past[:due + 1] = [r.stack() for r in remembered]
 

@@ -1,4 +1,5 @@
-"""What models of pixels with a Bernoulli or Categorical for each channel share: a pixel's channels are drawn one after the other, each given those before.
+"""What models of pixels with a Bernoulli or Categorical for each channel share: a pixel's channels are drawn one after
+the other, each given those before.
 
 A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section 3.4.
 """
@@ -13,7 +14,8 @@ from zoo.domain import Domain, condition_of
 class PixelModel(Autoregressive):
     """log p(x) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}).
 
-    A subclass has `shape` and `levels`, and `classes` and `features` where it takes a condition; `parameters` are logits, as `pixels` says their shape.
+    A subclass has `shape` and `levels`, and `classes` and `features` where it takes a condition; `parameters` are
+    logits, as `pixels` says their shape.
     """
 
     classes = features = None

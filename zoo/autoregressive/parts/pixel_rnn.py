@@ -1,8 +1,10 @@
-"""PixelRNN: what Row LSTM and Diagonal BiLSTM share. A masked convolution, a stack of two-dimensional LSTM layers with residuals, two 1x1 layers.
+"""PixelRNN: what Row LSTM and Diagonal BiLSTM share. A masked convolution, a stack of two-dimensional LSTM layers with
+residuals, two 1x1 layers.
 
-A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, sections 3 and 4.
-A layer's state at a pixel depends on earlier pixels alone, and the map that it adds to keeps the colours apart, so that the image's likelihood is
-a product over pixels, and within a pixel red comes first, then green given red, then blue given both.
+A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, sections 3
+and 4. A layer's state at a pixel depends on earlier pixels alone, and the map that it adds to keeps the colours apart,
+so that the image's likelihood is a product over pixels, and within a pixel red comes first, then green given red, then
+blue given both.
 """
 
 import abc
@@ -18,14 +20,16 @@ from zoo.model import image_shape
 
 
 def lstm(gates, c):
-    """[o, f, i, g] = gates, before their nonlinearities; c' = f c + i g, in float32, and h' = o tanh(c'): returns (h', c')."""
+    """[o, f, i, g] = gates, before their nonlinearities; c' = f c + i g, in float32, and h' = o tanh(c'): returns (h',
+    c')."""
     o, f, i, g = tf.split(gates, 4, axis=-1)
     c = tf.cast(tf.sigmoid(f), c.dtype) * c + tf.cast(tf.sigmoid(i) * tf.tanh(g), c.dtype)
     return tf.sigmoid(o) * tf.cast(tf.tanh(c), o.dtype), c
 
 
 class PixelRNN(PixelModel):
-    """log p(x) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}), by LSTM layers of h features between maps of 2h.
+    """log p(x) = sum over pixels i and channels c of log p(x_{i,c} | x_{<i}, x_{i,<c}), by LSTM layers of h features
+    between maps of 2h.
 
     Args:
         shape: (height, width, channels) of an image.
@@ -36,8 +40,8 @@ class PixelRNN(PixelModel):
         head_channels: features of the first of the two 1x1 convolutions that end in the logits.
 
     Raises:
-        ValueError: if `shape` is not an image's, a number is too small, `channels` is odd, the kernel size is even or below 3, or an image channel gets
-            no feature.
+        ValueError: if `shape` is not an image's, a number is too small, `channels` is odd, the kernel size is even or
+            below 3, or an image channel gets no feature.
     """
 
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=7, kernel_size=7, head_channels=32, **kwargs):
@@ -53,7 +57,8 @@ class PixelRNN(PixelModel):
         colours = self.shape[-1]
         self.first = MaskedConv2D(channels, kernel_size, "A", colours)
         self.stack = [self.recurrent(channels, colours) for _ in range(blocks)]
-        self.head = [MaskedConv2D(n, 1, "B", colours) for n in (head_channels, colours * (1 if levels == 2 else levels))]
+        self.head = [MaskedConv2D(n, 1, "B", colours)
+                     for n in (head_channels, colours * (1 if levels == 2 else levels))]
         self.build()
 
     @staticmethod
@@ -62,16 +67,18 @@ class PixelRNN(PixelModel):
         """A layer of the stack. It maps [batch, height, width, channels] to the same, and has what `generate` calls:
 
         zeros(batch, width): (memory, state, kept) before the first row and pixel.
-        pixel(): a function (u, here, state) -> (u', state, kept), the layer at one pixel of each image; kept: [batch, n], for the row below.
+        pixel(): a function (u, here, state) -> (u', state, kept), the layer at one pixel of each image; kept: [batch,
+        n], for the row below.
         """
 
     @abc.abstractmethod
     def above(self, kept, memory):
-        """What each layer reads of the rows above: (kept of the last row, memory) of each layer -> (here [batch, width, m], memory) of each layer."""
+        """What each layer reads of the rows above: (kept of the last row, memory) of each layer -> (here [batch, width,
+        m], memory) of each layer."""
 
     def get_config(self):
-        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks, kernel_size=self.kernel_size,
-                    head_channels=self.head_channels)
+        return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks,
+                    kernel_size=self.kernel_size, head_channels=self.head_channels)
 
     def parameters(self, x, condition=None, seed=None):
         """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
@@ -85,7 +92,8 @@ class PixelRNN(PixelModel):
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
-        """Draws row by row (`raster`), the states of the row above being remembered; computed in float32 whatever the dtype policy."""
+        """Draws row by row (`raster`), the states of the row above being remembered; computed in float32 whatever the
+        dtype policy."""
         self.domain.require(condition)
         _, width, colours = self.shape
         batch, half = tf.shape(noise)[0], self.kernel_size // 2
@@ -97,7 +105,8 @@ class PixelRNN(PixelModel):
         keeps = kept[0].shape[-1]
 
         def begin(above, kept, memory):
-            first = tf.nn.conv2d(above, upper, 1, [[0, 0], [0, 0], [half, half], [0, 0]])[:, 0] + bias  # [batch, width, channels]
+            # [batch, width, channels]
+            first = tf.nn.conv2d(above, upper, 1, [[0, 0], [0, 0], [half, half], [0, 0]])[:, 0] + bias
             here, memory = self.above(tf.split(kept, [keeps] * self.blocks, -1), memory)
             return tf.concat([first, *here], -1), tuple(memory)
 

@@ -1,7 +1,8 @@
-"""What FVSBN, NADE and RNADE share: conditionals that read running activations, a_d = c + sum over e < d of x_e W_e, in an order that may be chosen.
+"""What FVSBN, NADE and RNADE share: conditionals that read running activations, a_d = c + sum over e < d of x_e W_e, in
+an order that may be chosen.
 
-A sample is one pass in total: each value drawn adds its row of W to the activations. Dimensions, "entries" here, are the places in
-their order, the channels of a pixel together and in theirs.
+A sample is one pass in total: each value drawn adds its row of W to the activations. Dimensions, "entries" here, are
+the places in their order, the channels of a pixel together and in theirs.
 """
 
 import abc
@@ -16,10 +17,12 @@ from zoo.model import Domain
 
 
 class RunningSum(Autoregressive):
-    """p(x) = prod_d p(x_d | a_d), a_d = c + sum_{e<d} x_e W_e. A subclass calls `arrange` before it makes weights, and defines `running` and the rest."""
+    """p(x) = prod_d p(x_d | a_d), a_d = c + sum_{e<d} x_e W_e. A subclass calls `arrange` before it makes weights, and
+    defines `running` and the rest."""
 
     def arrange(self, shape, order):
-        """Takes the constructor's arguments. Raises ValueError if a size is below 1, or `orders.check` refuses the order."""
+        """Takes the constructor's arguments. Raises ValueError if a size is below 1, or `orders.check` refuses the
+        order."""
         if not shape or min(shape) < 1:
             raise ValueError(f"shape must have at least one size and none below 1, found {tuple(shape)}.")
         self.shape, self.size = tuple(shape), math.prod(shape)
@@ -29,7 +32,8 @@ class RunningSum(Autoregressive):
 
     @abc.abstractmethod
     def running(self):
-        """Returns c [H], W [D, H], and the function (d, a_d [batch, H]) -> parameters of p(x_d | a_d) [batch, ...], all float32."""
+        """Returns c [H], W [D, H], and the function (d, a_d [batch, H]) -> parameters of p(x_d | a_d) [batch, ...], all
+        float32."""
 
     @property
     def order(self):
@@ -46,7 +50,9 @@ class RunningSum(Autoregressive):
         c, W, conditional = self.running()
         noise = self._by_entry(self.arranged(noise))  # [D, batch, ...]
         if known is not None:
-            every = tf.broadcast_to(tf.reshape(known, [-1, *self.domain.places, *[1] * (len(self.shape) - len(self.domain.places))]), tf.shape(x))
+            every = tf.broadcast_to(tf.reshape(known,
+                                               [-1, *self.domain.places,
+                                                *[1] * (len(self.shape) - len(self.domain.places))]), tf.shape(x))
             x, known = self._by_entry(self.arranged(x)), self._by_entry(self.arranged(every))
 
         def body(d, a, drawn):

@@ -1,13 +1,15 @@
 """Drawing images in raster order, each layer's activations remembered, in one loop in the graph.
 
-A causal network at one pixel is a column of small matrix products, if what its convolutions read at earlier pixels is at hand. Layers that
-read the same neighbours share a `Memory`: what the earlier pixels contribute to all of them is one gather, through a table of the neighbours
-that the mask lets through, and one product. A kernel looks only a few columns to the right in the rows above, so that pixel (i, j) can be
-drawn as soon as (i - 1, j + lag - 1) is: step t of the loop draws all pixels with j + lag * i = t, at most ceil(width / lag) of them.
-The distribution, and with the same noise the image, is that of one pixel at a time.
+A causal network at one pixel is a column of small matrix products, if what its convolutions read at earlier pixels is
+at hand. Layers that
+read the same neighbours share a `Memory`: what the earlier pixels contribute to all of them is one gather, through a
+table of the neighbours that the mask lets through, and one product. A kernel looks only a few columns to the right in
+the rows above, so that pixel (i, j) can be drawn as soon as (i - 1, j + lag - 1) is: step t of the loop draws all
+pixels with j + lag * i = t, at most ceil(width / lag) of them. The distribution, and with the same noise the image, is
+that of one pixel at a time.
 
-A network that sees all of the rows above has no such lag: `generate_by_rows` computes what a row reads of them when it begins, for all columns
-at once, and then draws the row from left to right.
+A network that sees all of the rows above has no such lag: `generate_by_rows` computes what a row reads of them when it
+begins, for all columns at once, and then draws the row from left to right.
 """
 
 from collections.abc import Sequence
@@ -40,8 +42,10 @@ class Schedule:
         self.steps, self.slots = width + self.lag * (height - 1), -(-width // self.lag)
         self.height, self.width = height, width
         row, column = np.mgrid[:height, :width]
-        self.position = (self.slots * (column + self.lag * row) + row % self.slots).ravel()  # [pixels], of a pixel in [steps, slots]
-        self.pixel = np.zeros([self.steps * self.slots], np.int32)  # an idle slot draws pixel 0 once more, and nobody looks
+        # [pixels], of a pixel in [steps, slots]
+        self.position = (self.slots * (column + self.lag * row) + row % self.slots).ravel()
+        # an idle slot draws pixel 0 once more, and nobody looks
+        self.pixel = np.zeros([self.steps * self.slots], np.int32)
         self.pixel[self.position] = np.arange(height * width)
         self.pixel = self.pixel.reshape(self.steps, self.slots)
 
@@ -50,10 +54,12 @@ class Schedule:
         return max(-(v + self.lag * u) for u, v in offsets)
 
     def table(self, offsets):
-        """A memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last entry, zeros, is for those outside."""
+        """A memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last entry, zeros,
+        is for those outside."""
         ring = self.ring(offsets)
         up, right = np.array(offsets).T[..., None]  # [T, 1] each
-        row, column = self.pixel[:, None] // self.width + up, self.pixel[:, None] % self.width + right  # [steps, T, slots]
+        # [steps, T, slots]
+        row, column = self.pixel[:, None] // self.width + up, self.pixel[:, None] % self.width + right
         inside = (row >= 0) & (column >= 0) & (column < self.width)
         entry = (column + self.lag * row) % ring * self.slots + row % self.slots
         return np.where(inside, entry, ring * self.slots).astype(np.int32).reshape(self.steps, -1)
@@ -68,7 +74,8 @@ def by_pixel(t):
 def by_channel(network, noise, channels, levels, given, read=pixels.centre):
     """Draws pixels [N, channels], each channel given those before it: red, then green, then blue.
 
-    network: pixels as it reads them -> (logits, anything else), of which the last channel's is returned. given: (x, known) at these pixels, or None.
+    network: pixels as it reads them -> (logits, anything else), of which the last channel's is returned. given: (x,
+    known) at these pixels, or None.
     """
     pixel = tf.zeros([tf.shape(noise)[0], channels], tf.float32 if levels == 2 else tf.int32)
     for channel in range(channels):
@@ -86,17 +93,19 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
     """Draws images [batch, height, width, channels], each pixel given those before it.
 
     Args:
-        column: (neighbours, pixel, context) -> (logits, features): the network at N pixels. neighbours: for each memory, L tensors [N, T * C] of what
-            was remembered; pixel: [N, channels], centred, of which channel c may see those before c. Logits are [N, channels] or
-            [N, channels, levels]; features, what to remember: L tensors [N, C] for each memory but the first.
+        column: (neighbours, pixel, context) -> (logits, features): the network at N pixels. neighbours: for each
+            memory, L tensors [N, T * C] of what was remembered; pixel: [N, channels], centred, of which channel c may
+            see those before c. Logits are [N, channels] or [N, channels, levels]; features, what to remember: L tensors
+            [N, C] for each memory but the first.
         memories: the first one, with L = 1 and C = channels, remembers the centred image.
         shape: (height, width, channels).
         levels: values of a pixel.
         noise: of `pixels.noise_rows`, or what `draw` reads: tensors [batch, height, width, ...].
-        context: [batch, n], what else the network reads, the same at all pixels (for the column [N, n]); None if there is nothing.
+        context: [batch, n], what else the network reads, the same at all pixels (for the column [N, n]); None if there
+            is nothing.
         x, known: an image, and bool [batch, height, width]: where true, the image's pixels stand.
-        draw: (parameters, noise) -> whole pixels [N, channels]: then the network is evaluated once a pixel, with zeros for `pixel`, and gives the
-            parameters; None: `pixels.from_noise`, channel after channel.
+        draw: (parameters, noise) -> whole pixels [N, channels]: then the network is evaluated once a pixel, with zeros
+            for `pixel`, and gives the parameters; None: `pixels.from_noise`, channel after channel.
         dtype: the domain's; None: float32 for two levels, int32 for more.
     """
     height, width, channels = shape
@@ -128,7 +137,8 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
 
     def remember(entries, ring, step, features):
         features = [tf.reshape(f, [slots, -1, f.shape[-1]]) for f in features]
-        return entries.scatter(step % ring * slots + tf.range(slots), tf.stack(features, axis=1))  # [slots, L, batch, C]
+        # [slots, L, batch, C]
+        return entries.scatter(step % ring * slots + tf.range(slots), tf.stack(features, axis=1))
 
     def body(step, image, stores):
         seen = [recall(m, s, t[step]) for m, s, t in zip(memories, stores, tables)]
@@ -145,19 +155,24 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
     image = tf.TensorArray(dtype, schedule.steps, element_shape=[None, channels])
     stores = [store(m, r) for m, r in zip(memories, rings)]
     _, image, _ = tf.while_loop(lambda step, *_: step < schedule.steps, body, (0, image, stores))
-    image = tf.gather(tf.reshape(image.stack(), [schedule.steps * slots, -1, channels]), schedule.position)  # [pixels, batch, channels]
+    # [pixels, batch, channels]
+    image = tf.gather(tf.reshape(image.stack(), [schedule.steps * slots, -1, channels]), schedule.position)
     return tf.reshape(tf.transpose(image, [1, 0, 2]), [-1, *shape])
 
 
-def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, known=None, read=pixels.centre, depth=None):
-    """Draws images [batch, height, width, channels] row by row, what is read of the rows above being computed once a row.
+def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, known=None, read=pixels.centre,
+                     depth=None):
+    """Draws images [batch, height, width, channels] row by row, what is read of the rows above being computed once a
+    row.
 
     Args:
-        begin: (above, kept, memory) -> (here, memory): what a row reads of those above it. above: the last `reach[0]` rows of the centred image,
-            [batch, reach[0], width, channels]; kept: [batch, width, n], what `column` kept of the row above; here: [batch, width, m].
-        column: (left, here, pixel, state) -> (logits, state, kept): the network at one pixel of each image. left: the `reach[1]` centred pixels to the
-            left side by side, [batch, reach[1] * channels]; here: the pixel's [batch, m]; pixel: [batch, channels], centred, of which channel c may see
-            those before c; state: a structure of tensors passed from pixel to pixel; kept: [batch, n]. Logits are as in `generate`.
+        begin: (above, kept, memory) -> (here, memory): what a row reads of those above it. above: the last `reach[0]`
+            rows of the centred image, [batch, reach[0], width, channels]; kept: [batch, width, n], what `column` kept
+            of the row above; here: [batch, width, m].
+        column: (left, here, pixel, state) -> (logits, state, kept): the network at one pixel of each image. left: the
+            `reach[1]` centred pixels to the left side by side, [batch, reach[1] * channels]; here: the pixel's [batch,
+            m]; pixel: [batch, channels], centred, of which channel c may see those before c; state: a structure of
+            tensors passed from pixel to pixel; kept: [batch, n]. Logits are as in `generate`.
         start: (memory, state, kept) of the first row's first pixel, zeros for whatever lies outside of the image.
         reach: rows above and columns to the left of which the image itself is read.
         shape, levels, noise, x, known: as in `generate`.
@@ -179,7 +194,8 @@ def generate_by_rows(begin, column, start, reach, shape, levels, noise, x=None, 
         def draw_pixel(i, image, line, left, state):
             place = row * width + i
             given = None if known is None else (x[place], known[place])
-            pixel, (state, keep) = by_channel(lambda pixel: _regroup(column(left, here[i], pixel, state)), noise[place], channels, levels, given, read)
+            pixel, (state, keep) = by_channel(lambda pixel: _regroup(column(left, here[i], pixel, state)), noise[place],
+                                              channels, levels, given, read)
             centred = read(pixel, levels)
             left = tf.concat([left[:, depth:], centred], -1)
             return i + 1, image.write(place, pixel), line.write(i, tf.concat([centred, keep], -1)), left, state

@@ -1,4 +1,5 @@
-"""The claw, or Bart Simpson density: a normal with five thin ones on it, which a single bandwidth either misses or pays for between them.
+"""The claw, or Bart Simpson density: a normal with five thin ones on it, which a single bandwidth either misses or pays
+for between them.
 
 J. S. Marron, M. P. Wand, Exact Mean Integrated Squared Error, 1992 (density number 10).
 """

@@ -1,8 +1,9 @@
-"""What density estimators share: they are fitted, not trained. `start` sets the weights from all training data, `update` improves them.
+"""What density estimators share: they are fitted, not trained. `start` sets the weights from all training data,
+`update` improves them.
 
-An estimator's weights are no gradient's business: it is a game of one player who has a loss to be judged by and nothing that an optimizer moves.
-What follows from the size or the range of the data (how many points to store, how many bins) is found by `sized` before the model is made, so
-that a configuration always gives weights of the same shapes.
+An estimator's weights are no gradient's business: it is a game of one player who has a loss to be judged by and nothing
+that an optimizer moves. What follows from the size or the range of the data (how many points to store, how many bins)
+is found by `sized` before the model is made, so that a configuration always gives weights of the same shapes.
 """
 
 import abc
@@ -18,13 +19,16 @@ BUDGET = 1 << 22  # numbers in the largest intermediate result
 
 
 class FittedModel(GenerativeModel, ExactLikelihood):
-    """A model with exact log p(x) whose weights come from `start(x, seed)`, then `update(x)` as often as `iterative` allows.
+    """A model with exact log p(x) whose weights come from `start(x, seed)`, then `update(x)` as often as `iterative`
+    allows.
 
-    A subclass defines `start`, `update`, `log_prob`, `sample`, `get_config`, and `sized` if its arguments depend on the data.
+    A subclass defines `start`, `update`, `log_prob`, `sample`, `get_config`, and `sized` if its arguments depend on the
+    data.
 
     Args:
         shape: of an example; its D entries are flattened inside.
-        levels: None for points; for images, the number of a pixel's values, and x = (level + u) / levels with u ~ U[0, 1).
+        levels: None for points; for images, the number of a pixel's values, and x = (level + u) / levels with u ~ U[0,
+            1).
     """
 
     iterative = False  # whether a second `update` can change anything
@@ -82,7 +86,8 @@ class FittedModel(GenerativeModel, ExactLikelihood):
 
     def state(self, name, shape, initializer):
         """A weight that no optimizer moves, kept in 32 bits."""
-        return self.add_weight(shape=shape, initializer=initializer, trainable=False, dtype="float32", autocast=False, name=name)
+        return self.add_weight(shape=shape, initializer=initializer, trainable=False, dtype="float32", autocast=False,
+                               name=name)
 
     def flat(self, x):
         """[batch, *shape] -> float32 [batch, D]."""
@@ -90,7 +95,8 @@ class FittedModel(GenerativeModel, ExactLikelihood):
 
     def example(self, x):
         """[batch, D] -> [batch, *shape]; an image is clipped to [0, 1]."""
-        # NOTE: kernels and components reach a little beyond the pixels' range: their mass there is part of the density, and not of the samples.
+        # NOTE: kernels and components reach a little beyond the pixels' range: their mass there is part of the density,
+        # and not of the samples.
         x = x if self.levels is None else tf.clip_by_value(x, 0.0, 1.0)
         return tf.cast(tf.reshape(x, [-1, *self.shape]), self.domain.dtype)
 
@@ -101,9 +107,11 @@ class FittedModel(GenerativeModel, ExactLikelihood):
 
 
 class Completes(Completing):
-    """For an estimator whose conditionals are exact: `complete` and `missing_log_prob` for any mask, from two methods of flat x [batch, D].
+    """For an estimator whose conditionals are exact: `complete` and `missing_log_prob` for any mask, from two methods
+    of flat x [batch, D].
 
-    A subclass defines `marginal_log_prob(x, known)`, log p(x where `known`), [batch], and `conditional(seeds, x, known)`, a draw of all of x given it.
+    A subclass defines `marginal_log_prob(x, known)`, log p(x where `known`), [batch], and `conditional(seeds, x,
+    known)`, a draw of all of x given it.
     """
 
     def _log_prob(self, x, condition=None):
@@ -115,7 +123,8 @@ class Completes(Completing):
         return self.example(self._drawn(seeds, None, None))
 
     def _complete(self, x, mask, seeds, condition=None):
-        """Draws x where `mask` (bool, [batch, *domain.places]) is false, given x where it is true: exactly, for any mask."""
+        """Draws x where `mask` (bool, [batch, *domain.places]) is false, given x where it is true: exactly, for any
+        mask."""
         x, known = self.flat(x), self.flat_mask(mask)
         return self.example(tf.where(known, x, self._drawn(seeds, x, known)))
 
@@ -139,7 +148,8 @@ class Completes(Completing):
 
 
 def in_chunks(function, given, rows, shape=()):
-    """function(*given), float32 [N, *shape], by parts of `rows` rows, so that what it needs on the way stays small; it maps rows to rows."""
+    """function(*given), float32 [N, *shape], by parts of `rows` rows, so that what it needs on the way stays small; it
+    maps rows to rows."""
     num = tf.shape(given[0])[0]
     parts = tf.TensorArray(tf.float32, (num + rows - 1) // rows, infer_shape=False, element_shape=[None, *shape])
 

@@ -1,8 +1,8 @@
 """Sampling in one dimension by inverting the cumulative distribution: x = F^-1(u), u ~ U[0, 1).
 
-Where TensorFlow Probability has a distribution's quantile, it is used. Elsewhere F is inverted by bisection: a bracket grows from both sides of 0
-until it holds the answer, and is halved until nothing is left of it in the type's precision. All on what the distribution maps its support from, so
-that F is asked for nothing outside of it.
+Where TensorFlow Probability has a distribution's quantile, it is used. Elsewhere F is inverted by bisection: a bracket
+grows from both sides of 0 until it holds the answer, and is halved until nothing is left of it in the type's precision.
+All on what the distribution maps its support from, so that F is asked for nothing outside of it.
 """
 
 import tensorflow as tf
@@ -21,7 +21,8 @@ def sample(distribution, seeds):
 
 
 def quantile(distribution, probability):
-    """F^-1(probability) of a scalar `tfd.Distribution` with a `cdf`: its own quantile where it has one, else by bisection.
+    """F^-1(probability) of a scalar `tfd.Distribution` with a `cdf`: its own quantile where it has one, else by
+    bisection.
 
     Raises:
         ValueError: if the distribution is not of scalars.
@@ -36,13 +37,15 @@ def quantile(distribution, probability):
 
 
 def bisect(distribution, probability):
-    """The smallest x, to the type's precision, with F(x) >= probability, by a masked bisection of all entries at once."""
+    """The smallest x, to the type's precision, with F(x) >= probability, by a masked bisection of all entries at
+    once."""
     bijector = _from_reals(distribution)
     shape = tf.broadcast_dynamic_shape(tf.shape(probability), distribution.batch_shape_tensor())
     probability = tf.broadcast_to(probability, shape)
 
     def below(y):
-        """Whether F(x(y)) < probability; where F is not a number, y is outside of a support that TFP does not know, on the side away from 0."""
+        """Whether F(x(y)) < probability; where F is not a number, y is outside of a support that TFP does not know, on
+        the side away from 0."""
         cdf = distribution.cdf(bijector.forward(y))
         return tf.where(tf.math.is_nan(cdf), y < 0.0, cdf < probability)
 
@@ -50,7 +53,9 @@ def bisect(distribution, probability):
         return i + 1, tf.where(below(low), low, 2.0 * low), tf.where(below(high), 2.0 * high, high)
 
     def grown(i, low, high):
-        return (i < _DOUBLINGS) & tf.reduce_any(~below(low) & tf.math.is_finite(low) | below(high) & tf.math.is_finite(high))
+        return (i < _DOUBLINGS) & tf.reduce_any(
+            ~below(low) & tf.math.is_finite(low) | below(high) & tf.math.is_finite(high)
+        )
 
     def halve(i, low, high):
         middle = 0.5 * low + 0.5 * high

@@ -1,4 +1,5 @@
-"""k-means++: centres among the examples, each drawn with probability proportional to its squared distance from the nearest one before it.
+"""k-means++: centres among the examples, each drawn with probability proportional to its squared distance from the
+nearest one before it.
 
 D. Arthur, S. Vassilvitskii, k-means++: The Advantages of Careful Seeding, 2007.
 """
@@ -10,7 +11,8 @@ from zoo import random
 
 @tf.function(reduce_retracing=True)
 def plus_plus(x, num, seed):
-    """`num` rows of x [N, D], different ones as long as there are, by the seed int32 [2]. One matrix-vector product each."""
+    """`num` rows of x [N, D], different ones as long as there are, by the seed int32 [2]. One matrix-vector product
+    each."""
     x = x - tf.reduce_mean(x, axis=0)  # squares of large numbers that nearly cancel lose their digits
     squares, uniforms = tf.reduce_sum(x**2, axis=1), tf.random.stateless_uniform([num], seed, dtype=tf.float64)
     size = tf.shape(x)[0]

@@ -1,7 +1,8 @@
-"""Mixtures by expectation maximisation: responsibilities r = p(k | x) for all data, then each component's own maximum with those as weights.
+"""Mixtures by expectation maximisation: responsibilities r = p(k | x) for all data, then each component's own maximum
+with those as weights.
 
-One iteration never lowers the likelihood (or the posterior, where there is a prior). It starts from components at examples that k-means++ chose,
-each with the examples that are nearest to it.
+One iteration never lowers the likelihood (or the posterior, where there is a prior). It starts from components at
+examples that k-means++ chose, each with the examples that are nearest to it.
 
 A. P. Dempster, N. M. Laird, D. B. Rubin, Maximum Likelihood from Incomplete Data via the EM Algorithm, 1977.
 """
@@ -31,7 +32,8 @@ class Mixture(Completes, FittedModel):
         if components < 1:
             raise ValueError(f"components must be at least 1, found {components}.")
         self.components = components
-        self.weight = self.state("weight", [components], lambda shape, dtype: tf.fill(shape, tf.cast(1.0 / components, dtype)))
+        self.weight = self.state("weight", [components],
+                                 lambda shape, dtype: tf.fill(shape, tf.cast(1.0 / components, dtype)))
 
     @property
     @abc.abstractmethod
@@ -60,7 +62,8 @@ class Mixture(Completes, FittedModel):
 
     def distribution(self):
         """p(x) of flat x as a `tfd.MixtureSameFamily`."""
-        return tfd.MixtureSameFamily(tfd.Categorical(probs=tf.convert_to_tensor(self.weight)), self.component_distribution())
+        return tfd.MixtureSameFamily(tfd.Categorical(probs=tf.convert_to_tensor(self.weight)),
+                                     self.component_distribution())
 
     def place(self, centres):
         """Puts the components at `centres` [K, D] where `statistics` are measured from where they are."""
@@ -94,7 +97,8 @@ class Mixture(Completes, FittedModel):
         if known is not None:
             logits += in_chunks(self.component_log_prob, (x, known), self._rows, (self.components,))
         # The smallest uniform is kept away from 0, where the double logarithm would be infinite.
-        gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 0), [self.components], minval=1e-20)))
+        gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 0), [self.components],
+                                                                minval=1e-20)))
         return tf.argmax(logits + gumbels, axis=1, output_type=tf.int32)
 
     def conditional(self, seeds, x, known):
@@ -112,7 +116,8 @@ class Mixture(Completes, FittedModel):
 
     @tf.function(reduce_retracing=True)
     def _sweep(self, x, centres):
-        """(sum of log p(x), (sum r, *statistics)) over all rows, a chunk at a time; r is 1 for the nearest of `centres`, or p(k | x) without them."""
+        """(sum of log p(x), (sum r, *statistics)) over all rows, a chunk at a time; r is 1 for the nearest of
+        `centres`, or p(k | x) without them."""
         rows, size = self._rows, tf.shape(x)[0]
 
         def chunk(x):
@@ -126,5 +131,6 @@ class Mixture(Completes, FittedModel):
         def step(start, *sums):
             return start + rows, *(a + b for a, b in zip(sums, chunk(x[start:start + rows])))
 
-        total, *sums = tf.while_loop(lambda start, *_: start < size, step, (rows, *chunk(x[:rows])), parallel_iterations=1)[1:]
+        total, *sums = tf.while_loop(lambda start, *_: start < size, step, (rows, *chunk(x[:rows])),
+                                     parallel_iterations=1)[1:]
         return total, tuple(sums)

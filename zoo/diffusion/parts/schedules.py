@@ -1,8 +1,9 @@
 """Noise schedules: how fast q(x_t | x_{t-1}) = N(sqrt(1 - beta_t) x_{t-1}, beta_t I) turns data into noise, t = 1..T.
 
-Everything else about the forward process follows from beta, so a schedule is beta and its consequences, in float64, indexed by t
-(entry 0 is the data: beta_0 = 0, alpha_bar_0 = 1). Linear: J. Ho, A. Jain, P. Abbeel, Denoising Diffusion Probabilistic Models, 2020,
-arXiv:2006.11239. Cosine: A. Nichol, P. Dhariwal, Improved Denoising Diffusion Probabilistic Models, 2021, arXiv:2102.09672.
+Everything else about the forward process follows from beta, so a schedule is beta and its consequences, in float64,
+indexed by t (entry 0 is the data: beta_0 = 0, alpha_bar_0 = 1). Linear: J. Ho, A. Jain, P. Abbeel, Denoising Diffusion
+Probabilistic Models, 2020, arXiv:2006.11239. Cosine: A. Nichol, P. Dhariwal, Improved Denoising Diffusion Probabilistic
+Models, 2021, arXiv:2102.09672.
 """
 
 import dataclasses
@@ -61,7 +62,8 @@ class Schedule:
 
     @functools.cached_property
     def posterior_x_t(self):
-        """The factor of x_t in the mean of q(x_{t-1}|x_t, x_0): sqrt(1 - beta_t) (1 - alpha_bar_{t-1}) / (1 - alpha_bar_t)."""
+        """The factor of x_t in the mean of q(x_{t-1}|x_t, x_0): sqrt(1 - beta_t) (1 - alpha_bar_{t-1}) / (1 -
+        alpha_bar_t)."""
         return self._steps(np.sqrt(1 - self.beta[1:]) * self.variance[:-1] / self.variance[1:])
 
     @functools.cached_property
@@ -70,7 +72,8 @@ class Schedule:
         return self._steps(self.variance[:-1] / self.variance[1:] * self.beta[1:])
 
     def reverse_variance(self, choice):
-        """sigma_t^2 of p(x_{t-1}|x_t): `beta`, or `beta_tilde` with its zero at t = 1 replaced by its neighbour (beta_1 if T = 1)."""
+        """sigma_t^2 of p(x_{t-1}|x_t): `beta`, or `beta_tilde` with its zero at t = 1 replaced by its neighbour (beta_1
+        if T = 1)."""
         if choice not in ("beta", "beta_tilde"):
             raise ValueError(f"variance must be 'beta' or 'beta_tilde', found {choice!r}.")
         if choice == "beta" or self.timesteps == 1:
@@ -105,8 +108,8 @@ def by_row(values, x):
 def linear(timesteps, beta_min=1e-4, beta_max=0.02):
     """beta from 1e-4 to 0.02 in equal steps.
 
-    NOTE: the paper's end points are those of T = 1000. For another T they are multiplied by 1000 / T, so that alpha_bar stays about
-    the same function of t / T, and no beta exceeds 0.999 (which T < 20 would).
+    NOTE: the paper's end points are those of T = 1000. For another T they are multiplied by 1000 / T, so that alpha_bar
+    stays about the same function of t / T, and no beta exceeds 0.999 (which T < 20 would).
     """
     return Schedule(np.minimum(np.linspace(beta_min, beta_max, _checked(timesteps)) * 1000 / timesteps, MAX_BETA))
 

@@ -25,7 +25,8 @@ def cross_entropy(real_logits, fake_logits):
 
 
 def saturating(fake_logits):
-    """The generator's {fake: log(1 - D(G(z)))}: the game's value; its gradient vanishes where the discriminator is sure."""
+    """The generator's {fake: log(1 - D(G(z)))}: the game's value; its gradient vanishes where the discriminator is
+    sure."""
     return {"fake": -tf.nn.softplus(fake_logits)}
 
 

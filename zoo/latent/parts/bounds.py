@@ -12,7 +12,8 @@ def importance_weighted(log_weights, num_samples, chunk):
     """log 1/k sum_k w_k, [batch], with the weights made `chunk` at a time, so that memory does not grow with k.
 
     Args:
-        log_weights: function (index, num) -> log w, [num, batch]; the index of a chunk is what its noise is derived from.
+        log_weights: function (index, num) -> log w, [num, batch]; the index of a chunk is what its noise is derived
+            from.
         num_samples: k, at least 1.
         chunk: how many weights are in memory at once.
 
@@ -28,7 +29,9 @@ def importance_weighted(log_weights, num_samples, chunk):
         total = first if total is None else tf.experimental.numpy.logaddexp(total, first)
 
         def add(index, total):
-            return index + 1, tf.experimental.numpy.logaddexp(total, tf.reduce_logsumexp(log_weights(index, chunk), axis=0))
+            return index + 1, tf.experimental.numpy.logaddexp(
+                total, tf.reduce_logsumexp(log_weights(index, chunk), axis=0)
+            )
 
         total = tf.while_loop(lambda index, _: index < full, add, (1, total), parallel_iterations=1)[1]
     return total - math.log(num_samples)

@@ -1,10 +1,13 @@
-"""What models of discrete codes share: players that train in two stages, the bound of the chosen codes, and sampling from a learned prior over the grid of codes.
+"""What models of discrete codes share: players that train in two stages, the bound of the chosen codes, and sampling
+from a learned prior over the grid of codes.
 
-A model of two runs is one run of two stages: it takes the other model as a constructor argument, by name, makes it from `zoo.model.KNOWN`, and gives the players of both:
-those of the first stage with a `stop`, its own with that as their `start`. Nothing else knows of the stages: averages, checkpoints and schedules are each player's.
+A model of two runs is one run of two stages: it takes the other model as a constructor argument, by name, makes it from
+`zoo.model.KNOWN`, and gives the players of both: those of the first stage with a `stop`, its own with that as their
+`start`. Nothing else knows of the stages: averages, checkpoints and schedules are each player's.
 
-In the first stage an autoencoder learns to say an image by entries of codebooks, whose entries follow it; in the second both stand still, and an
-autoregressive model of another family learns which codes there are. The encoder chooses its codes with certainty: nothing is lost by drawing them.
+In the first stage an autoencoder learns to say an image by entries of codebooks, whose entries follow it; in the second
+both stand still, and an autoregressive model of another family learns which codes there are. The encoder chooses its
+codes with certainty: nothing is lost by drawing them.
 """
 
 import abc
@@ -16,14 +19,15 @@ from zoo import model as models
 from zoo import random
 from zoo.capabilities import Autoencoding, LowerBound, SamplingMeans
 from zoo.domain import condition_of
-from zoo.layers.vector_quantizer import perplexity
 from zoo.latent.parts import observations
+from zoo.layers.vector_quantizer import perplexity
 from zoo.model import GenerativeModel, Player, image_shape, split_batch
 from zoo.networks.autoencoding import float32
 
 # The models of the autoregressive family that a prior can be, and their arguments from channels and blocks.
 PRIORS = {
-    "gated_pixel_cnn": lambda channels, blocks: dict(channels=channels, blocks=blocks, kernel_size=5, head_channels=2 * channels, embedding=channels),
+    "gated_pixel_cnn": lambda channels, blocks: dict(channels=channels, blocks=blocks, kernel_size=5,
+                                                     head_channels=2 * channels, embedding=channels),
     "image_gpt": lambda channels, blocks: dict(width=channels, layers=blocks, heads=4 if channels % 4 == 0 else 1),
 }
 
@@ -31,19 +35,21 @@ PRIORS = {
 class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     """log p(x) >= log p(x|e(k)) + sum over levels l of log p(k_l|k_<l), k = the encoder's codes of x, e their entries.
 
-    A subclass calls `assemble`, then sets `quantizers`, `code_priors` (level by level, the first conditions the next) and the lists `autoencoder_layers` and
-    `prior_layers`, whose weights are those of its players.
+    A subclass calls `assemble`, then sets `quantizers`, `code_priors` (level by level, the first conditions the next)
+    and the lists `autoencoder_layers` and `prior_layers`, whose weights are those of its players.
     """
 
     level_names = ("",)
 
     @abc.abstractmethod
     def latents(self, x):
-        """The encoder's vectors z and what they are replaced by, [(z, q, codes)] of each level: [B, h, w, size] twice, float32, and int32 [B, h, w]."""
+        """The encoder's vectors z and what they are replaced by, [(z, q, codes)] of each level: [B, h, w, size] twice,
+        float32, and int32 [B, h, w]."""
 
     @abc.abstractmethod
     def parameters(self, entries):
-        """What p(x|e) is made of, float32 [B, height, width, channels, observation.parameters], of entries [B, h, w, size] of each level."""
+        """What p(x|e) is made of, float32 [B, height, width, channels, observation.parameters], of entries [B, h, w,
+        size] of each level."""
 
     @abc.abstractmethod
     def prior_condition(self, level, entries, condition):
@@ -51,7 +57,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
 
     def assemble(self, shape, levels, likelihood, beta, autoencoder_steps, classes):
         if beta < 0 or autoencoder_steps < 1 or (classes is not None and classes < 1):
-            raise ValueError(f"beta must not be negative, autoencoder_steps and classes at least 1, found {beta}, {autoencoder_steps} and {classes}.")
+            raise ValueError(f"beta must not be negative, autoencoder_steps and classes at least 1, found {beta}, "
+                             f"{autoencoder_steps} and {classes}.")
         self.shape, self.levels, self.given_likelihood, self.beta = image_shape(shape), levels, likelihood, beta
         self.autoencoder_steps, self.classes = autoencoder_steps, classes
         self.observation = observations.make(likelihood, levels)
@@ -85,7 +92,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         """
         x, _ = split_batch(batch)
         levels = self.latents(x)
-        terms = {"reconstruction": -self.observation.distribution(self.parameters([q for _, q, _ in levels])).log_prob(x)}
+        terms = {"reconstruction": -self.observation.distribution(self.parameters([q for _, q,
+                                                                                   _ in levels])).log_prob(x)}
         values = []
         for level, (name, quantizer, (z, q, codes)) in enumerate(zip(self.level_names, self.quantizers, levels)):
             terms[f"{name}commitment"] = self.beta * tf.reduce_sum((z - tf.stop_gradient(q)) ** 2, [1, 2, 3])
@@ -100,7 +108,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
 
     def _log_priors(self, codes, condition):
         entries = self._entries(codes)
-        return [prior._log_prob(tf.cast(k[..., None], prior.domain.dtype), self.prior_condition(level, entries[:level], condition))
+        return [prior._log_prob(tf.cast(k[..., None], prior.domain.dtype),
+                                self.prior_condition(level, entries[:level], condition))
                 for level, (prior, k) in enumerate(zip(self.code_priors, codes))]
 
     def _entries(self, codes):
@@ -111,14 +120,16 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return tf.add_n(self.rate_distortion(x, None, condition))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each: -log p(k), what the codes cost, and -log p(x|e(k)); nothing is drawn, so `seeds` are not read."""
+        """(rate, distortion) in nats, [batch] each: -log p(k), what the codes cost, and -log p(x|e(k)); nothing is
+        drawn, so `seeds` are not read."""
         self.domain.require(condition)
         codes = self.codes(x)
         distortion = -self.observation.distribution(self.parameters(self._entries(codes))).log_prob(x)
         return -tf.add_n(self._log_priors(codes, condition)), distortion
 
     def _elbo(self, x, seeds, condition=None):
-        """log p(x|e(k)) + log p(k), k the codes of x, in nats, [batch]: one term of log sum_k p(x|e(k)) p(k), so a lower bound."""
+        """log p(x|e(k)) + log p(k), k the codes of x, in nats, [batch]: one term of log sum_k p(x|e(k)) p(k), so a
+        lower bound."""
         return -tf.add_n(self.rate_distortion(x, seeds, condition))
 
     def codes(self, x):
@@ -134,7 +145,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         self.domain.require(condition)
         codes = []
         for level, prior in enumerate(self.code_priors):
-            drawn = prior._sample(random.fold_in_rows(seeds, level), self.prior_condition(level, self._entries(codes), condition))
+            drawn = prior._sample(random.fold_in_rows(seeds, level),
+                                  self.prior_condition(level, self._entries(codes), condition))
             codes.append(tf.cast(drawn[..., 0], tf.int32))
         return tuple(codes)
 
@@ -148,9 +160,14 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return self.decode_codes(self.sample_codes(random.fold_in_rows(seeds, 0), condition))
 
     def _encode(self, x, condition=None):
-        """The entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after the other."""
+        """The entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after the
+        other."""
         entries = self._entries(self.codes(x))
-        return entries[0] if len(entries) == 1 else tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
+        return (
+            entries[0]
+            if len(entries) == 1
+            else tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
+        )
 
     def _decode(self, z, condition=None):
         """The mean of p(x|z) in the domain's unit; z of the shape that `encode` gives, entries or not."""
@@ -158,7 +175,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
 
     def _parted(self, z):
         shapes = [(*prior.shape[:2], quantizer.size) for prior, quantizer in zip(self.code_priors, self.quantizers)]
-        parts = tf.split(tf.reshape(z, [-1, sum(h * w * n for h, w, n in shapes)]), [h * w * n for h, w, n in shapes], 1)
+        parts = tf.split(tf.reshape(z, [-1, sum(h * w * n for h, w, n in shapes)]), [h * w * n for h, w, n in shapes],
+                         1)
         return [tf.reshape(part, [-1, *shape]) for part, shape in zip(parts, shapes)]
 
     def to_pixels(self, h):
@@ -167,7 +185,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
 
 
 def make_prior(kind, grid, entries, channels, blocks, classes=None, features=None):
-    """The autoregressive model p(k) of codes on a grid. Raises ValueError for another kind, or a condition that it can't take."""
+    """The autoregressive model p(k) of codes on a grid. Raises ValueError for another kind, or a condition that it
+    can't take."""
     if kind not in PRIORS:
         raise ValueError(f"prior must be one of {', '.join(PRIORS)}, found {kind!r}.")
     conditions = {key: value for key, value in dict(classes=classes, features=features).items() if value}

@@ -1,8 +1,10 @@
-"""Filling in what is missing of an example, for models with latents: pseudo-Gibbs, then one of many latents by its importance.
+"""Filling in what is missing of an example, for models with latents: pseudo-Gibbs, then one of many latents by its
+importance.
 
-D. J. Rezende, S. Mohamed, D. Wierstra, Stochastic Backpropagation, 2014, arXiv:1401.4082, appendix F: latents given the filled example and the hidden entries
-given the latents, in turns. That chain has the wrong stationary distribution where q(z|x) is not the posterior; the last step therefore draws many z
-from q(z|filled x) and takes one by p(x where known, z) / q(z|filled x).
+D. J. Rezende, S. Mohamed, D. Wierstra, Stochastic Backpropagation, 2014, arXiv:1401.4082, appendix F: latents given the
+filled example and the hidden entries given the latents, in turns. That chain has the wrong stationary distribution
+where q(z|x) is not the posterior; the last step therefore draws many z from q(z|filled x) and takes one by p(x where
+known, z) / q(z|filled x).
 """
 
 import tensorflow as tf
@@ -22,13 +24,15 @@ def complete(model, x, mask, seeds, condition=None):
     """Draws x where `mask`, bool [batch, *places], is false."""
     known = mask[..., None]  # for the channels
     raw, weights = _candidates(model, x, known, seeds, condition)
-    gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)], minval=1e-20)))
+    gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)],
+                                                            minval=1e-20)))
     raw = tf.gather(tf.einsum("nb...->bn...", raw), tf.argmax(tf.transpose(weights) + gumbels, axis=1), batch_dims=1)
     return tf.where(known, x, _draw(model, raw, random.fold_in_rows(seeds, 2)))
 
 
 def missing_log_prob(model, x, mask, seeds, condition=None):
-    """log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density) with which `complete` draws these values."""
+    """log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density) with
+    which `complete` draws these values."""
     known = mask[..., None]
     raw, weights = _candidates(model, x, known, seeds, condition)
     hidden = tf.reduce_sum(tf.where(known, 0.0, model.observation.log_probs(raw, x)), [-3, -2, -1])
@@ -36,7 +40,8 @@ def missing_log_prob(model, x, mask, seeds, condition=None):
 
 
 def _candidates(model, x, known, seeds, condition):
-    """What a decoder says of each candidate, [candidates, batch, ...], and log p(known x, z) - log q(z|filled x), [candidates, batch]."""
+    """What a decoder says of each candidate, [candidates, batch, ...], and log p(known x, z) - log q(z|filled x),
+    [candidates, batch]."""
     filled = _chain(model, x, known, seeds, condition)
     z, log_q = model.approximate(filled, condition)(model.noise(random.fold_in_rows(seeds, 0), _number(model)))
     raw = model.parameters(z, condition)
@@ -51,7 +56,8 @@ def _chain(model, x, known, seeds, condition):
         drawn = _draw(model, model.parameters(z, condition), random.fold_in_rows(its, 1))
         return number + 1, tf.ensure_shape(tf.where(known, x, drawn), x.shape)
 
-    start = tf.ensure_shape(tf.where(known, x, model._sample(random.fold_in_rows(seeds, 4), condition=condition)), x.shape)
+    start = tf.ensure_shape(tf.where(known, x, model._sample(random.fold_in_rows(seeds, 4), condition=condition)),
+                            x.shape)
     return tf.while_loop(lambda number, _: number < ROUNDS, step, (0, start), parallel_iterations=1)[1]
 
 

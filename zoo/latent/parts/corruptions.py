@@ -1,6 +1,8 @@
-"""How examples are made noisy for an autoencoder that is to undo it: masking, salt-and-pepper and Gaussian noise of entries on [0, 1].
+"""How examples are made noisy for an autoencoder that is to undo it: masking, salt-and-pepper and Gaussian noise of
+entries on [0, 1].
 
-The definitions are those of P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked Denoising Autoencoders, 2010 (JMLR 11), section 4.2. Noise is
+The definitions are those of P. Vincent, H. Larochelle, I. Lajoie, Y. Bengio, P.-A. Manzagol, Stacked Denoising
+Autoencoders, 2010 (JMLR 11), section 4.2. Noise is
 an argument: a batch of it from one seed to train by, or a row from each seed.
 """
 
@@ -13,7 +15,8 @@ from zoo import random
 
 
 class Corruption(abc.ABC):
-    """q(noisy|x). `level`: how much, a number or float32 [batch]; `most`: its largest value; `allowed`: what it may be, in words."""
+    """q(noisy|x). `level`: how much, a number or float32 [batch]; `most`: its largest value; `allowed`: what it may be,
+    in words."""
 
     numbers, normal = 1, False  # of noise that an entry takes, and whether they are normal, else uniform
 
@@ -28,7 +31,8 @@ class Corruption(abc.ABC):
 
     def noise(self, seed, num, shape):
         """The noise of a batch, [num, numbers, *shape]."""
-        return (tf.random.stateless_normal if self.normal else tf.random.stateless_uniform)([num, self.numbers, *shape], seed)
+        return (tf.random.stateless_normal if self.normal
+                else tf.random.stateless_uniform)([num, self.numbers, *shape], seed)
 
     def noise_rows(self, seeds, shape):
         """The same, row i from `seeds[i]` alone."""
@@ -42,7 +46,11 @@ class Corruption(abc.ABC):
 class Gaussian(Corruption):
     """x + level eps, eps ~ N(0, I); the sum may leave [0, 1]."""
 
-    normal, most, allowed = True, 100.0, "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]"
+    normal, most, allowed = (
+        True,
+        100.0,
+        "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]",
+    )
 
     def apply(self, x, noise, level):
         return x + _by_row(level, x) * noise[:, 0]
@@ -67,8 +75,8 @@ class SaltAndPepper(Corruption):
 
 
 def chosen(uniforms, level):
-    """bool [batch, *shape], true for round(level * entries) entries of each row, those with the largest uniforms: as many in every example of a level, as the
-    paper has it. `level`: a number, or float32 [batch]."""
+    """bool [batch, *shape], true for round(level * entries) entries of each row, those with the largest uniforms: as
+    many in every example of a level, as the paper has it. `level`: a number, or float32 [batch]."""
     size = math.prod(uniforms.shape[1:])
     flat = tf.reshape(uniforms, [-1, size])
     if tf.is_tensor(level):

@@ -1,6 +1,8 @@
-"""What a reconstruction lacks of an image: minus the log-likelihood of an observation model, or one of the two usual measures of grey values that are none.
+"""What a reconstruction lacks of an image: minus the log-likelihood of an observation model, or one of the two usual
+measures of grey values that are none.
 
-A distortion says what goes with it, as a likelihood does: the domain of the examples, what an encoder reads, how many numbers an entry takes, and their mean.
+A distortion says what goes with it, as a likelihood does: the domain of the examples, what an encoder reads, how many
+numbers an entry takes, and their mean.
 """
 
 import abc
@@ -16,7 +18,8 @@ tfd = tfp.distributions
 
 
 class Distortion(abc.ABC):
-    """d(x, raw) of images and what a decoder says of them, [..., height, width, channels, parameters]. `unit`: of d; `meaning`: in words."""
+    """d(x, raw) of images and what a decoder says of them, [..., height, width, channels, parameters]. `unit`: of d;
+    `meaning`: in words."""
 
     parameters = 1
 
@@ -66,7 +69,8 @@ class NegativeLogLikelihood(Distortion):
 
 
 class CrossEntropy(Distortion):
-    """-sum_i x_i log y_i + (1 - x_i) log(1 - y_i) of grey values as probabilities: no density, since it does not integrate to one over [0, 1]."""
+    """-sum_i x_i log y_i + (1 - x_i) log(1 - y_i) of grey values as probabilities: no density, since it does not
+    integrate to one over [0, 1]."""
 
     unit, meaning = "nats", "cross-entropy of grey values as probabilities; no likelihood"
 
@@ -97,5 +101,6 @@ def make(name, levels):
     if name in MEASURES:
         return MEASURES[name]()
     if name != "auto" and name not in observations.LIKELIHOODS:
-        raise ValueError(f"distortion must be auto or one of {', '.join([*observations.LIKELIHOODS, *MEASURES])}, found {name!r}.")
+        raise ValueError(f"distortion must be auto or one of {', '.join([*observations.LIKELIHOODS, *MEASURES])}, "
+                         f"found {name!r}.")
     return NegativeLogLikelihood(observations.make(name, levels))

@@ -1,8 +1,10 @@
-"""Four estimators of the gradient of E[f(z)], z ~ N(loc, S S^T), by loc and the covariance C = S S^T, a value for every draw of noise.
+"""Four estimators of the gradient of E[f(z)], z ~ N(loc, S S^T), by loc and the covariance C = S S^T, a value for every
+draw of noise.
 
-R. J. Williams, 1992 (score function, REINFORCE); D. P. Kingma, M. Welling, 2013, arXiv:1312.6114 (reparameterised); D. J. Rezende, S. Mohamed, D. Wierstra, 2014,
-arXiv:1401.4082 (Gaussian backpropagation, by the theorems of Bonnet, 1964: d/dloc E f = E[grad f], and Price, 1958: d/dC E f = 1/2 E[hessian f]).
-All are unbiased; what sets them apart is their variance.
+R. J. Williams, 1992 (score function, REINFORCE); D. P. Kingma, M. Welling, 2013, arXiv:1312.6114 (reparameterised); D.
+J. Rezende, S. Mohamed, D. Wierstra, 2014, arXiv:1401.4082 (Gaussian backpropagation, by the theorems of Bonnet, 1964:
+d/dloc E f = E[grad f], and Price, 1958: d/dC E f = 1/2 E[hessian f]). All are unbiased; what sets them apart is their
+variance.
 """
 
 import tensorflow as tf
@@ -58,4 +60,5 @@ def _hessian(f, z):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(z)
         columns = tf.unstack(_gradient(f, z), axis=-1)
-    return tf.stack([tape.gradient(column, z, unconnected_gradients="zero") for column in columns], -1)  # rows do not know one another
+    # rows do not know one another
+    return tf.stack([tape.gradient(column, z, unconnected_gradients="zero") for column in columns], -1)

@@ -1,8 +1,10 @@
-"""Likelihoods p(x|z) of images with independent entries, or pixels, given what a decoder says of each: numbers [..., height, width, channels, parameters].
+"""Likelihoods p(x|z) of images with independent entries, or pixels, given what a decoder says of each: numbers [...,
+height, width, channels, parameters].
 
-What goes with a likelihood goes with its name: the domain of the examples, how many numbers an entry takes, its mean, and how noise becomes a draw.
-G. Loaiza-Ganem, J. P. Cunningham, The continuous Bernoulli, 2019, arXiv:1907.06845; D. P. Kingma et al., 2016, arXiv:1606.04934 (discretized logistic);
-T. Salimans et al., 2017, arXiv:1701.05517 (its mixtures, with channels that depend on one another).
+What goes with a likelihood goes with its name: the domain of the examples, how many numbers an entry takes, its mean,
+and how noise becomes a draw. G. Loaiza-Ganem, J. P. Cunningham, The continuous Bernoulli, 2019, arXiv:1907.06845; D. P.
+Kingma et al., 2016, arXiv:1606.04934 (discretized logistic); T. Salimans et al., 2017, arXiv:1701.05517 (its mixtures,
+with channels that depend on one another).
 """
 
 import abc
@@ -22,7 +24,8 @@ _SMALLEST = -6.0  # log-scale of a Gaussian or logistic entry whose range is 1: 
 
 
 class Likelihood(abc.ABC):
-    """p(x|z) of images. `levels`: values of a pixel, for the discrete ones; `parameters`: numbers that an entry takes."""
+    """p(x|z) of images. `levels`: values of a pixel, for the discrete ones; `parameters`: numbers that an entry
+    takes."""
 
     parameters = 1
 
@@ -82,7 +85,9 @@ class Discrete(Likelihood):
         return Domain("binary" if self.levels == 2 else "levels", shape, self.levels)
 
     def entries(self, raw):
-        return pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32) if self.levels == 2 else tfd.Categorical(logits=raw)
+        return (
+            pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32) if self.levels == 2 else tfd.Categorical(logits=raw)
+        )
 
     def mean(self, raw):
         return pixels.mean(self._logits(raw), self.levels)
@@ -105,7 +110,8 @@ class _Levels(tfd.QuantizedDistribution):
 
 
 class DiscretizedLogistic(Likelihood):
-    """P(k) = sigmoid((k + 1/2 - loc) / s) - sigmoid((k - 1/2 - loc) / s), the outer bins reaching to infinity; loc and s of each entry."""
+    """P(k) = sigmoid((k + 1/2 - loc) / s) - sigmoid((k - 1/2 - loc) / s), the outer bins reaching to infinity; loc and
+    s of each entry."""
 
     parameters = 2
 
@@ -133,7 +139,8 @@ class DiscretizedLogistic(Likelihood):
 
 
 class DiscretizedLogisticMixture(Likelihood):
-    """A mixture of discretized logistics for each pixel, whose channels share the component and follow one another (`zoo.distributions`)."""
+    """A mixture of discretized logistics for each pixel, whose channels share the component and follow one another
+    (`zoo.distributions`)."""
 
     def __init__(self, levels, components):
         super().__init__(levels)
@@ -156,12 +163,14 @@ class DiscretizedLogisticMixture(Likelihood):
         return self.entries(raw).log_prob(x)[..., None]
 
     def mean(self, raw):
-        """sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the means of those before it."""
+        """sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the means of
+        those before it."""
         entry, channels = self.entries(raw), self._channels(raw)
         means = []
         for c in range(channels):
             start = c * (c - 1) // 2
-            means.append(sum((entry.coefficients[..., start + d] * means[d] for d in range(c)), entry.loc[..., c]))  # [..., M]
+            # [..., M]
+            means.append(sum((entry.coefficients[..., start + d] * means[d] for d in range(c)), entry.loc[..., c]))
         mean = tf.reduce_sum(tf.nn.softmax(entry.logits)[..., None] * tf.stack(means, -1), -2)
         return (tf.clip_by_value(mean, -1.0, 1.0) + 1.0) * (0.5 * (self.levels - 1))
 
@@ -176,7 +185,8 @@ class DiscretizedLogisticMixture(Likelihood):
 
 
 class ContinuousBernoulli(Likelihood):
-    """p(x) = C(lambda) lambda^x (1 - lambda)^(1 - x) on [0, 1]: what a Bernoulli of grey values has to be divided by to be a density."""
+    """p(x) = C(lambda) lambda^x (1 - lambda)^(1 - x) on [0, 1]: what a Bernoulli of grey values has to be divided by to
+    be a density."""
 
     def domain(self, shape):
         return Domain("real", shape, range=(0.0, 1.0))
@@ -198,7 +208,8 @@ class ContinuousBernoulli(Likelihood):
 
 
 class Gaussian(Likelihood):
-    """N(loc, scale^2) of each entry, of pixels with uniform noise of a level's width scaled to [0, 1]: a density of which levels have a bound."""
+    """N(loc, scale^2) of each entry, of pixels with uniform noise of a level's width scaled to [0, 1]: a density of
+    which levels have a bound."""
 
     parameters = 2
 
@@ -227,11 +238,13 @@ def _scale(raw):
 
 
 LIKELIHOODS = {"bernoulli": Discrete, "categorical": Discrete, "discretized_logistic": DiscretizedLogistic,
-               "discretized_logistic_mixture": DiscretizedLogisticMixture, "continuous_bernoulli": ContinuousBernoulli, "gaussian": Gaussian}
+               "discretized_logistic_mixture": DiscretizedLogisticMixture, "continuous_bernoulli": ContinuousBernoulli,
+               "gaussian": Gaussian}
 
 
 def make(name, levels, components=10):
-    """The likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a mixture.
+    """The likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a
+    mixture.
 
     Raises:
         ValueError: for an unknown name, numbers of levels that it can't have, or no component.
@@ -240,7 +253,10 @@ def make(name, levels, components=10):
     if name not in LIKELIHOODS:
         raise ValueError(f"likelihood must be auto or one of {', '.join(LIKELIHOODS)}, found {name!r}.")
     if levels < 2 or (name == "bernoulli" and levels != 2):
-        raise ValueError(f"levels must be {'2' if name == 'bernoulli' else 'at least 2'} with likelihood {name!r}, found {levels}.")
+        raise ValueError(f"levels must be {'2' if name == 'bernoulli' else 'at least 2'} with likelihood {name!r}, "
+                         f"found {levels}.")
     if components < 1:
         raise ValueError(f"components must be at least 1, found {components}.")
-    return LIKELIHOODS[name](levels, components) if name == "discretized_logistic_mixture" else LIKELIHOODS[name](levels)
+    return (
+        LIKELIHOODS[name](levels, components) if name == "discretized_logistic_mixture" else LIKELIHOODS[name](levels)
+    )

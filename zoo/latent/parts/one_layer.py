@@ -1,4 +1,5 @@
-"""What models with one vector of latents share: an encoder, a decoder, and the bound with its KL term in closed form."""
+"""What models with one vector of latents share: an encoder, a decoder, and the bound with its KL term in closed
+form."""
 
 from zoo import random
 from zoo.latent.parts import observations, posteriors, priors
@@ -8,14 +9,27 @@ from zoo.networks import autoencoding
 
 
 class OneLayer(Variational):
-    """p(z) = N(0, I), p(x|z) by a decoder, q(z|x) by an encoder; a subclass calls `assemble` in its constructor, before `build`."""
+    """p(z) = N(0, I), p(x|z) by a decoder, q(z|x) by an encoder; a subclass calls `assemble` in its constructor, before
+    `build`."""
 
-    def assemble(self, shape, levels, latent_size, network, hidden, activation, likelihood, posterior="diagonal", flows=0):
-        """Makes the networks. Raises ValueError for the shape of anything but an image, an unknown name, or a number that is too small."""
+    def assemble(self, shape, levels, latent_size, network, hidden, activation, likelihood, posterior="diagonal",
+                 flows=0):
+        """Makes the networks. Raises ValueError for the shape of anything but an image, an unknown name, or a number
+        that is too small."""
         if latent_size < 1:
             raise ValueError(f"latent_size must be at least 1, found {latent_size}.")
-        self.shape, self.levels, self.latent_size, self.noise_size = image_shape(shape), levels, latent_size, latent_size
-        self.network, self.hidden, self.activation, self.given_likelihood = network, tuple(hidden), activation, likelihood
+        self.shape, self.levels, self.latent_size, self.noise_size = (
+            image_shape(shape),
+            levels,
+            latent_size,
+            latent_size,
+        )
+        self.network, self.hidden, self.activation, self.given_likelihood = (
+            network,
+            tuple(hidden),
+            activation,
+            likelihood,
+        )
         self.observation = observations.make(likelihood, levels)
         self.trunk = autoencoding.trunk(network, self.hidden, activation)
         self.decoder = autoencoding.decoder(network, *self.observation.layout(self.shape), self.hidden, activation)
@@ -23,8 +37,8 @@ class OneLayer(Variational):
 
     def assembled(self):
         """The arguments of `assemble`, for `get_config`, but for those of the posterior."""
-        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network, hidden=self.hidden, activation=self.activation,
-                    likelihood=self.given_likelihood)
+        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
+                    hidden=self.hidden, activation=self.activation, likelihood=self.given_likelihood)
 
     def prior(self):
         """p(z), a TFP distribution."""

@@ -1,9 +1,12 @@
-"""Approximate posteriors q(z|x): what a network reads off an example becomes a distribution of latents that noise is turned into.
+"""Approximate posteriors q(z|x): what a network reads off an example becomes a distribution of latents that noise is
+turned into.
 
-Each is a layer from features [batch, n] to an object with three methods: `mean()` [batch, D]; `draw(eps)`, which gives z [..., batch, D] and log q(z|x)
-[..., batch] of standard normal eps [..., batch, D]; and `kl()`, KL(q || N(0, I)) [batch] in closed form, or None where there is none.
-D. J. Rezende, S. Mohamed, D. Wierstra, 2014, arXiv:1401.4082 (Gaussians: diagonal, of rank one, full); D. J. Rezende, S. Mohamed, Variational Inference with
-Normalizing Flows, 2015, arXiv:1505.05770 (planar flows); D. P. Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow, 2016, arXiv:1606.04934.
+Each is a layer from features [batch, n] to an object with three methods: `mean()` [batch, D]; `draw(eps)`, which gives
+z [..., batch, D] and log q(z|x) [..., batch] of standard normal eps [..., batch, D]; and `kl()`, KL(q || N(0, I))
+[batch] in closed form, or None where there is none. D. J. Rezende, S. Mohamed, D. Wierstra, 2014, arXiv:1401.4082
+(Gaussians: diagonal, of rank one, full); D. J. Rezende, S. Mohamed, Variational Inference with Normalizing Flows, 2015,
+arXiv:1505.05770 (planar flows); D. P. Kingma et al., Improving Variational Inference with Inverse Autoregressive Flow,
+2016, arXiv:1606.04934.
 """
 
 import keras
@@ -19,7 +22,8 @@ tfd = tfp.distributions
 
 
 class Gaussian:
-    """N(loc, S S^T) with loc [batch, D] and S given by how it multiplies [..., batch, D], by log|det S| [batch] and by the trace of S S^T [batch]."""
+    """N(loc, S S^T) with loc [batch, D] and S given by how it multiplies [..., batch, D], by log|det S| [batch] and by
+    the trace of S S^T [batch]."""
 
     def __init__(self, loc, multiply, log_det, trace):
         self._loc, self._multiply, self._log_det, self._trace = loc, multiply, log_det, trace
@@ -80,9 +84,11 @@ class Diagonal(Head):
 
 
 class RankOne(Head):
-    """The precision diag(d) + u u^T (Rezende, Mohamed and Wierstra 2014, section 4.3): correlated latents for O(D) work.
+    """The precision diag(d) + u u^T (Rezende, Mohamed and Wierstra 2014, section 4.3): correlated latents for O(D)
+    work.
 
-    S = d^-1/2 - (1 - sqrt(eta)) / (u^T d^-1 u) d^-1 u u^T d^-1/2, eta = 1 / (1 + u^T d^-1 u), for which S S^T is the inverse of that precision.
+    S = d^-1/2 - (1 - sqrt(eta)) / (u^T d^-1 u) d^-1 u u^T d^-1/2, eta = 1 / (1 + u^T d^-1 u), for which S S^T is the
+    inverse of that precision.
     """
 
     def __init__(self, latent_size, **kwargs):
@@ -121,7 +127,8 @@ class Full(Head):
         def multiply(eps):
             return scale * eps + tf.einsum("bij,...bj->...bi", lower, eps)
 
-        return Gaussian(loc, multiply, tf.reduce_sum(log_scale, -1), tf.reduce_sum(scale**2, -1) + tf.reduce_sum(lower**2, [-1, -2]))
+        return Gaussian(loc, multiply, tf.reduce_sum(log_scale, -1),
+                        tf.reduce_sum(scale**2, -1) + tf.reduce_sum(lower**2, [-1, -2]))
 
 
 class Flowed:
@@ -150,7 +157,8 @@ class Planar(keras.layers.Layer):
         super().__init__(**kwargs)
         self.latent_size, self.flows = latent_size, flows
         self.base, self.step = Diagonal(latent_size), planar.Planar()
-        self.head = keras.layers.Dense(flows * self.step.parameters(latent_size), kernel_initializer=keras.initializers.VarianceScaling(0.01))
+        self.head = keras.layers.Dense(flows * self.step.parameters(latent_size),
+                                       kernel_initializer=keras.initializers.VarianceScaling(0.01))
 
     def build(self, input_shape):
         self.base.build(input_shape)
@@ -162,13 +170,15 @@ class Planar(keras.layers.Layer):
 
 
 class InverseAutoregressive(keras.layers.Layer):
-    """Inverse autoregressive steps that read features of the example (Kingma et al. 2016). The order of the latents is turned around after each step."""
+    """Inverse autoregressive steps that read features of the example (Kingma et al. 2016). The order of the latents is
+    turned around after each step."""
 
     def __init__(self, latent_size, flows, hidden=(), **kwargs):
         super().__init__(**kwargs)
         self.latent_size, self.flows, self.hidden = latent_size, flows, tuple(hidden) or (max(2 * latent_size, 32),)
         self.base = Diagonal(latent_size)
-        self.steps = [inverse_autoregressive.InverseAutoregressive(latent_size, self.hidden, reverse=bool(k % 2)) for k in range(flows)]
+        self.steps = [inverse_autoregressive.InverseAutoregressive(latent_size, self.hidden, reverse=bool(k % 2))
+                      for k in range(flows)]
         self.contexts = [keras.layers.Dense(self.hidden[0]) for _ in range(flows)]
 
     def build(self, input_shape):
@@ -187,10 +197,15 @@ FLOWS = ("planar", "iaf")
 
 
 def make(name, latent_size, flows=0):
-    """The layer of a posterior. Raises ValueError for an unknown name, and for a number of flows that does not go with it."""
+    """The layer of a posterior. Raises ValueError for an unknown name, and for a number of flows that does not go with
+    it."""
     if name not in POSTERIORS:
         raise ValueError(f"posterior must be one of {', '.join(POSTERIORS)}, found {name!r}.")
     if (flows < 1) if name in FLOWS else flows:
-        raise ValueError(f"flows must be {'at least 1' if name in FLOWS else '0'} with posterior {name!r}, found {flows}.")
-    return POSTERIORS[name](latent_size, flows, name="posterior") if name in FLOWS else POSTERIORS[name](latent_size, name="posterior")
-
+        raise ValueError(f"flows must be {'at least 1' if name in FLOWS else '0'} with posterior {name!r}, found "
+                         f"{flows}.")
+    return (
+        POSTERIORS[name](latent_size, flows, name="posterior")
+        if name in FLOWS
+        else POSTERIORS[name](latent_size, name="posterior")
+    )

@@ -1,7 +1,7 @@
 """Priors p(z) of latent vectors: a standard normal, a learned mixture of Gaussians, and the VampPrior.
 
-J. M. Tomczak, M. Welling, VAE with a VampPrior, 2018, arXiv:1705.07120: the mixture of the posteriors of learned pseudo-inputs, which is what the
-posteriors' average would be, in as many components as one can afford.
+J. M. Tomczak, M. Welling, VAE with a VampPrior, 2018, arXiv:1705.07120: the mixture of the posteriors of learned
+pseudo-inputs, which is what the posteriors' average would be, in as many components as one can afford.
 """
 
 import math
@@ -26,8 +26,10 @@ class Mixture(keras.layers.Layer):
         self.log_scale = self.add_weight((components, latent_size), "zeros", name="log_scale")
 
     def distribution(self):
-        logits, loc, log_scale = (tf.cast(tf.convert_to_tensor(w), tf.float32) for w in (self.logits, self.loc, self.log_scale))
-        return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1))
+        logits, loc, log_scale = (tf.cast(tf.convert_to_tensor(w), tf.float32)
+                                  for w in (self.logits, self.loc, self.log_scale))
+        return tfd.MixtureSameFamily(tfd.Categorical(logits=logits),
+                                     tfd.Independent(tfd.Normal(loc, tf.exp(log_scale)), 1))
 
 
 class PseudoInputs(keras.layers.Layer):
@@ -58,7 +60,11 @@ def log_prob(prior, z):
     parts = prior.components_distribution
     loc, precision = parts.mean(), 1.0 / parts.variance()
     flat = tf.reshape(z, [-1, z.shape[-1]])
-    square = tf.matmul(flat**2, precision, transpose_b=True) - 2.0 * tf.matmul(flat, loc * precision, transpose_b=True) + tf.reduce_sum(loc**2 * precision, -1)
+    square = (
+        tf.matmul(flat**2, precision, transpose_b=True)
+        - 2.0 * tf.matmul(flat, loc * precision, transpose_b=True)
+        + tf.reduce_sum(loc**2 * precision, -1)
+    )
     weights = tf.nn.log_softmax(prior.mixture_distribution.logits_parameter())
     constant = weights + 0.5 * tf.reduce_sum(tf.math.log(precision), -1) - 0.5 * z.shape[-1] * math.log(2.0 * math.pi)
     return tf.reshape(tf.reduce_logsumexp(constant - 0.5 * square, -1), tf.shape(z)[:-1])
@@ -70,5 +76,7 @@ def draw_rows(prior, seeds, latent_size):
     if not isinstance(prior, tfd.MixtureSameFamily):
         return eps
     logits, parts = prior.mixture_distribution.logits_parameter(), prior.components_distribution
-    chosen = tf.argmax(logits - tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 2), logits.shape, minval=1e-20))), -1)
+    chosen = tf.argmax(logits
+                       - tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 2), logits.shape,
+                                                                      minval=1e-20))), -1)
     return tf.gather(parts.mean(), chosen) + tf.gather(parts.stddev(), chosen) * eps

@@ -1,4 +1,5 @@
-"""What models that only reconstruct share: an encoder, a decoder, and a distortion; no density, no prior, and so no samples."""
+"""What models that only reconstruct share: an encoder, a decoder, and a distortion; no density, no prior, and so no
+samples."""
 
 import abc
 
@@ -14,13 +15,20 @@ class Reconstructing(Model, Autoencoding):
     """d(x, g(f(x))), f an encoder and g a decoder; a subclass calls `assemble` in its constructor, before `build`."""
 
     def assemble(self, shape, levels, latent_size, network, hidden, activation, code_activation, distortion):
-        """Makes the networks. Raises ValueError for the shape of anything but an image, an unknown name, or a number that is too small."""
+        """Makes the networks. Raises ValueError for the shape of anything but an image, an unknown name, or a number
+        that is too small."""
         if latent_size < 1:
             raise ValueError(f"latent_size must be at least 1, found {latent_size}.")
         if network == "conv" and not hidden:
             raise ValueError("hidden must have at least one entry with network 'conv', found none.")
         self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
-        self.network, self.hidden, self.activation, self.code_activation, self.given_distortion = network, tuple(hidden), activation, code_activation, distortion
+        self.network, self.hidden, self.activation, self.code_activation, self.given_distortion = (
+            network,
+            tuple(hidden),
+            activation,
+            code_activation,
+            distortion,
+        )
         self.measure = distortions.make(distortion, levels)
         self.trunk = autoencoding.trunk(network, self.hidden, activation)
         self.head = keras.layers.Dense(latent_size, code_activation, name="code")
@@ -28,8 +36,9 @@ class Reconstructing(Model, Autoencoding):
 
     def assembled(self):
         """The arguments of `assemble`, for `get_config`."""
-        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network, hidden=self.hidden, activation=self.activation,
-                    code_activation=self.code_activation, distortion=self.given_distortion)
+        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
+                    hidden=self.hidden, activation=self.activation, code_activation=self.code_activation,
+                    distortion=self.given_distortion)
 
     @property
     def domain(self):
@@ -54,7 +63,8 @@ class Reconstructing(Model, Autoencoding):
         return self.measure.mean(self.parameters(z))
 
     def parameters(self, z):
-        """What the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width, channels, parameters]."""
+        """What the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width,
+        channels, parameters]."""
         return autoencoding.float32(self.decoder(z))
 
     def distortion(self, x, condition=None):

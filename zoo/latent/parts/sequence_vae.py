@@ -1,7 +1,8 @@
-"""What the autoencoders of strings share: a convolutional encoder, a recurrent decoder that says all places at once, and the evidence lower bound.
+"""What the autoencoders of strings share: a convolutional encoder, a recurrent decoder that says all places at once,
+and the evidence lower bound.
 
-The decoder reads nothing of the string but its code: what stands at a place depends on the other places through z alone, and through what may follow
-(`allowed`). A string is a sequence of tokens [T], filled up after its end.
+The decoder reads nothing of the string but its code: what stands at a place depends on the other places through z
+alone, and through what may follow (`allowed`). A string is a sequence of tokens [T], filled up after its end.
 """
 
 import abc
@@ -26,7 +27,8 @@ _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and thei
 
 
 class SequenceVAE(Bounded, Autoencoding):
-    """log p(x|z) = sum_t log Categorical(x_t | logits_t(z), of what may stand after x_<t);  p(z) = N(0, I);  q(z|x) = N(loc(x), diag(scale(x)^2)).
+    """log p(x|z) = sum_t log Categorical(x_t | logits_t(z), of what may stand after x_<t);  p(z) = N(0, I);  q(z|x) =
+    N(loc(x), diag(scale(x)^2)).
 
     Args:
         shape: (T,). levels: tokens, K.
@@ -38,27 +40,33 @@ class SequenceVAE(Bounded, Autoencoding):
         warmup_steps: steps in which that weight rises from 0; 0: none.
 
     Raises:
-        ValueError: if `shape` is not (T,), there is not a kernel for each number of filters, they take more than T places, or a number is too small.
+        ValueError: if `shape` is not (T,), there is not a kernel for each number of filters, they take more than T
+            places, or a number is too small.
     """
 
-    def __init__(self, shape, levels, latent_size, filters, kernels, dense, hidden, layers, beta, warmup_steps, **kwargs):
+    def __init__(self, shape, levels, latent_size, filters, kernels, dense, hidden, layers, beta, warmup_steps,
+                 **kwargs):
         super().__init__(**kwargs)
         if len(shape) != 1 or shape[0] < 1:
             raise ValueError(f"shape must be a text's, (number of tokens,), found {tuple(shape)}.")
         if levels < 2:
             raise ValueError(f"levels must be at least 2, found {levels}.")
         if min(latent_size, dense, hidden, layers, *filters, *kernels) < 1 or warmup_steps < 0 or beta <= 0:
-            raise ValueError("latent_size, filters, kernels, dense, hidden and layers must be at least 1, beta above 0 and warmup_steps not negative, "
-                             f"found {latent_size}, {tuple(filters)}, {tuple(kernels)}, {dense}, {hidden}, {layers}, {beta} and {warmup_steps}.")
+            raise ValueError("latent_size, filters, kernels, dense, hidden and layers must be at least 1, beta above 0 "
+                             "and warmup_steps not negative, "
+                             f"found {latent_size}, {tuple(filters)}, {tuple(kernels)}, {dense}, {hidden}, {layers}, "
+                             f"{beta} and {warmup_steps}.")
         if len(filters) != len(kernels):
             raise ValueError(f"filters and kernels must be equally many, found {tuple(filters)} and {tuple(kernels)}.")
         if (reach := 1 + sum(kernels) - len(kernels)) > shape[0]:
-            raise ValueError(f"kernels: {tuple(kernels)} take {reach} places together, and texts have {shape[0]}; give fewer or smaller ones.")
+            raise ValueError(f"kernels: {tuple(kernels)} take {reach} places together, and texts have {shape[0]}; give "
+                             "fewer or smaller ones.")
         self.shape, self.levels, self.latent_size, self.noise_size = tuple(shape), levels, latent_size, latent_size
         self.filters, self.kernels, self.dense = tuple(filters), tuple(kernels), dense
         self.hidden, self.depth, self.beta, self.warmup_steps = hidden, layers, beta, warmup_steps
         convolutions = [keras.layers.Conv1D(n, size, activation="relu") for n, size in zip(self.filters, self.kernels)]
-        self.trunk = keras.Sequential([*convolutions, keras.layers.Flatten(), keras.layers.Dense(dense, "relu")], name="trunk")
+        self.trunk = keras.Sequential([*convolutions, keras.layers.Flatten(), keras.layers.Dense(dense, "relu")],
+                                      name="trunk")
         self.head = keras.layers.Dense(2 * latent_size, name="posterior")
         self.recurrent = RepeatedGRU(latent_size, hidden, layers, self.shape[0], name="decoder")
         self.rules = keras.layers.Dense(levels, dtype="float32", name="logits")
@@ -90,7 +98,8 @@ class SequenceVAE(Bounded, Autoencoding):
         return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * log_variance)), 1)
 
     def logits(self, z):
-        """What the decoder says of every place, before it is known what may stand there: [batch, T, K] of z [batch, latent_size]."""
+        """What the decoder says of every place, before it is known what may stand there: [batch, T, K] of z [batch,
+        latent_size]."""
         h = self.recurrent(z)
         return tf.reshape(self.rules(tf.reshape(h, [-1, self.hidden])), [-1, *self.shape, self.levels])
 
@@ -113,7 +122,8 @@ class SequenceVAE(Bounded, Autoencoding):
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.latent_size])).values()))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each, at one draw of q(z|x): KL(q(z|x) || p(z)), and -log p(x|z); the bound is minus their sum."""
+        """(rate, distortion) in nats, [batch] each, at one draw of q(z|x): KL(q(z|x) || p(z)), and -log p(x|z); the
+        bound is minus their sum."""
         self.domain.require(condition)
         terms = self.terms(x, random.normal_rows(seeds, [self.latent_size]))
         return terms["kl"], terms["reconstruction"]
@@ -123,7 +133,8 @@ class SequenceVAE(Bounded, Autoencoding):
 
         def weigh(eps):
             z = posterior.mean() + posterior.stddev() * eps  # [num, batch, latent]
-            logits = tf.reshape(self.logits(tf.reshape(z, [-1, self.latent_size])), [-1, tf.shape(x)[0], *self.shape, self.levels])
+            logits = tf.reshape(self.logits(tf.reshape(z, [-1, self.latent_size])),
+                                [-1, tf.shape(x)[0], *self.shape, self.levels])
             return self.likelihood(logits, allowed).log_prob(x) + prior.log_prob(z) - posterior.log_prob(z)
 
         return weigh
@@ -139,7 +150,8 @@ class SequenceVAE(Bounded, Autoencoding):
         return self.posterior(x).mean()
 
     def _decode(self, z, condition=None):
-        """Tokens, int32 [batch, T]: at each place the likeliest of those that may stand after the ones before (greedily, so not the likeliest string)."""
+        """Tokens, int32 [batch, T]: at each place the likeliest of those that may stand after the ones before
+        (greedily, so not the likeliest string)."""
         self.domain.require(condition)
         return self.likeliest(self.logits(z))
 

@@ -1,7 +1,8 @@
 """What the family shares: the evidence lower bound, its rate and distortion, importance weighting, and completion.
 
-A model says how noise becomes latents and their log-densities (`approximate`), what the prior thinks of them, and what a decoder makes of them; everything
-here follows. Latents may be a tensor or a tuple of layers; noise is one standard normal vector an example.
+A model says how noise becomes latents and their log-densities (`approximate`), what the prior thinks of them, and what
+a decoder makes of them; everything here follows. Latents may be a tensor or a tuple of layers; noise is one standard
+normal vector an example.
 """
 
 import abc
@@ -20,7 +21,8 @@ _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and what
 class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
     """log p(x) >= E_q [log p(x|z)] - KL(q(z|x) || p(z)): a distortion and a rate.
 
-    A subclass sets `shape`, `noise_size` (standard normals of a draw of all latents) and `observation` (`zoo.latent.parts.observations`).
+    A subclass sets `shape`, `noise_size` (standard normals of a draw of all latents) and `observation`
+    (`zoo.latent.parts.observations`).
     """
 
     @abc.abstractmethod
@@ -37,7 +39,8 @@ class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
 
     @abc.abstractmethod
     def parameters(self, z, condition=None):
-        """What p(x|z) is made of, float32 [..., batch, *observation.layout(shape)]: as a rule [..., batch, height, width, channels, parameters]."""
+        """What p(x|z) is made of, float32 [..., batch, *observation.layout(shape)]: as a rule [..., batch, height,
+        width, channels, parameters]."""
 
     @property
     def domain(self):
@@ -48,9 +51,11 @@ class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
         return self.observation.distribution(self.parameters(z, condition))
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction, kl}, each [batch], at the latents that eps gives; `step` is that of the schedules, None: after all of them."""
+        """{reconstruction, kl}, each [batch], at the latents that eps gives; `step` is that of the schedules, None:
+        after all of them."""
         z, log_q = self.approximate(x, condition)(eps)
-        return {"reconstruction": -self.likelihood(z, condition).log_prob(x), "kl": log_q - self.log_prior(z, condition)}
+        return {"reconstruction": -self.likelihood(z, condition).log_prob(x),
+                "kl": log_q - self.log_prior(z, condition)}
 
     def objective(self, batch, seed, step=None):
         x, condition = split_batch(batch)
@@ -61,7 +66,8 @@ class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.noise_size]), condition).values()))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each, at one draw of q(z|x): what the code costs, and what is left to say of x; the bound is minus their sum."""
+        """(rate, distortion) in nats, [batch] each, at one draw of q(z|x): what the code costs, and what is left to say
+        of x; the bound is minus their sum."""
         self.domain.require(condition)
         z, log_q = self.approximate(x, condition)(random.normal_rows(seeds, [self.noise_size]))
         return log_q - self.log_prior(z, condition), -self.likelihood(z, condition).log_prob(x)
@@ -104,7 +110,8 @@ class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
         return completion.complete(self, x, mask, seeds, condition)
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """A lower bound of log of the probability with which `complete` draws what x has where `mask` is false, in nats, [batch]."""
+        """A lower bound of log of the probability with which `complete` draws what x has where `mask` is false, in
+        nats, [batch]."""
         return completion.missing_log_prob(self, x, mask, seeds, condition)
 
     def completes_exactly(self, mask):
