@@ -1,14 +1,38 @@
-"""Recipes of the latent-variable family."""
+"""Recipes of the latent-variable family: with a likelihood, without one, of codebooks, strings and strokes."""
 
-from trainers.recipes.recipe import ANY, FEWER_DRAWS, Published, Recipe
+from trainers.recipes.recipe import ANY, DRAWINGS, FEWER_DRAWS, SKETCH_RATE, SKETCHES, Published, Recipe
 
-_TABLE_1 = ("Burda, Grosse and Salakhutdinov 2015 (arXiv:1509.00519), table 1, VAE, 1 stochastic layer, k = 1, MNIST "
-            "binarized dynamically")
+_IWAE_TABLE = ("Burda, Grosse and Salakhutdinov 2015 (arXiv:1509.00519), table 1, VAE, 1 stochastic layer, k = 1, "
+               "MNIST binarized dynamically")
 _IWAE_NET = dict(latent_size=50, network="dense", hidden=(200, 200), activation="tanh")
-
 # 1,437 images overfit within a minute: decoupled weight decay holds the bound of held-out images.
 _DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.5), schedule=dict(name="cosine"), ema=0.995,
                evaluation=dict(importance_samples=500))
+_AUTOENCODER_FIGURE = ("Hinton and Salakhutdinov 2006 (Science 313), figure 2, average squared error of a "
+                       "784-1000-500-250-30 network; quoted from memory")
+_AUTOENCODER_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.05), schedule=dict(name="cosine"), ema=0.995)
+_DEEP = dict(latent_size=30, hidden=(1000, 500, 250))
+_WIDE = dict(latent_size=1000, hidden=())
+_VQ_PAPER = "van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937), section 4.1, CIFAR-10"
+_CODES_GREY = dict(schedule=dict(name="cosine"), ema=0.999, players=dict(autoencoder={}, prior={}))
+_CODES_PHOTO = dict(schedule=dict(name="cosine", warmup_steps=100), ema=0.999, players=dict(autoencoder={}, prior={}))
+_CODES_DIGITS = dict(levels=17, codebook_size=32, embedding_size=16, channels=32, halvings=1, residuals=1,
+                     residual_channels=32, prior_channels=16, prior_blocks=2, autoencoder_steps=2000)
+# 1,437 grids of codes overfit far sooner than the images: few steps of a small prior, and much weight decay.
+_CODES_SMALL = dict(steps=2600, batch_size=64, optimizer=dict(name="adamw", learning_rate=2e-3, weight_decay=0.2),
+                    schedule=dict(name="cosine"), ema=0.995, players=dict(autoencoder={}, prior=dict(weight_decay=2.0)))
+_CODES_ADAM = dict(learning_rate=2e-4)
+_ZINC_PAPER = "Kusner, Paige and Hernandez-Lobato 2017 (arXiv:1703.01925), the table of ZINC, quoted from memory"
+# The paper's sizes for expressions are convolutions of 2, 3 and 4 filters, a dense layer of 100, three recurrent ones
+# of 100 and 25 latents. Expressions that are drawn from the grammar leave the codes nothing to say: rules drawn alike
+# at every place have the same likelihood, and with beta = 1 the codes are not used.
+_EXPRESSIONS = dict(latent_size=25, filters=(16, 32, 64), kernels=(2, 3, 4), dense=200, hidden=128, layers=1, beta=0.05,
+                    warmup_steps=500)
+# The paper's but for the decoder, three layers of 501 there: a step of theirs takes seconds on a CPU.
+_MOLECULES = dict(latent_size=56, filters=(9, 9, 10), kernels=(9, 9, 11), dense=435, hidden=256, layers=1, beta=0.05,
+                  warmup_steps=2000)
+# The sizes of the paper's code.
+_SKETCH_RNN_SIZES = dict(latent_size=128, encoder_units=256, decoder_units=512, components=20)
 
 
 def _iwae(variant, published, of, arguments, steps, batch_size, learning_rate=1e-3):
@@ -17,7 +41,20 @@ def _iwae(variant, published, of, arguments, steps, batch_size, learning_rate=1e
                   optimizer=dict(learning_rate=learning_rate, epsilon=1e-4), schedule=dict(name="cosine"),
                   evaluation=dict(importance_samples=5000),
                   published=(Published("negative_log_likelihood", published, "nats",
-                                       _TABLE_1.replace("VAE", "IWAE").replace("1 stochastic layer, k = 1", of)),))
+                                       _IWAE_TABLE.replace("VAE", "IWAE").replace("1 stochastic layer, k = 1", of)),))
+
+
+def _both(dataset, grammar="", published=((), ()), **entries):
+    """A recipe of each model, on rules and on characters; the grammar judges both."""
+    return [Recipe(model, dataset, data=dict(tokenizer=tokenizer, grammar=grammar), published=numbers,
+                   evaluation=FEWER_DRAWS, **entries)
+            for model, tokenizer, numbers in zip(("grammar_vae", "character_vae"), ("grammar", "characters"),
+                                                 published)]
+
+
+def _published(accuracy, validity):
+    return (Published("reconstruction_accuracy", accuracy, "fraction", _ZINC_PAPER),
+            Published("rdkit_validity", validity, "fraction", _ZINC_PAPER))
 
 
 RECIPES = [
@@ -28,11 +65,11 @@ RECIPES = [
     # warm-up, which two CPU cores do within the hour.
     Recipe("vae", "mnist", steps=900_000, batch_size=100, arguments=_IWAE_NET | dict(warmup_steps=180_000),
            optimizer=dict(epsilon=1e-4), schedule=dict(name="cosine"), evaluation=dict(importance_samples=5000),
-           published=(Published("negative_log_likelihood", 86.76, "nats", _TABLE_1),)),
+           published=(Published("negative_log_likelihood", 86.76, "nats", _IWAE_TABLE),)),
     Recipe("vae", "binarized_mnist", steps=100_000, batch_size=100, arguments=_IWAE_NET, schedule=dict(name="cosine"),
            evaluation=dict(importance_samples=5000),
            published=(Published("negative_log_likelihood", 88.71, "nats",
-                                _TABLE_1.replace("dynamically", "statically")),)),
+                                _IWAE_TABLE.replace("dynamically", "statically")),)),
     # Networks of two layers of 256 and 128 latents, for no more steps than the published number took.
     Recipe("vae", "binarized_mnist", variant="small", steps=65_000, batch_size=100,
            arguments=dict(latent_size=128, network="dense", hidden=(256, 256), activation="relu"),
@@ -142,4 +179,83 @@ RECIPES = [
     Recipe("very_deep_vae", ANY, steps=50_000, batch_size=32,
            optimizer=dict(name="adamw", learning_rate=5e-4, weight_decay=0.01),
            schedule=dict(name="cosine", warmup_steps=100), ema=0.999, skip_norm=1e6, evaluation=FEWER_DRAWS),
+
+    # Eight numbers for 64 pixels: the squared error of principal components of as many numbers is the one to beat.
+    Recipe("autoencoder", "digits", steps=4000, batch_size=128,
+           arguments=dict(latent_size=8, hidden=(256, 128), distortion="squared_error"), **_AUTOENCODER_DIGITS),
+    # The paper's sizes and loss. There: logistic units, pretrained layer by layer, then conjugate gradients; here
+    # rectified ones and Adam from the start.
+    Recipe("autoencoder", "mnist", steps=60_000, batch_size=100, arguments=_DEEP | dict(distortion="cross_entropy"),
+           schedule=dict(name="cosine"), ema=0.999,
+           published=(Published("reconstruction_error", 3.00, "squared error", _AUTOENCODER_FIGURE),)),
+    Recipe("autoencoder", "binarized_mnist", steps=60_000, batch_size=100, arguments=_DEEP,
+           schedule=dict(name="cosine"), ema=0.999),
+    Recipe("autoencoder", ANY, steps=20_000, batch_size=128,
+           arguments=dict(network="conv", hidden=(32, 64, 128), latent_size=32, distortion="squared_error"),
+           schedule=dict(name="cosine"), ema=0.999),
+
+    # Four times as many numbers in the code as pixels: what keeps it from copying is the noise.
+    Recipe("denoising_autoencoder", "digits", steps=4000, batch_size=128,
+           arguments=dict(latent_size=256, hidden=(256,), code_activation="relu", distortion="squared_error"),
+           **_AUTOENCODER_DIGITS),
+    # The paper's one layer of logistic units.
+    Recipe("denoising_autoencoder", "mnist", steps=60_000, batch_size=100,
+           arguments=_WIDE | dict(distortion="cross_entropy"), schedule=dict(name="cosine"), ema=0.999),
+    Recipe("denoising_autoencoder", "binarized_mnist", steps=60_000, batch_size=100, arguments=_WIDE,
+           schedule=dict(name="cosine"), ema=0.999),
+    Recipe("denoising_autoencoder", ANY, steps=20_000, batch_size=128,
+           arguments=dict(network="conv", hidden=(32, 64, 128), latent_size=256, code_activation="relu",
+                          distortion="squared_error", corruption="gaussian"),
+           schedule=dict(name="cosine"), ema=0.999),
+
+    Recipe("vq_vae", "digits", arguments=_CODES_DIGITS, **_CODES_SMALL),
+    Recipe("vq_vae", "mnist", steps=40_000, batch_size=64, arguments=dict(autoencoder_steps=20_000), **_CODES_GREY),
+    # The paper's networks, 8x8 codes of 512 entries, 250,000 steps of 128, for GPUs; the prior's sizes are ours. For a
+    # CPU the sizes of any other data set do: --config.model.channels=64 --config.model.prior_channels=64
+    # --config.model.prior_blocks=8 --steps=20000 --config.model.autoencoder_steps=10000
+    # --config.optimizer.learning_rate=1e-3 --config.ema=0.99.
+    Recipe("vq_vae", "cifar10", steps=500_000, batch_size=128,
+           arguments=dict(levels=256, codebook_size=512, embedding_size=64, channels=256, residual_channels=256,
+                          likelihood="discretized_logistic", prior_channels=256, prior_blocks=14,
+                          autoencoder_steps=250_000),
+           **_CODES_PHOTO | dict(optimizer=_CODES_ADAM, ema=0.9999),
+           published=(Published("bits_per_dimension", 4.67, "bits/dim", _VQ_PAPER),)),
+    Recipe("vq_vae", ANY, steps=40_000, batch_size=64,
+           arguments=dict(levels=256, codebook_size=512, embedding_size=64, likelihood="discretized_logistic",
+                          autoencoder_steps=20_000),
+           optimizer=dict(learning_rate=3e-4), **_CODES_PHOTO),
+
+    Recipe("vq_vae_2", "digits", arguments=_CODES_DIGITS | dict(likelihood="auto"), **_CODES_SMALL),
+    # For photographs of 256x256, of which 64x64 and 32x32 codes are made: the paper's sizes, for GPUs; there 2.2
+    # million steps of 128, and priors of 20 layers of 512 units with attention. --config.model.classes=N for
+    # class-conditional priors.
+    Recipe("vq_vae_2", ANY, steps=1_000_000, batch_size=128,
+           arguments=dict(levels=256, codebook_size=512, embedding_size=64, channels=128, residual_channels=64,
+                          likelihood="discretized_logistic", prior_channels=512, prior_blocks=20,
+                          autoencoder_steps=500_000),
+           **_CODES_PHOTO | dict(optimizer=_CODES_ADAM, ema=0.9999)),
+
+    *_both("expressions", steps=6000, batch_size=64, arguments=_EXPRESSIONS, optimizer=dict(learning_rate=3e-3),
+           schedule=dict(name="cosine", warmup_steps=100), clip_norm=1.0, ema=0.99),
+    # The paper's own 100,000: the file that comes with its code, symbols parted by blanks.
+    *_both("lines:expressions.txt", "spaced_expressions", steps=20_000, batch_size=128, arguments=_EXPRESSIONS,
+           optimizer=dict(learning_rate=2e-3), schedule=dict(name="cosine", warmup_steps=100), clip_norm=1.0,
+           ema=0.999),
+    # SMILES strings of the ZINC data base.
+    *_both("lines:zinc.txt", "smiles", published=(_published(0.537, 0.072), _published(0.446, 0.007)), steps=30_000,
+           batch_size=128, arguments=_MOLECULES, optimizer=dict(learning_rate=1e-3),
+           schedule=dict(name="cosine", warmup_steps=200), clip_norm=1.0, ema=0.999, selection=dict(every=1000)),
+    *_both(ANY, steps=20_000, batch_size=128, arguments=_EXPRESSIONS, schedule=dict(name="cosine", warmup_steps=100),
+           clip_norm=1.0, ema=0.999),
+
+    # A nat of KL weighs 0.2 * 48 / 16 = 0.6 in the end, so that codes say which thing it is, and most codes of the
+    # prior are of some thing.
+    Recipe("sketch_rnn", "sketches", steps=2000, batch_size=64,
+           arguments=dict(latent_size=16, decoder_units=160, kl_weight=0.2, kl_min=0.1, annealing=0.998), **SKETCHES,
+           evaluation=FEWER_DRAWS),
+    Recipe("sketch_rnn", "ndjson:strokes.ndjson", steps=8000, batch_size=64,
+           arguments=dict(encoder_units=128, decoder_units=256, kl_weight=0.25, kl_min=0.1, annealing=0.9995,
+                          dropout=0.2), **DRAWINGS, evaluation=FEWER_DRAWS),
+    Recipe("sketch_rnn", ANY, steps=100_000, batch_size=100, arguments=_SKETCH_RNN_SIZES, schedule=SKETCH_RATE,
+           clip_norm=200.0, evaluation=FEWER_DRAWS),
 ]

@@ -74,3 +74,11 @@ SELECTION = dict(every=0, patience=0)
 # the 5,000 of Burda et al. 2015 and those after them
 EVALUATION = dict(importance_samples=5000, samples=1000, completions=100)
 FEWER_DRAWS = dict(importance_samples=100)  # where 5,000 take minutes to hours on a core
+
+# Of drawings, whichever family the model is of. The rate is that of the paper's code, which takes batches of 100 and
+# clips gradients at 1 for a loss that is divided by the steps, 200 or so, of a sketch.
+SKETCH_RATE = dict(name="exponential", decay=0.9999)
+SKETCHES = dict(optimizer=dict(learning_rate=4e-3), schedule=dict(name="cosine", warmup_steps=50), clip_norm=50.0,
+                ema=0.99)
+DRAWINGS = dict(optimizer=dict(learning_rate=2e-3), schedule=dict(name="cosine", warmup_steps=100), clip_norm=50.0,
+                ema=0.995, selection=dict(every=250, patience=10), data=dict(length=64))
