@@ -45,8 +45,8 @@ def divergence(model):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"),
-                        help="folder in which claw/ gets claw.png, claw.md and claw.json")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"),
+                        help="folder of claw.png, claw.md and claw.json")
     parser.add_argument("--num", type=int, default=5000, help="training points")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -58,11 +58,10 @@ def main():
                        "| model | nats |", "|---|---|",
                        *(f"| {row['model']} | {row['kl']:.4f} |" for row in rows)])
     print(table)
-    folder = options.out / "claw"  # not beside the records of runs: its numbers are none
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "claw.md").write_text(table + "\n")
-    (folder / "claw.json").write_text(json.dumps(rows, indent=1) + "\n")
-    draw(fits, folder / "claw.png")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "claw.md").write_text(table + "\n")
+    (options.out / "claw.json").write_text(json.dumps(rows, indent=1) + "\n")
+    draw(fits, options.out / "claw.png")
 
 
 def draw(fits, path):

@@ -59,20 +59,19 @@ def draw(found, path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"),
-                        help="folder in which gradients/variance.png and variance.md are written")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"),
+                        help="folder of gradient_variance.png and gradient_variance.md")
     parser.add_argument("--num", type=int, default=4000, help="draws")
     options = parser.parse_args()
     found = {(function, name, size): variances(name, make(size), size, options.num) for function,
              make in FUNCTIONS.items() for name in ESTIMATORS for size in SIZES}
-    folder = options.out / "gradients"
-    folder.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     lines = ["| function | estimator | latents | by the mean | by the covariance |", "|---|---|---|---|---|"]
     lines += [f"| {f} | {name.replace('_', ' ')} | {size} | {a:.3g} | {b:.3g} |" for (f, name, size),
               (a, b) in found.items() if size in (1, 8, 32)]
-    (folder / "variance.md").write_text("\n".join(lines) + "\n")
+    (options.out / "gradient_variance.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-    draw(found, folder / "variance.png")
+    draw(found, options.out / "gradient_variance.png")
 
 
 if __name__ == "__main__":

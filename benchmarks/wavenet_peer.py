@@ -79,8 +79,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--workdir", type=pathlib.Path, required=True)
     parser.add_argument("--data_dir")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("results"),
-                        help="folder in which wavenet/ gets peer.md and peer.json")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("benchmarks/results"),
+                        help="folder of wavenet_peer.md and wavenet_peer.json")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     try:
@@ -115,10 +115,9 @@ def main():
                        *(f"| {row['side']} | {row['bits_per_sample']:.3f} | {row['train_seconds']:.0f} |"
                          for row in rows)])
     print(table)
-    folder = options.out / "wavenet"  # not beside the records of runs: the peer is none
-    folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "peer.md", table + "\n")
-    write_json(folder / "peer.json", rows)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write(options.out / "wavenet_peer.md", table + "\n")
+    write_json(options.out / "wavenet_peer.json", rows)
 
 
 if __name__ == "__main__":

@@ -38,8 +38,8 @@ def define(options):
     flags.DEFINE_integer("seed", 0, "Seed of the evaluation's own noise.", flag_values=options)
     flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.",
                         flag_values=options)
-    flags.DEFINE_string("publish", None, "Folder, such as results, into which to write each number as a file of its "
-                                         "own, too.", flag_values=options)
+    flags.DEFINE_string("publish", None, "Folder, such as results, into which to write the numbers, too, as its file "
+                                         "MODEL/DATASET.json.", flag_values=options)
 
 
 def main(options):

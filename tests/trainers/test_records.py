@@ -77,24 +77,43 @@ def test_publish_and_load(case, tmp_path, capsys):
     c = case("gan")
     folder = tmp_path / "results"
     assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", "--data_dir=/elsewhere", f"--publish={folder}"]) == 0
-    assert sorted(os.listdir(folder)) == [f"gan-toy2d-eight_gaussians-{m}.json"
-                                          for m in ("energy_distance", "high_quality_fraction", "modes_covered")]
+    file = folder / "gan" / "toy2d-eight_gaussians.json"
+    assert sorted(folder.rglob("*.json")) == [file] and os.fspath(file) in capsys.readouterr().out
     loaded = records.load_results(folder)
+    assert [r["metric"] for r in loaded] == ["energy_distance", "high_quality_fraction", "modes_covered"]
     ours = sorted(json.loads((c.path / "results.json").read_text()), key=lambda r: r["metric"])
     assert [r | dict(command="") for r in loaded] == [r | dict(command="") for r in ours]
     assert all("/elsewhere" in r["command"] for r in ours) and all("--data_dir=DIR" in r["command"] for r in loaded)
     for partial in ("--num_examples=20", "--split=validation"):
         assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", partial, f"--publish={folder}"]) == 2
     assert records.load_results(tmp_path / "none") == []
-    (folder / "gan-x-y.json").write_text(json.dumps({k: v for k, v in loaded[0].items() if k != "protocol"}))
-    with pytest.raises(BadInput, match="protocol"):
+    whole = json.loads(file.read_text())
+    for spoiled, said in ((whole | dict(numbers=[{"value": 1.0}]), "'metric' is missing"),
+                          ({k: v for k, v in whole.items() if k != "protocol"}, "holds no records"),
+                          ([whole], "holds no records"),
+                          (whole | dict(numbers=[n | dict(kind="likelihood") for n in whole["numbers"]]), "likelihood"),
+                          ({k: v for k, v in whole.items() if k != "seed"}, "'seed' is missing")):
+        (folder / "gan" / "x.json").write_text(json.dumps(spoiled))
+        with pytest.raises(BadInput, match=f"x.json: .*{said}"):
+            records.load_results(folder)
+    (folder / "gan" / "x.json").write_text("{")
+    with pytest.raises(BadInput, match="x.json"):
         records.load_results(folder)
-    (folder / "gan-x-y.json").write_text(json.dumps(loaded[0] | dict(kind="likelihood")))
-    with pytest.raises(BadInput, match="likelihood"):
-        records.load_results(folder)
-    (folder / "gan-x-y.json").write_text("{")
-    with pytest.raises(BadInput, match="gan-x-y.json"):
-        records.load_results(folder)
+
+
+def test_a_run_has_one_file_and_a_metric_one_number_in_it(case, tmp_path):
+    first, *others = sorted(case("vae").records.values(), key=lambda record: record["metric"])
+    file, = records.publish([first, *others], tmp_path)
+    assert file == tmp_path / "vae" / "digits.json" and len(records.load_results(tmp_path)) == 1 + len(others)
+    again = first | dict(value=5.0, steps=99, protocol=first["protocol"] | dict(noise_draws=7))
+    wide = first | dict(variant="wide")
+    assert set(records.publish([again, wide], tmp_path)) == {file, file.with_name("digits-wide.json")}
+    found = records.load_results(tmp_path)
+    plain = [record for record in found if "variant" not in record]
+    assert [record["metric"] for record in plain] == [first["metric"], *(record["metric"] for record in others)]
+    assert (plain[0]["value"], plain[0]["steps"], plain[0]["protocol"]["noise_draws"]) == (5.0, 99, 7)
+    assert [r | dict(command="") for r in plain[1:]] == [r | dict(command="") for r in others]
+    assert [record["value"] for record in found if record.get("variant") == "wide"] == [first["value"]]
 
 
 @pytest.mark.parametrize("command, told", [

@@ -1,8 +1,8 @@
 """Records: a number with all that it takes to trust and to make it again.
 
 A record is a JSON object with the keys of `FIELDS`. A run's `results.json` is a list of them; a folder of published
-results (`results/`) holds one file each, `MODEL-DATASET[-VARIANT]-METRIC.json`, from which the tables of README.md are
-made.
+results (`results/`) holds a file for each run, `MODEL/DATASET[-VARIANT].json`, from which the tables of README.md are
+made: what all numbers of the run share, and `numbers`, each with what is its own.
 """
 
 import json
@@ -127,42 +127,77 @@ def portable(command):
 
 
 def publish(records, folder):
-    """Writes each record to its own file of `folder`, in the place of an older one; returns the paths.
+    """Writes the records of a run to its file in `folder`, in the place of older ones of the same metrics; returns the
+    paths.
 
-    Where the publisher keeps data is left out: it is no part of how the number is made.
+    Where the publisher keeps data is left out: it is no part of how the number is made. Raises BadInput for a file
+    there that holds no records, or where nothing can be written.
     """
-    folder, paths = pathlib.Path(folder), []
+    files = {}
+    for record in records:
+        dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
+        protocol = record["protocol"] | ({"dataset": dataset} if "dataset" in record["protocol"] else {})
+        name = "-".join(filter(None, (dataset.replace("/", "-").replace(":", "-"), record.get("variant"))))
+        files.setdefault(pathlib.Path(folder, record["model"], f"{name}.json"), []).append(
+            record | dict(command=portable(record["command"]), dataset=dataset, protocol=protocol))
     try:
-        folder.mkdir(exist_ok=True)
-        for record in records:
-            command = portable(record["command"])
-            dataset = re.sub(r"^(\w+):.*/([^/]+)$", r"\1:\2", record["dataset"])
-            run = "-".join(part for part in (record["model"], dataset.replace("/", "-").replace(":", "-"),
-                                             record.get("variant")) if part)
-            paths.append(folder / f"{run}-{record['metric']}.json")
-            write_json(paths[-1], record | dict(command=command, dataset=dataset,
-                                                protocol={k: dataset if k == "dataset" else v for k,
-                                                          v in record["protocol"].items()}))
+        for path, new in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            by_metric = {record["metric"]: record for record in [*_read(path), *new]}
+            write_json(path, _joined([by_metric[metric] for metric in sorted(by_metric)]))
     except OSError as error:
         raise BadInput(f"--publish={folder}: cannot write there: {error.strerror or error}.") from error
-    return paths
+    return list(files)
 
 
-def load_results(folder):
-    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that is none; a
-    missing folder has none."""
-    records = []
-    for path in sorted(pathlib.Path(folder).glob("*.json")):
-        try:
-            record = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{path}: cannot be read as JSON: {error}.") from None
-        missing = [field for field in FIELDS if field not in record] if isinstance(record, dict) else FIELDS
+def _joined(records):
+    """The records as one object: what all share, of the protocol too, and `numbers`, what is each one's own."""
+    shared, protocol = _shared(records), _shared([record["protocol"] for record in records])
+    numbers = []
+    for record in records:
+        own = {key: value for key, value in record.items() if key not in shared and key != "protocol"}
+        rest = {key: value for key, value in record["protocol"].items() if key not in protocol}
+        numbers.append(own | ({"protocol": rest} if rest else {}))
+    return shared | dict(protocol=protocol, numbers=numbers)
+
+
+def _shared(dictionaries):
+    """The entries that all dictionaries have alike, but for the metric, which is always a number's own."""
+    first, *others = dictionaries
+    return {key: value for key, value in first.items() if key not in ("metric", "value", "protocol")
+            and all(key in other and other[key] == value for other in others)}
+
+
+def _parted(joined):
+    """The records of an object that `_joined` made."""
+    shared = {key: value for key, value in joined.items() if key not in ("protocol", "numbers")}
+    return [shared | number | dict(protocol=joined["protocol"] | number.get("protocol", {}))
+            for number in joined["numbers"]]
+
+
+def _read(path):
+    """The records of a published file, none of a missing one. Raises BadInput where it holds something else."""
+    if not path.exists():
+        return []
+    try:
+        found = _parted(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: cannot be read as JSON: {error}.") from None
+    except (AttributeError, KeyError, TypeError):
+        raise BadInput(f"{path}: holds no records: an object with protocol and numbers is needed.") from None
+    for record in found:
+        missing = [field for field in FIELDS if field not in record]
         if missing:
             raise BadInput(f"{path}: is not a record: {missing[0]!r} is missing.")
         if record["kind"] not in KINDS:
             raise BadInput(f"{path}: kind must be one of {', '.join(KINDS)}, found {record['kind']!r}.")
-        records.append(record)
+    return found
+
+
+def load_results(folder):
+    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that holds none; a
+    missing folder has none."""
+    records = [record for path in sorted(pathlib.Path(folder).glob("*/*.json")) for record in _read(path)]
     return sorted(records, key=lambda r: (r["model"], r["dataset"], r.get("variant", ""), r["metric"]))
 
 
