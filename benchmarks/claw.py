@@ -4,7 +4,7 @@ to the same points.
 Writes one picture with the true density and a table of KL(truth || fit), by numerical integration, as Markdown and
 JSON.
 
-    python -m benchmarks.claw --out results
+    python -m benchmarks.claw
 """
 
 import argparse

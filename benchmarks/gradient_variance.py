@@ -5,7 +5,7 @@ Writes a picture of the summed variance of one draw's estimate over the number o
 covariance, for E[f(z)], z ~ N(0, 0.25 I), of a quadratic and of the negative log-likelihood of a logistic regression,
 as a decoder of one layer has it.
 
-    python -m benchmarks.gradient_variance --out results
+    python -m benchmarks.gradient_variance
 """
 
 import argparse

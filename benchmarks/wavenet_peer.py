@@ -1,7 +1,7 @@
 """WaveNet's bits a sample beside a PyTorch twin of the same shape, trained on the same sound for as many steps of the
 same recipe.
 
-    python -m benchmarks.wavenet_peer --workdir=runs/wavenet --data_dir=DIR [--out=results]
+    python -m benchmarks.wavenet_peer --workdir=runs/wavenet --data_dir=DIR [--out=benchmarks/results]
 
 `--workdir` is a run of `zoo-train --model=wavenet` that `zoo-evaluate` has seen: its config.json says what the peer
 does (widths, batches, steps, Adam, learning rate, clipping, moving average), its results.json what to put beside it.
