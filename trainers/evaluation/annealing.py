@@ -19,7 +19,7 @@ def measure(evaluation, steps, chains, num):
 
     from trainers.errors import BadInput
     from trainers.evaluation.measures import Progress
-    from trainers.pictures.plots import rows
+    from trainers.pictures.images import rows
     from zoo import random
     from zoo.latent.parts.variational import Variational
     from zoo.metrics import annealing, likelihood

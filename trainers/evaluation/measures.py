@@ -92,7 +92,7 @@ class Evaluation:
         import numpy as np
         import tensorflow as tf
 
-        from trainers.pictures import plots
+        from trainers.pictures import images
         from zoo import random
         from zoo.domain import take_rows
 
@@ -103,7 +103,7 @@ class Evaluation:
             # the last batch, filled up, needs no trace of its own
             index = np.minimum(np.arange(self.batch_size), num - 1)
             x, condition = take_rows((x, condition), index)
-            yield function(x, plots.rows(seed, self.batch_size, start), condition).numpy()[:num]
+            yield function(x, images.rows(seed, self.batch_size, start), condition).numpy()[:num]
             start += num
             progress.add(num)
         progress.close()
@@ -248,8 +248,8 @@ def completions(evaluation):
     import tensorflow as tf
 
     from trainers.data import masks
-    from trainers.pictures.plots import rows
-    from trainers.runs.rows import map_rows
+    from trainers.pictures.images import rows
+    from trainers.runs.drawing import map_rows
     from zoo import random
     from zoo.domain import concat_rows
     from zoo.metrics import likelihood
@@ -282,7 +282,7 @@ def sample_metrics(evaluation):
     import numpy as np
 
     from trainers.evaluation.reconstruction import span, unit
-    from trainers.runs.rows import draw
+    from trainers.runs.drawing import draw
     from zoo import random
     from zoo.domain import concat_rows
     from zoo.metrics import divergences

@@ -28,7 +28,7 @@ def reconstructions(evaluation):
     import numpy as np
     import tensorflow as tf
 
-    from trainers.runs.rows import map_rows
+    from trainers.runs.drawing import map_rows
     from zoo import operations
 
     tokenizer = evaluation.dataset.tokenizer
@@ -47,7 +47,7 @@ def samples(evaluation):
     """How many samples are strings of the grammar, how many of those are different, and how many of the different ones
     are no training example."""
     from trainers.evaluation.measures import Progress
-    from trainers.runs.rows import draw
+    from trainers.runs.drawing import draw
     from zoo import random
 
     tokenizer, num = evaluation.dataset.tokenizer, evaluation.run.config.evaluation.samples

@@ -60,7 +60,7 @@ def _lines(evaluation, tokens):
 def _log_probs(evaluation, x):
     import tensorflow as tf
 
-    from trainers.runs.rows import map_rows
+    from trainers.runs.drawing import map_rows
 
     return map_rows(tf.function(lambda x: evaluation.model.log_probs(x), reduce_retracing=True), x,
                     rows=evaluation.batch_size).astype(np.float64)

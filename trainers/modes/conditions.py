@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 
 from trainers.errors import BadInput
-from trainers.pictures import plots
-from trainers.runs.rows import examples
+from trainers.pictures import images
+from trainers.runs.drawing import examples
 from zoo import checks
 from zoo.domain import describe
 
@@ -27,7 +27,7 @@ def of_samples(run, num, options):
     if options.condition:
         return asked(run, num, options)
     if not domain.conditional or domain.num_classes:
-        return plots.labels(domain, num)
+        return images.labels(domain, num)
     return examples(run, num, options.seed, options.data_dir)[1]
 
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from trainers.data import masks
 from trainers.errors import BadInput
 from trainers.modes import conditions, operands, prompts
-from trainers.pictures import files, plots, strokes
-from trainers.runs.rows import ROWS, dataset_of, draw, examples, map_rows
+from trainers.pictures import files, images, strokes
+from trainers.runs.drawing import ROWS, dataset_of, draw, examples, map_rows
 from trainers.training import previews
 from zoo import nearest, operations, random
 from zoo.capabilities import capabilities
@@ -48,7 +48,7 @@ def sample(run, num, options, controls):
         return x, _shown(x, run)
     mean = not controls and (options.out.endswith(".png") if options.mean is None else options.mean)
     function = (
-        plots.sampler(run.model)
+        images.sampler(run.model)
         if mean
         else tf.function(lambda seeds, c: run.model.sample(seeds, c, **controls), reduce_retracing=True)
     )
@@ -74,7 +74,7 @@ def translate(run, num, options, controls):
     if options.condition:
         condition = conditions.asked(run, num, options)
     function = tf.function(lambda x, seeds, c: run.model.translate(x, seeds, c), reduce_retracing=True)
-    made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
+    made = map_rows(function, x, images.rows(random.seed(options.seed), num), condition)
     return made, lambda ending: files.translated(x.numpy(), made, domain, ending, run.medium,
                                                  min(num, previews.EXAMPLES))
 
@@ -82,7 +82,7 @@ def translate(run, num, options, controls):
 def _beside(run, num, options, function):
     """Test examples and what `function` of (x, seeds, condition) makes of them, [num, 1 + n, *shape]."""
     x, condition = examples(run, num, options.seed, options.data_dir)
-    made = map_rows(function, x, plots.rows(random.seed(options.seed), num), condition)
+    made = map_rows(function, x, images.rows(random.seed(options.seed), num), condition)
     every = np.concatenate([x.numpy()[:, None], made], axis=1)
     stacks = [x.numpy(), *np.moveaxis(made, 1, 0)]
     return every, lambda ending: files.beneath(stacks, run.model.domain, ending, run.medium,
@@ -107,7 +107,7 @@ def _between_samples(run, num, options):
     if options["path"].present:
         raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples "
                        "there is one path.")
-    seeds = plots.rows(random.seed(options.seed), 2 * num)
+    seeds = images.rows(random.seed(options.seed), 2 * num)
     weights = np.tile(np.linspace(0.0, 1.0, _STEPS, dtype=np.float32), num)
     condition = conditions.of_samples(run, num, options)
     ends = [tf.repeat(seeds[first::2], _STEPS, axis=0) for first in (0, 1)]
@@ -173,15 +173,15 @@ def complete(run, num, options, controls):
     if options.condition:
         condition = conditions.asked(run, num, options)
     x_, mask_, condition_ = repeat_rows((x, mask, condition), _COMPLETIONS)
-    drawn = map_rows(function, x_, mask_, plots.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
+    drawn = map_rows(function, x_, mask_, images.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
     drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)
 
     def picture(ending):
-        shown = plots.to_uint8(drawn, domain)
-        given = np.where(mask[..., None], shown[:, -1], plots.SEPARATOR).astype(np.uint8)
-        images = np.concatenate([given[:, None], shown], axis=1)
-        return plots.png(plots.grid(images.reshape(-1, *images.shape[2:]), columns=_COMPLETIONS + 2))
+        shown = images.to_uint8(drawn, domain)
+        given = np.where(mask[..., None], shown[:, -1], images.SEPARATOR).astype(np.uint8)
+        cells = np.concatenate([given[:, None], shown], axis=1)
+        return images.png(images.grid(cells.reshape(-1, *cells.shape[2:]), columns=_COMPLETIONS + 2))
 
     if domain.kind == "strokes":
         return drawn, lambda ending: strokes.completions(drawn, mask, ending)
-    return drawn, picture if plots.is_image(domain) else _shown(drawn.reshape(-1, *drawn.shape[2:]), run)
+    return drawn, picture if images.is_image(domain) else _shown(drawn.reshape(-1, *drawn.shape[2:]), run)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainers.pictures import plots
+from trainers.pictures import images
 
 _SOUNDS = 8  # that a picture has panels for
 ENDINGS = {"tokens": (".txt",), "waveform": (".wav", ".png"), "strokes": (".png", ".svg")}
@@ -55,8 +55,8 @@ def file(x, domain, ending, medium=Medium(), columns=None):
     if domain.kind == "waveform":
         from trainers.pictures import sound
 
-        return plots.png(sound.waveforms(x[:_SOUNDS], medium.rate))
-    return plots.png(plots.picture(x, domain, columns))
+        return images.png(sound.waveforms(x[:_SOUNDS], medium.rate))
+    return images.png(images.picture(x, domain, columns))
 
 
 def beneath(stacks, domain, ending, medium=Medium(), columns=None):
@@ -71,9 +71,10 @@ def beneath(stacks, domain, ending, medium=Medium(), columns=None):
         return strokes.file(strokes.beneath(stacks, columns), ending, columns)
     if ending != ".png" or domain.kind == "waveform":
         return file(np.stack(stacks, 1).reshape(-1, *stacks[0].shape[1:]), domain, ending, medium)
-    if not plots.is_image(domain):
-        return plots.png(plots.picture(stacks[-1], domain))
-    return plots.png(plots.grid(_lines([plots.to_uint8(stack, domain) for stack in stacks], columns), columns=columns))
+    if not images.is_image(domain):
+        return images.png(images.picture(stacks[-1], domain))
+    return images.png(images.grid(_lines([images.to_uint8(stack, domain) for stack in stacks], columns),
+                                  columns=columns))
 
 
 def translated(x, made, domain, ending, medium=Medium(), columns=None):
@@ -82,12 +83,12 @@ def translated(x, made, domain, ending, medium=Medium(), columns=None):
     Where the two are not images of one size, the translations alone.
     """
     other = domain.partner or domain
-    if not (plots.is_image(domain) and plots.is_image(other)) or domain.shape[:2] != other.shape[:2]:
+    if not (images.is_image(domain) and images.is_image(other)) or domain.shape[:2] != other.shape[:2]:
         return file(made, other, ending, medium, columns)
-    stacks = [plots.to_uint8(images, of) for images, of in ((x, domain), (made, other))]
+    stacks = [images.to_uint8(stack, of) for stack, of in ((x, domain), (made, other))]
     channels = max(stack.shape[-1] for stack in stacks)
     stacks = [np.repeat(stack, channels // stack.shape[-1], axis=-1) for stack in stacks]
-    return plots.png(plots.grid(_lines(stacks, columns or len(x)), columns=columns or len(x)))
+    return images.png(images.grid(_lines(stacks, columns or len(x)), columns=columns or len(x)))
 
 
 def _lines(stacks, columns):
@@ -95,10 +96,10 @@ def _lines(stacks, columns):
     up."""
     lines = []
     for x in stacks:
-        x = np.concatenate([x, np.full((-len(x) % columns, *x.shape[1:]), plots.SEPARATOR, np.uint8)])
+        x = np.concatenate([x, np.full((-len(x) % columns, *x.shape[1:]), images.SEPARATOR, np.uint8)])
         lines.append(x.reshape(-1, columns, *x.shape[1:]))
-    images = np.stack(lines, axis=1)  # [lines, stacks, columns, H, W, C]
-    return images.reshape(-1, *images.shape[3:])
+    cells = np.stack(lines, axis=1)  # [lines, stacks, columns, H, W, C]
+    return cells.reshape(-1, *cells.shape[3:])
 
 
 def text(x, tokenizer):

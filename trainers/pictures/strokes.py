@@ -79,9 +79,9 @@ def svg(x, columns=None, given=None):
 
 def file(x, ending, columns=None, given=None):
     """The bytes of a .png or an .svg file."""
-    from trainers.pictures import plots
+    from trainers.pictures import images
 
-    return svg(x, columns, given).encode() if ending == ".svg" else plots.png(picture(x, columns, given))
+    return svg(x, columns, given).encode() if ending == ".svg" else images.png(picture(x, columns, given))
 
 
 def blank(num, like):

@@ -11,7 +11,7 @@ from trainers.runs import checkpoints
 from trainers.runs import config as configs
 from trainers.runs.workdir import FORMAT, Workdir
 from trainers.training.engine import decays
-from trainers.training.selection import Selection
+from trainers.runs.selection import Selection
 from zoo.training.averaging import Averages
 
 

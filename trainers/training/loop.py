@@ -11,13 +11,13 @@ import time
 import tensorflow as tf
 
 from trainers.errors import BadInput
-from trainers.pictures import files, plots
+from trainers.pictures import files, images
 from trainers.runs import checkpoints
 from trainers.runs.run import put
 from trainers.runs.workdir import write
 from trainers.training import fitting, previews, strategies
 from trainers.training.reporting import Reporter
-from trainers.training.selection import Selection
+from trainers.runs.selection import Selection
 from zoo import random
 from zoo.training.game import term_means
 
@@ -81,8 +81,8 @@ class Loop:
                 signal.signal(number, handler)
             self.reporter.close()
             self.checkpoints.close()
-            if self.chief and (picture := plots.curves(self.workdir.metrics)) is not None:
-                plots.write(self.workdir.samples / "curves.png", picture)
+            if self.chief and (picture := images.curves(self.workdir.metrics)) is not None:
+                images.write(self.workdir.samples / "curves.png", picture)
 
     @property
     def stopped_by(self):

@@ -3,7 +3,7 @@ makes of a few examples that stay the same."""
 
 import tensorflow as tf
 
-from trainers.pictures import files, plots
+from trainers.pictures import files, images
 from zoo import operations
 from zoo.capabilities import Denoising, Translating
 
@@ -22,10 +22,10 @@ def of(model, data):
     if isinstance(model, Translating):
         return _translations(model, data)
     if hasattr(model, "sample"):
-        sample = plots.sampler(model)
+        sample = images.sampler(model)
 
         def samples(seed):
-            x = plots.samples(model, seed, sample=sample, condition=data.condition)
+            x = images.samples(model, seed, sample=sample, condition=data.condition)
             return "samples", lambda ending: files.file(x, domain, ending, data.medium)
 
         return samples
@@ -35,7 +35,7 @@ def of(model, data):
     )
 
     def reconstructions(seed):
-        made = tf.unstack(function(x, plots.rows(seed, len(x)), condition), axis=1)
+        made = tf.unstack(function(x, images.rows(seed, len(x)), condition), axis=1)
         return name, lambda ending: files.beneath([x.numpy(), *(m.numpy() for m in made)], domain, ending, data.medium,
                                                   columns=min(len(x), EXAMPLES))
 
@@ -54,7 +54,7 @@ def _translations(model, data):
     function = tf.function(lambda x, seeds, c: model.translate(x, seeds, c), autograph=False, reduce_retracing=True)
 
     def translations(seed):
-        made = function(x, plots.rows(seed, len(x)), condition).numpy()
+        made = function(x, images.rows(seed, len(x)), condition).numpy()
         return "translations", lambda ending: files.translated(x.numpy(), made, domain, ending, data.medium,
                                                                min(len(x), EXAMPLES))
 

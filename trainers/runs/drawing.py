@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from trainers import data
 from trainers.errors import BadInput
-from trainers.pictures import plots
+from trainers.pictures import images
 from zoo.domain import concat_rows, take_rows
 
 ROWS = 250  # in memory at once
@@ -38,7 +38,8 @@ def draw(model, seed, num, sample=None, condition=None):
         condition: of `num` rows; all classes in turn if None.
     """
     sample = sample or tf.function(model.sample, reduce_retracing=True)
-    return map_rows(sample, plots.rows(seed, num), plots.labels(model.domain, num) if condition is None else condition)
+    return map_rows(sample, images.rows(seed, num),
+                    images.labels(model.domain, num) if condition is None else condition)
 
 
 def examples(run, num, seed, data_dir=None):
