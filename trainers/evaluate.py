@@ -47,7 +47,7 @@ def main(options):
     from trainers.errors import BadInput
     from trainers.evaluation import annealing, measures
     from trainers.runs import records
-    from trainers.runs.drawing import dataset_of
+    from trainers.runs.examples import dataset_of
     from trainers.runs.run import load
     from zoo.capabilities import ImportanceWeighted
 

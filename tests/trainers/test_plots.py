@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tests.support import cases
-from trainers.pictures import images
+from trainers.pictures import curves, images, points
+from trainers.runs import drawing
+from trainers.runs.workdir import write
 from zoo import random
 from zoo.model import Domain
 
@@ -51,8 +53,8 @@ def test_to_uint8(domain, x, expected):
 def test_samples_shows_the_mean_where_there_is_one(name, method):
     model, seed = cases.make(name), random.seed(4)
     x = getattr(model, method)(random.rows(seed, 64))
-    np.testing.assert_array_equal(images.samples(model, seed), x)
-    np.testing.assert_array_equal(images.picture(images.samples(model, seed), model.domain),
+    np.testing.assert_array_equal(drawing.samples(model, seed), x)
+    np.testing.assert_array_equal(images.picture(drawing.samples(model, seed), model.domain),
                                   images.grid(images.to_uint8(x, model.domain)))
     assert len(np.unique(images.to_uint8(x, model.domain))) > 4
 
@@ -60,26 +62,21 @@ def test_samples_shows_the_mean_where_there_is_one(name, method):
 def test_samples_of_a_conditional_model_has_a_class_in_each_column():
     model, seed = cases.make("pixel_cnn"), random.seed(4)
     x = model.sample(random.rows(seed, 6), tf.constant([0, 1, 0, 1, 0, 1]))
-    np.testing.assert_array_equal(images.picture(images.samples(model, seed, num=6), model.domain),
+    np.testing.assert_array_equal(images.picture(drawing.samples(model, seed, num=6), model.domain),
                                   images.grid(images.to_uint8(x, model.domain), columns=2))
 
 
 def test_a_compiled_sampler_follows_the_weights():
     model, seed = cases.make("vae"), random.seed(4)
-    sample = images.sampler(model)
-    before = images.samples(model, seed, sample=sample)
+    sample = drawing.sampler(model)
+    before = drawing.samples(model, seed, sample=sample)
     model.set_weights([2.0 * w for w in model.get_weights()])
-    assert (images.samples(model, seed, sample=sample) != before).any()
-
-
-def test_rows_do_not_depend_on_how_many():
-    seed = random.seed(9)
-    np.testing.assert_array_equal(images.rows(seed, 3, start=2), random.rows(seed, 8)[2:5])
+    assert (drawing.samples(model, seed, sample=sample) != before).any()
 
 
 def test_scatter_draws_points_where_they_are():
     # the middle of what is not white, inside the axes
-    ink = lambda x: np.argwhere(images.scatter(x)[30:-30, 40:-20].min(-1) < 200).mean(0)
+    ink = lambda x: np.argwhere(points.scatter(x)[30:-30, 40:-20].min(-1) < 200).mean(0)
     corners = np.tile([[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]], (25, 1))
     up, right = (np.concatenate([corners, np.random.default_rng(0).normal(centre, 0.1, (400, 2))])
                  for centre in ([0.0, 0.8], [0.8, 0.0]))
@@ -90,9 +87,9 @@ def test_scatter_draws_points_where_they_are():
 
 def test_scatter_of_one_dimension_and_of_what_is_not_finite():
     x = np.random.default_rng(0).normal(size=(200, 2))
-    np.testing.assert_array_equal(images.scatter(np.concatenate([x, [[np.nan, 0.0], [np.inf, 1.0]]])),
-                                  images.scatter(x))
-    assert images.scatter(x[:, :1]).shape == images.scatter(np.full((5, 2), np.nan)).shape == images.scatter(x).shape
+    np.testing.assert_array_equal(points.scatter(np.concatenate([x, [[np.nan, 0.0], [np.inf, 1.0]]])),
+                                  points.scatter(x))
+    assert points.scatter(x[:, :1]).shape == points.scatter(np.full((5, 2), np.nan)).shape == points.scatter(x).shape
 
 
 def test_curves_has_a_panel_for_each_scalar(tmp_path):
@@ -100,11 +97,11 @@ def test_curves_has_a_panel_for_each_scalar(tmp_path):
     lines = [json.dumps({"step": n, "split": "train", "loss": 1.0 / (n + 1), "kl": n, "reconstruction": 1, "rate": 2})
              for n in range(20)]
     path.write_text("\n".join(lines) + '\n{"step": 20, "spl')
-    assert images.curves(path).shape == (600, 900, 3)  # four panels of 300 in lines of three
+    assert curves.picture(path).shape == (600, 900, 3)  # four panels of 300 in lines of three
     path.write_text('{"step": 1, "split": "train", "loss": 2.0}\n')
-    assert images.curves(path).shape == (300, 300, 3)
+    assert curves.picture(path).shape == (300, 300, 3)
     path.write_text("")
-    assert images.curves(path) is None
+    assert curves.picture(path) is None
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -112,7 +109,7 @@ def test_write_is_lossless_and_atomic(tmp_path, monkeypatch, channels):
     from PIL import Image
 
     picture, path = np.random.default_rng(0).integers(0, 256, (5, 4, channels), np.uint8), tmp_path / "a.png"
-    images.write(path, picture)
+    write(path, images.png(picture))
     np.testing.assert_array_equal(np.asarray(Image.open(path)).reshape(picture.shape), picture)
     before = path.read_bytes()
 
@@ -121,5 +118,5 @@ def test_write_is_lossless_and_atomic(tmp_path, monkeypatch, channels):
 
     monkeypatch.setattr(os, "replace", no_space)
     with pytest.raises(OSError):
-        images.write(path, 255 - picture)
+        write(path, images.png(255 - picture))
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.png"]

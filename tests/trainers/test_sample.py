@@ -16,7 +16,7 @@ from tests.support import runs
 from tests.support.runs import draw
 from trainers import sample
 from trainers.modes import draws
-from trainers.pictures import images
+from trainers.pictures import images, points
 from trainers.runs import drawing
 from zoo import operations, random
 
@@ -178,11 +178,11 @@ def test_points_make_scatter_plots(case, tmp_path):
     path, model, x, _ = case("real_nvp_points")
     drawn = draw(path, tmp_path / "x.npy", "--num_samples=30")
     np.testing.assert_allclose(drawn, model.sample(random.rows(random.seed(3), 30)), atol=1e-6)
-    np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--num_samples=30"), images.scatter(drawn))
+    np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--num_samples=30"), points.scatter(drawn))
     pairs = draw(path, tmp_path / "x.npy", "--mode=reconstruct", "--num_samples=9")
     np.testing.assert_allclose(pairs[:, 1], x[:9], atol=1e-4)  # a flow inverts itself
     np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--mode=reconstruct", "--num_samples=9"),
-                                  images.scatter(pairs[:, 1]))
+                                  points.scatter(pairs[:, 1]))
 
 
 def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):

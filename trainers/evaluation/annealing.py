@@ -19,7 +19,6 @@ def measure(evaluation, steps, chains, num):
 
     from trainers.errors import BadInput
     from trainers.evaluation.measures import Progress
-    from trainers.pictures.images import rows
     from zoo import random
     from zoo.latent.parts.variational import Variational
     from zoo.metrics import annealing, likelihood
@@ -60,7 +59,7 @@ def measure(evaluation, steps, chains, num):
             # a last batch is filled up: it needs no trace of its own
             index = np.minimum(first + np.arange(batch), len(x) - 1)
             part, given = (None if a is None else tf.gather(a, index) for a in (x, condition))
-            own, seeds = min(batch, len(x) - first), rows(noise, batch, done)
+            own, seeds = min(batch, len(x) - first), random.rows(noise, batch, done)
             values = (*below(part, given, random.fold_in_rows(seeds, 0)), *both(given, random.fold_in_rows(seeds, 1)))
             found.append(np.stack(values)[:, :own])
             done += own

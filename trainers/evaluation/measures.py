@@ -92,7 +92,6 @@ class Evaluation:
         import numpy as np
         import tensorflow as tf
 
-        from trainers.pictures import images
         from zoo import random
         from zoo.domain import take_rows
 
@@ -103,7 +102,7 @@ class Evaluation:
             # the last batch, filled up, needs no trace of its own
             index = np.minimum(np.arange(self.batch_size), num - 1)
             x, condition = take_rows((x, condition), index)
-            yield function(x, images.rows(seed, self.batch_size, start), condition).numpy()[:num]
+            yield function(x, random.rows(seed, self.batch_size, start), condition).numpy()[:num]
             start += num
             progress.add(num)
         progress.close()
@@ -248,7 +247,6 @@ def completions(evaluation):
     import tensorflow as tf
 
     from trainers.data import masks
-    from trainers.pictures.images import rows
     from trainers.runs.drawing import map_rows
     from zoo import random
     from zoo.domain import concat_rows
@@ -262,7 +260,7 @@ def completions(evaluation):
     for name in masks.names(model.domain.places, model.domain.kind):
         mask, progress = masks.of(name, model.domain, x), Progress(f"missing, {name} given", num)
         exact = model.completes_exactly(mask) if hasattr(model, "completes_exactly") else True
-        values = map_rows(function, x, mask, rows(random.fold_in(evaluation.noise, _HIDDEN), num), condition,
+        values = map_rows(function, x, mask, random.rows(random.fold_in(evaluation.noise, _HIDDEN), num), condition,
                           rows=min(evaluation.batch_size, 20))
         progress.add(num)
         progress.close()

@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 
 from trainers.errors import BadInput
-from trainers.pictures import images
-from trainers.runs.drawing import examples
+from trainers.runs import drawing
+from trainers.runs.examples import first_examples
 from zoo import checks
 from zoo.domain import describe
 
@@ -27,8 +27,8 @@ def of_samples(run, num, options):
     if options.condition:
         return asked(run, num, options)
     if not domain.conditional or domain.num_classes:
-        return images.labels(domain, num)
-    return examples(run, num, options.seed, options.data_dir)[1]
+        return drawing.labels(domain, num)
+    return first_examples(run, num, options.seed, options.data_dir)[1]
 
 
 def asked(run, num, options):

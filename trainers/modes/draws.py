@@ -12,8 +12,9 @@ from trainers.data import masks
 from trainers.errors import BadInput
 from trainers.modes import conditions, operands, prompts
 from trainers.pictures import files, images, strokes
-from trainers.runs.drawing import ROWS, dataset_of, draw, examples, map_rows
-from trainers.training import previews
+from trainers.runs import drawing
+from trainers.runs.drawing import ROWS, draw, map_rows
+from trainers.runs.examples import dataset_of, first_examples
 from zoo import nearest, operations, random
 from zoo.capabilities import capabilities
 from zoo.domain import repeat_rows, take_rows
@@ -48,7 +49,7 @@ def sample(run, num, options, controls):
         return x, _shown(x, run)
     mean = not controls and (options.out.endswith(".png") if options.mean is None else options.mean)
     function = (
-        images.sampler(run.model)
+        drawing.sampler(run.model)
         if mean
         else tf.function(lambda seeds, c: run.model.sample(seeds, c, **controls), reduce_retracing=True)
     )
@@ -59,34 +60,34 @@ def sample(run, num, options, controls):
 
 def reconstruct(run, num, options, controls):
     """Test examples and what their codes decode to, [num, 2, *shape]."""
-    return _beside(run, num, options, previews.reconstructed(run.model))
+    return _beside(run, num, options, drawing.reconstructed(run.model))
 
 
 def denoise(run, num, options, controls):
     """Test examples, the same with noise, and what the model makes of that, [num, 3, *shape]."""
-    return _beside(run, num, options, previews.denoised(run.model, **controls))
+    return _beside(run, num, options, drawing.denoised(run.model, **controls))
 
 
 def translate(run, num, options, controls):
     """What test examples would be in another domain, [num, *its shape]; a picture shows them beneath the examples."""
     domain = run.model.domain
-    x, condition = examples(run, num, options.seed, options.data_dir)
+    x, condition = first_examples(run, num, options.seed, options.data_dir)
     if options.condition:
         condition = conditions.asked(run, num, options)
     function = tf.function(lambda x, seeds, c: run.model.translate(x, seeds, c), reduce_retracing=True)
-    made = map_rows(function, x, images.rows(random.seed(options.seed), num), condition)
+    made = map_rows(function, x, random.rows(random.seed(options.seed), num), condition)
     return made, lambda ending: files.translated(x.numpy(), made, domain, ending, run.medium,
-                                                 min(num, previews.EXAMPLES))
+                                                 min(num, files.COLUMNS))
 
 
 def _beside(run, num, options, function):
     """Test examples and what `function` of (x, seeds, condition) makes of them, [num, 1 + n, *shape]."""
-    x, condition = examples(run, num, options.seed, options.data_dir)
-    made = map_rows(function, x, images.rows(random.seed(options.seed), num), condition)
+    x, condition = first_examples(run, num, options.seed, options.data_dir)
+    made = map_rows(function, x, random.rows(random.seed(options.seed), num), condition)
     every = np.concatenate([x.numpy()[:, None], made], axis=1)
     stacks = [x.numpy(), *np.moveaxis(made, 1, 0)]
     return every, lambda ending: files.beneath(stacks, run.model.domain, ending, run.medium,
-                                               columns=min(num, previews.EXAMPLES))
+                                               columns=min(num, files.COLUMNS))
 
 
 def interpolate(run, num, options, controls):
@@ -94,7 +95,7 @@ def interpolate(run, num, options, controls):
     *shape]."""
     if not hasattr(run.model, "encode"):
         return _between_samples(run, num, options)
-    x, condition = examples(run, 2 * num, options.seed, options.data_dir)
+    x, condition = first_examples(run, 2 * num, options.seed, options.data_dir)
     condition = take_rows(condition, tf.range(0, 2 * num, 2))
     paths = tf.function(lambda x0, x1, c: operations.interpolate(run.model, x0, x1, _STEPS, options.path, c),
                         reduce_retracing=True)
@@ -107,7 +108,7 @@ def _between_samples(run, num, options):
     if options["path"].present:
         raise BadInput(f"--path: model {run.description['model']!r} has no codes; between the noise of two samples "
                        "there is one path.")
-    seeds = images.rows(random.seed(options.seed), 2 * num)
+    seeds = random.rows(random.seed(options.seed), 2 * num)
     weights = np.tile(np.linspace(0.0, 1.0, _STEPS, dtype=np.float32), num)
     condition = conditions.of_samples(run, num, options)
     ends = [tf.repeat(seeds[first::2], _STEPS, axis=0) for first in (0, 1)]
@@ -122,7 +123,7 @@ def traverse(run, num, options, controls):
 
     Along a line the number goes from three standard deviations below its mean over test examples to three above.
     """
-    x, condition = examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed,
+    x, condition = first_examples(run, min(_CODES, dataset_of(run, options.data_dir).require("test")), options.seed,
                             options.data_dir)
     codes = map_rows(tf.function(lambda x, c: run.model.encode(x, condition=c), reduce_retracing=True), x,
                      condition).reshape(len(x), -1)
@@ -166,14 +167,14 @@ def complete(run, num, options, controls):
     if name not in known:
         raise BadInput(f"--mask={name}: examples of shape {tuple(domain.shape)} have other masks; "
                        f"{nearest(name, known)}")
-    x, condition = examples(run, num, options.seed, options.data_dir)
+    x, condition = first_examples(run, num, options.seed, options.data_dir)
     mask = masks.of(name, domain, x)
     function = tf.function(lambda x, mask, seeds, c: run.model.complete(x, mask, seeds, c, **controls),
                            reduce_retracing=True)
     if options.condition:
         condition = conditions.asked(run, num, options)
     x_, mask_, condition_ = repeat_rows((x, mask, condition), _COMPLETIONS)
-    drawn = map_rows(function, x_, mask_, images.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
+    drawn = map_rows(function, x_, mask_, random.rows(random.seed(options.seed), num * _COMPLETIONS), condition_)
     drawn = np.concatenate([drawn.reshape(num, _COMPLETIONS, *drawn.shape[1:]), x.numpy()[:, None]], axis=1)
 
     def picture(ending):

@@ -4,7 +4,6 @@ import numpy as np
 import tensorflow as tf
 
 from trainers.errors import BadInput
-from trainers.pictures import images
 from trainers.runs.drawing import map_rows
 from zoo import random
 
@@ -24,4 +23,4 @@ def continuation(run, num, options, controls):
     x[:, :len(prompt)], known[:, :len(prompt)] = prompt, True
     function = tf.function(lambda x, known, seeds: run.model.complete(x, known, seeds, **controls),
                            reduce_retracing=True)
-    return map_rows(function, x, known, images.rows(random.seed(options.seed), num))
+    return map_rows(function, x, known, random.rows(random.seed(options.seed), num))

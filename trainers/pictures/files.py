@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trainers.pictures import images
+from trainers.data import tokenizers
+from trainers.data.readers import audio
+from trainers.pictures import images, sound, strokes
 
+COLUMNS = 10  # examples in a line, with what was made of them beneath
 _SOUNDS = 8  # that a picture has panels for
 ENDINGS = {"tokens": (".txt",), "waveform": (".wav", ".png"), "strokes": (".png", ".svg")}
 
@@ -27,8 +30,6 @@ def stored(workdir, description):
     """The `Medium` of a run, from its folder and its description."""
     tokenizer = workdir.read_tokenizer()
     if tokenizer is not None:
-        from trainers.data import tokenizers
-
         tokenizer = tokenizers.from_dict(tokenizer)
     return Medium(tokenizer, description.get("data", {}).get("rate"))
 
@@ -45,16 +46,10 @@ def file(x, domain, ending, medium=Medium(), columns=None):
     if ending == ".txt":
         return text(x, medium.tokenizer).encode()
     if ending == ".wav":
-        from trainers.data.readers import audio
-
         return audio.wav_bytes(x.reshape(-1), medium.rate)
     if domain.kind == "strokes":
-        from trainers.pictures import strokes
-
         return strokes.file(x, ending, columns)
     if domain.kind == "waveform":
-        from trainers.pictures import sound
-
         return images.png(sound.waveforms(x[:_SOUNDS], medium.rate))
     return images.png(images.picture(x, domain, columns))
 
@@ -66,8 +61,6 @@ def beneath(stacks, domain, ending, medium=Medium(), columns=None):
         stacks, columns = [x.reshape(-1, *domain.shape) for x in stacks], domain.group
     columns = columns or len(stacks[0])
     if domain.kind == "strokes":
-        from trainers.pictures import strokes
-
         return strokes.file(strokes.beneath(stacks, columns), ending, columns)
     if ending != ".png" or domain.kind == "waveform":
         return file(np.stack(stacks, 1).reshape(-1, *stacks[0].shape[1:]), domain, ending, medium)

@@ -11,13 +11,13 @@ import time
 import tensorflow as tf
 
 from trainers.errors import BadInput
-from trainers.pictures import files, images
+from trainers.pictures import curves, files, images
 from trainers.runs import checkpoints
 from trainers.runs.run import put
+from trainers.runs.selection import Selection
 from trainers.runs.workdir import write
 from trainers.training import fitting, previews, strategies
 from trainers.training.reporting import Reporter
-from trainers.runs.selection import Selection
 from zoo import random
 from zoo.training.game import term_means
 
@@ -81,8 +81,13 @@ class Loop:
                 signal.signal(number, handler)
             self.reporter.close()
             self.checkpoints.close()
-            if self.chief and (picture := images.curves(self.workdir.metrics)) is not None:
-                images.write(self.workdir.samples / "curves.png", picture)
+            if self.chief:
+                self._plot_curves()
+
+    def _plot_curves(self):
+        picture = curves.picture(self.workdir.metrics)
+        if picture is not None:
+            write(self.workdir.samples / "curves.png", images.png(picture))
 
     @property
     def stopped_by(self):
