@@ -45,7 +45,8 @@ def define(options):
 def main(options):
     from trainers.data import num_examples
     from trainers.errors import BadInput
-    from trainers.evaluation import annealing, measures
+    from trainers.evaluation import annealing, registry
+    from trainers.evaluation.evaluation import Evaluation
     from trainers.runs import records
     from trainers.runs.examples import dataset_of
     from trainers.runs.run import load
@@ -82,7 +83,7 @@ def main(options):
     if not _FEWEST <= num <= available:
         raise BadInput(f"--num_examples must be between {_FEWEST} and the {available} of {dataset.name}'s "
                        f"{options.split} split, found {num}.")
-    evaluation = measures.Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
+    evaluation = Evaluation(run, dataset, options.split, num, options.batch_size, options.seed,
                             options.importance_samples or run.config.evaluation.importance_samples)
     line = f"{run.description.get('command', '')} && {records.command_line('zoo-evaluate', options)}".removeprefix(
         " && "
@@ -91,7 +92,7 @@ def main(options):
                                 min(num, options.ais_examples)) if "ais" in options.metrics else []
     found = [records.make(run, options.split, metric, estimate.value, unit, kind, estimate.stderr,
                           evaluation.protocol | protocol, line, num == available)
-             for metric, estimate, unit, kind, protocol in [*measures.everything(evaluation), *besides]]
+             for metric, estimate, unit, kind, protocol in [*registry.everything(evaluation), *besides]]
     records.write_results(run.workdir.results, found)
     print(f"\n{run.description['model']} on {run.description['dataset']}, {options.split} split, step "
           f"{run.step}\n{report(found)}\n{run.workdir.results}")

@@ -108,7 +108,8 @@ def test_every_number(folder, model):
 def test_uniqueness_and_novelty_of_samples(folder, model, monkeypatch):
     """Of samples whose numbers are known: in the place of the model's own, training lines, a new line twice, and what
     is no string. Without RDKit."""
-    from trainers.evaluation import measures, strings
+    from trainers.evaluation import strings
+    from trainers.evaluation.evaluation import Evaluation
     from trainers.runs.examples import dataset_of
 
     monkeypatch.setitem(sys.modules, "rdkit", None)
@@ -120,7 +121,7 @@ def test_uniqueness_and_novelty_of_samples(folder, model, monkeypatch):
     assert "OO" not in {tokenizer.decode(row) for row in known}
     wrong = np.full((1, dataset.shape[0]), tokenizer.end)  # nothing at all
     monkeypatch.setattr(strings, "draw", lambda *args, **kwargs: np.concatenate([known[:3], known[:1], new, wrong]))
-    evaluation = measures.Evaluation(run, dataset, "test", 5, 5, 0, 5)
+    evaluation = Evaluation(run, dataset, "test", 5, 5, 0, 5)
     found = {metric: estimate.value for metric, estimate, *_ in strings.samples(evaluation)}
     distinct = len({tokenizer.decode(row) for row in known[:3]}) + 1
     assert found == dict(validity=pytest.approx(6 / 7), uniqueness=pytest.approx(distinct / 6),
