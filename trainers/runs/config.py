@@ -13,7 +13,6 @@ from trainers.data.domain import BINARIZATIONS
 from trainers.data.tokenizers import NAMES as TOKENIZERS
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
-from trainers.training import optimizers
 
 
 def model_class(name):
@@ -123,7 +122,11 @@ def check(config, players):
     for key in ("validation", "image_size", "vocabulary", "length", "rate"):
         if config.data[key] < 0:
             raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
-    optimizers.check(config, players)
+
+
+def decays(players, config):
+    """{player: decay} of the moving averages of what it moves."""
+    return {player.name: config.ema for player in players if config.ema}
 
 
 def as_flags(config):

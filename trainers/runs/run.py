@@ -9,9 +9,9 @@ from trainers.errors import BadInput
 from trainers.pictures import files
 from trainers.runs import checkpoints
 from trainers.runs import config as configs
+from trainers.runs.config import decays
 from trainers.runs.selection import Selection
 from trainers.runs.workdir import FORMAT, Workdir
-from trainers.training.engine import decays
 from zoo.training.averaging import Averages
 
 

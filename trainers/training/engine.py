@@ -13,6 +13,7 @@ import functools
 
 import tensorflow as tf
 
+from trainers.runs.config import decays
 from trainers.training import optimizers, strategies
 from zoo import random
 from zoo.layers.following import assign
@@ -201,11 +202,6 @@ class Engine(Game):
         parts = self.strategy.run(gather)
         for gathered, part in zip(self._gathered, parts):
             gathered.assign(self.strategy.experimental_local_results(part)[0])
-
-
-def decays(players, config):
-    """{player: decay} of the averages of what it moves."""
-    return {player.name: config.ema for player in players if config.ema}
 
 
 def _optimizer(player, config):

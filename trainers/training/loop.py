@@ -39,9 +39,7 @@ class Loop:
     Args:
         make_model: function that makes the model.
         plain: the same model outside the strategy, for pictures and validation.
-        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets;
-            `medium`, what examples mean (`trainers.pictures.files`), `condition` and `examples`, what pictures need
-            (`trainers.training.previews`).
+        data: `trainers.training.inputs.Inputs`.
         config, seed, strategy, workdir: the run's.
         options: with `log_every, eval_every, sample_every, checkpoint_every` in steps (0: never) and `jit`.
     """

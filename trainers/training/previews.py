@@ -16,8 +16,7 @@ def of(model, data):
     weights are then.
 
     Args:
-        data: with `medium` (`trainers.pictures.files`); `condition`, those of some examples for a model that samples
-            need them for (or None); and `examples`, a batch, for a model that `needs_examples`.
+        data: `trainers.training.inputs.Inputs`, with `examples` of a model that `needs_examples`.
     """
     domain = model.domain
     if isinstance(model, Translating):
