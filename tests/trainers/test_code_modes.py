@@ -10,7 +10,7 @@ from tests.support import runs
 from tests.support.runs import draw
 from trainers import sample
 from trainers.data import evaluation_batches, open_dataset
-from trainers.modes import draws
+from trainers.modes import registry
 from trainers.pictures import images
 from trainers.runs import run as run_module
 
@@ -152,4 +152,4 @@ def test_terms_go_with_arithmetic_alone_and_files_with_unconditional_models(vae,
     assert sample.run(["zoo-sample", f"--workdir={labelled[0]}", "--mode=arithmetic", "--terms=1,2,x.png",
                        f"--out={tmp_path / 'x.png'}"]) == 2
     assert "conditional" in capsys.readouterr().err
-    assert {"traverse", "arithmetic"} <= set(draws.modes(vae[1].model))
+    assert {"traverse", "arithmetic"} <= set(registry.modes_of(vae[1].model))

@@ -15,7 +15,7 @@ from tests.support import runs
 from tests.support.runs import draw
 from trainers import evaluate, sample, train
 from trainers.data import check, evaluation_batches, open_dataset
-from trainers.modes import draws
+from trainers.modes import registry
 from trainers.pictures import files, images
 from trainers.runs import run as run_module
 from trainers.training import previews
@@ -43,8 +43,9 @@ def case(tmp_path_factory):
 
 
 def test_modes(case):
-    assert draws.modes(case("autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic"]
-    assert draws.modes(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic",
+    assert registry.modes_of(case("autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic"]
+    assert registry.modes_of(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse",
+                                                                   "arithmetic",
                                                              "denoise"]
 
 

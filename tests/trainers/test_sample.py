@@ -15,7 +15,7 @@ from PIL import Image
 from tests.support import runs
 from tests.support.runs import draw
 from trainers import sample
-from trainers.modes import draws
+from trainers.modes import registry
 from trainers.pictures import images, points
 from trainers.runs import drawing
 from zoo import operations, random
@@ -194,7 +194,7 @@ def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
 
 
 def test_modes_follow_from_what_the_model_can_do(case):
-    found = {name: draws.modes(case(name)[1]) for name in CASES}
+    found = {name: registry.modes_of(case(name)[1]) for name in CASES}
     assert found == {"vae": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold", "complete"],
                      "vae_3": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "complete"],
                      "pixel_cnn": ["sample", "complete"],

@@ -22,7 +22,7 @@ _FILES = (".npy", ".npz")
 
 
 def of_samples(run, num, options):
-    """The condition of `num` samples, None of a model that takes none."""
+    """Finds the condition of `num` samples, None of a model that takes none."""
     domain = run.model.domain
     if options.condition:
         return asked(run, num, options)
@@ -32,7 +32,7 @@ def of_samples(run, num, options):
 
 
 def asked(run, num, options):
-    """The condition that --condition asks for, of `num` rows. Raises BadInput for anything else."""
+    """Finds the condition that --condition asks for, of `num` rows. Raises BadInput for anything else."""
     domain, said = run.model.domain, ",".join(options.condition)
     if not domain.conditional:
         raise BadInput(f"--condition={said}: model {run.description['model']!r} takes no condition; leave it out.")
@@ -50,14 +50,15 @@ def asked(run, num, options):
 
 
 def columns(options, num):
-    """Columns of a picture of samples: several classes stand in one each, one class in a square; None: as usual."""
+    """Counts the columns of a picture of samples: several classes stand in one each, one class in a square; None: as
+    usual."""
     if not options.condition or pathlib.Path(options.condition[0]).suffix in _FILES:
         return None
     return len(options.condition) if len(options.condition) > 1 else math.ceil(math.sqrt(num))
 
 
 def told(run, options):
-    """What is said of the classes that are drawn, by their names; None where these are not known."""
+    """Says which classes are drawn, by their names; None where these are not known."""
     names, domain = run.description.get("class_names"), run.model.domain
     if not (names and domain.num_classes) or any(pathlib.Path(one).suffix in _FILES for one in options.condition or ()):
         return None
@@ -70,7 +71,7 @@ def _classes(run, num, options):
 
 
 def _number(run, one):
-    """The class of a name, or of a number. Raises BadInput, with the nearest right name, where it is neither."""
+    """Finds the class of a name, or of a number. Raises BadInput, with the nearest right name, where it is neither."""
     names, num = run.description.get("class_names") or (), run.model.domain.num_classes
     lower = [name.lower() for name in names]
     if one.lower() in lower:
@@ -85,7 +86,7 @@ def _number(run, one):
 
 
 def _of_file(path, domain, num):
-    """The arrays of a file: those that lack the dimension of the rows stand for all of them."""
+    """Reads the arrays of a file: those that lack the dimension of the rows stand for all of them."""
     try:
         file = np.load(pathlib.Path(path).expanduser(), allow_pickle=False)
         found = {key: file[key] for key in file.files} if hasattr(file, "files") else {"": file}

@@ -9,7 +9,7 @@ from zoo import random
 
 
 def continuation(run, num, options, controls):
-    """Texts that go on from the prompt, [num, T]."""
+    """Draws texts that go on from the prompt, [num, T]."""
     if run.model.domain.kind != "tokens" or not hasattr(run.model, "complete"):
         raise BadInput(f"--prompt: model {run.description['model']!r} goes on with no text.")
     length = run.model.domain.shape[0]
