@@ -86,7 +86,8 @@ def _of_draws(model, steps, chains):
 
 
 def _densities(model, x, condition, chains):
-    """The functions log p(z), log p(x|z) and draw of z of chains that start for each example, [chains * batch] rows."""
+    """Makes the functions log p(z), log p(x|z) and draw of z of chains that start for each example, [chains * batch]
+    rows."""
     x, condition = (None if a is None else tf.tile(a, [chains] + [1] * (len(a.shape) - 1)) for a in (x, condition))
     return (
         model.prior_density(condition),

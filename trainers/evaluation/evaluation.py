@@ -62,7 +62,7 @@ class Evaluation:
 
 
 def _protocol(run, dataset, num, seed):
-    """What a record says of every number: the data, and what of the run is no part of its configuration."""
+    """Makes what a record says of every number: the data, and what of the run is no part of its configuration."""
     domain = run.model.domain
     found = data.protocol(dataset, domain, run.config.data) | dict(num_examples=num, evaluation_seed=seed)
     if run.selected:

@@ -2,7 +2,7 @@
 
 
 def span(domain):
-    """The (low, high) of an example's entries, or None for the real line."""
+    """Finds the (low, high) of an example's entries, or None for the real line."""
     return domain.range if domain.kind == "real" else (0, domain.levels - 1)
 
 

@@ -64,7 +64,7 @@ def samples(evaluation):
 
 
 def _parser(tokenizer):
-    """The function from a row of tokens to whether the grammar derives it, None where there is no grammar."""
+    """Makes the function from a row of tokens to whether the grammar derives it, None where there is no grammar."""
     return grammars.validity(tokenizer) if tokenizer.grammar is not None else None
 
 

@@ -37,7 +37,7 @@ def complete(run, num, options, controls):
 
 
 def _mask(options, domain):
-    """The name of the mask. Raises BadInput, with the nearest right one, where the domain has no such."""
+    """Finds the name of the mask. Raises BadInput, with the nearest right one, where the domain has no such."""
     known = masks.names(domain.places, domain.kind)
     name = options.mask or known[0]
     if name not in known:

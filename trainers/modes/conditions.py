@@ -63,7 +63,11 @@ def told(run, options):
     if not (names and domain.num_classes) or any(pathlib.Path(one).suffix in _FILES for one in options.condition or ()):
         return None
     drawn = [names[_number(run, one)] for one in options.condition] if options.condition else names
-    return f"classes: {', '.join(drawn[:_NAMED])}{', ...' if len(drawn) > _NAMED else ''}"
+    return f"classes: {_listed(drawn)}"
+
+
+def _listed(names):
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _classes(run, num, options):
@@ -81,7 +85,7 @@ def _number(run, one):
     names = () if all(name.isdecimal() for name in names) else names  # that are numbers say no more than these
     close = difflib.get_close_matches(one.lower(), lower, n=1, cutoff=0.5) if names else ()
     meant = f"did you mean {names[lower.index(close[0])]!r}? " if close else ""
-    known = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}, or " if names else ""
+    known = f"{_listed(names)}, or " if names else ""
     raise BadInput(f"--condition={one}: no class of this run; {meant}Known: {known}0 to {num - 1}.")
 
 

@@ -20,11 +20,11 @@ MODES = {mode.name: mode for mode in _ALL}
 
 
 def modes_of(model):
-    """The names of the modes that a model has."""
+    """Lists the modes that a model has."""
     can = capabilities(model)
     return [mode.name for mode in _ALL if (mode.possible(model) if mode.possible else mode.name in can)]
 
 
 def taking(control):
-    """The modes that take a control (`zoo.control.Control`), as flags."""
+    """Lists the modes that take a control (`zoo.control.Control`), as flags."""
     return [f"--mode={mode.name}" for mode in _ALL if mode.controls in control.of]

@@ -22,12 +22,12 @@ class Medium(NamedTuple):
 
 
 def medium(dataset):
-    """The `Medium` of an open data set."""
+    """Makes the `Medium` of an open data set."""
     return Medium(getattr(dataset, "tokenizer", None), getattr(dataset, "rate", None))
 
 
 def stored(workdir, description):
-    """The `Medium` of a run, from its folder and its description."""
+    """Makes the `Medium` of a run, from its folder and its description."""
     tokenizer = workdir.read_tokenizer()
     if tokenizer is not None:
         tokenizer = tokenizers.from_dict(tokenizer)
@@ -35,12 +35,12 @@ def stored(workdir, description):
 
 
 def endings(domain):
-    """The endings of the files that show examples of the domain, the usual one first."""
+    """Lists the endings of the files that show examples of the domain, the usual one first."""
     return ENDINGS.get(domain.kind, (".png",))
 
 
 def file(x, domain, ending, medium=Medium(), columns=None):
-    """The bytes of the file with this ending that shows examples [num, *shape] in the domain's units."""
+    """Makes the bytes of the file with this ending that shows examples [num, *shape] in the domain's units."""
     if domain.group:  # the examples of one label in a line
         x, columns = x.reshape(-1, *domain.shape), columns or domain.group
     if ending == ".txt":
@@ -55,8 +55,8 @@ def file(x, domain, ending, medium=Medium(), columns=None):
 
 
 def beneath(stacks, domain, ending, medium=Medium(), columns=None):
-    """The same of equally long arrays of examples, line by line beneath one another; in text and sound the examples of
-    a place follow one another."""
+    """Makes the same of equally long arrays of examples, line by line beneath one another; in text and sound the
+    examples of a place follow one another."""
     if domain.group:
         stacks, columns = [x.reshape(-1, *domain.shape) for x in stacks], domain.group
     columns = columns or len(stacks[0])
@@ -71,7 +71,7 @@ def beneath(stacks, domain, ending, medium=Medium(), columns=None):
 
 
 def translated(x, made, domain, ending, medium=Medium(), columns=None):
-    """The bytes of the file that shows examples with their translations into the partner's domain beneath.
+    """Makes the bytes of the file that shows examples with their translations into the partner's domain beneath.
 
     Where the two are not images of one size, the translations alone.
     """
@@ -85,8 +85,8 @@ def translated(x, made, domain, ending, medium=Medium(), columns=None):
 
 
 def _lines(stacks, columns):
-    """Equally long arrays of images, uint8 [num, H, W, C], as lines beneath one another, those of the last line filled
-    up."""
+    """Puts equally long arrays of images, uint8 [num, H, W, C], as lines beneath one another, those of the last line
+    filled up."""
     lines = []
     for x in stacks:
         x = np.concatenate([x, np.full((-len(x) % columns, *x.shape[1:]), images.SEPARATOR, np.uint8)])
@@ -96,7 +96,7 @@ def _lines(stacks, columns):
 
 
 def text(x, tokenizer):
-    """Texts of rows of tokens, parted by lines of dashes if they have several lines."""
+    """Writes the texts of rows of tokens, parted by lines of dashes if they have several lines."""
     texts = [tokenizer.decode(row) for row in x]
-    lines = any("\n" in text for text in texts)
-    return ("\n" + "-" * 40 + "\n" if lines else "\n").join(texts) + "\n"
+    between = f"\n{'-' * 40}\n" if any("\n" in text for text in texts) else "\n"
+    return between.join(texts) + "\n"

@@ -19,7 +19,8 @@ def dataset_of(run, data_dir=None):
 def first_examples(run, num, seed, data_dir=None):
     """Reads the first `num` examples of the run's test split, as the model takes them: x, condition or None."""
     dataset, domain = dataset_of(run, data_dir), run.model.domain
-    if num > (there := data.num_examples(dataset, "test", domain)):
+    there = data.num_examples(dataset, "test", domain)
+    if num > there:
         raise BadInput(f"--num_samples: {num} test examples are needed and {dataset.name} has {there}.")
     batches = data.evaluation_batches(dataset, "test", domain, min(num, ROWS), seed, run.config.data, limit=num)
     x, condition = zip(*(domain.split(batch)[:2] for batch in batches))

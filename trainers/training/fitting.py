@@ -40,7 +40,7 @@ class Fitting:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def state(self):
-        """What a checkpoint holds: {name: variables}."""
+        """Makes what a checkpoint holds: {name: variables}."""
         return {"weights": [w.value for w in self.model.weights], "step": [self.step]}
 
     def advance(self, iterator, num):
@@ -69,18 +69,18 @@ class Fitting:
         return {name: value / num for name, value in total.items()}, None
 
     def totals(self):
-        """What is counted from the first step on: nothing."""
+        """Counts from the first step on: nothing."""
         return {}
 
     def steps_left(self, step):
-        """No stages."""
+        """Tells that there are no stages."""
 
     def finite(self):
-        """Whether every weight is."""
+        """Tells whether every weight is finite."""
         return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.weights)
 
     def weights(self):
-        """The weights as arrays."""
+        """Reads the weights as arrays."""
         return [w.numpy() for w in self.model.weights]
 
 

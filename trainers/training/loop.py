@@ -93,7 +93,7 @@ class Loop:
         return self._signal
 
     def weights(self):
-        """The run's weights as arrays: the selected ones, or the latest averages."""
+        """Reads the run's weights as arrays: the selected ones, or the latest averages."""
         return self.selection.weights(self.engine.weights())
 
     def _train(self, step, total):
@@ -154,7 +154,7 @@ class Loop:
         self._signal = number
 
     def _agreed_stop(self):
-        """The signal that any worker received: all of them stop at the same step."""
+        """Finds the signal that any worker received: all of them stop at the same step."""
         number = int(self._signal or 0)
         if self.workers == 1:
             return number
@@ -168,7 +168,7 @@ class Loop:
                            "one; all workers need the same folder, on storage that they share.")
 
     def _sum(self, number):
-        """The sum of a number over the workers."""
+        """Takes the sum of a number over the workers."""
         share = tf.constant(float(number) / self.engine.per_worker)
         summed = self.strategy.run(
             lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, share)
@@ -188,8 +188,8 @@ class Loop:
                 "--config.clip_norm.")
 
     def _validate(self, step):
-        """Mean loss and terms of every player over the validation split, with the averaged weights; keeps the weights
-        if they are the best so far."""
+        """Computes the mean loss and terms of every player over the validation split, with the averaged weights; keeps
+        the weights if they are the best so far."""
         loss = self._validation_loss(step) if self.chief else 0.0
         if self._due(step, self.selection.every):
             # The chief's loss decides for all workers.
