@@ -40,7 +40,7 @@ def execute(define, main, argv=None, prepare=None):
 
 
 def positive(options, name):
-    """The flag's value. Raises BadInput unless it is a number above 0."""
+    """Reads the flag's value. Raises BadInput unless it is a number above 0."""
     value = options[name].value
     if value is None or value <= 0:
         raise BadInput(f"--{name} must be more than 0, found {value}.")

@@ -13,27 +13,31 @@ import os
 import pathlib
 import sys
 
+import numpy as np
+import tensorflow as tf
 from absl import flags
 
 import zoo
 from trainers import cli
+from trainers.errors import BadInput
+from trainers.modes import conditions, registry
+from trainers.modes.registry import MODES
+from trainers.pictures import files
+from trainers.runs.run import load
+from trainers.runs.workdir import Workdir, storage_errors, write
+from zoo import checks
 
-MODES = {"sample": 64, "reconstruct": 20, "interpolate": 8, "traverse": 10, "arithmetic": 100, "manifold": 400,
-         "denoise": 20, "translate": 20,
-         "complete": 8}  # -> --num_samples if not given
-# mode -> the method whose controls it takes
-CONTROLLED = {"sample": "sample", "complete": "complete", "denoise": "corrupt"}
-CONDITIONED = ("sample", "manifold", "translate", "complete", "interpolate")  # modes that take --condition
 NUMBERS = ".npy"
 
 
 def define(options):
+    """Defines the flags that do not depend on the model."""
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("mode", "sample", f"One of {', '.join(MODES)}, as far as the model can.", flag_values=options)
     flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, latents to traverse, examples of a "
                                               "class to average, or codes of the manifold (a square "
                          "number); by default "
-                         + ", ".join(f"{mode} {num}" for mode, num in MODES.items()) + ".", flag_values=options)
+                         + ", ".join(f"{mode.name} {mode.num}" for mode in MODES.values()) + ".", flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of the noise: the same seed gives the same samples, however many.",
                          flag_values=options)
     flags.DEFINE_string("out", None, "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an "
@@ -65,38 +69,33 @@ def define(options):
 
 
 def _define_controls(options):
-    """A flag for each control of the run's model, as `Model.controls` declares it; those of other models are refused by
-    name."""
-    from trainers.errors import BadInput
-    from trainers.runs.workdir import Workdir
-
+    """Defines a flag for each control of the run's model, as `Model.controls` declares it; refuses those of other
+    models by name."""
     if options.workdir is None:
         raise BadInput("--workdir is needed: the folder of a run, as zoo-train makes it.")
     name = Workdir(options.workdir).read_config().get("model")
     own = zoo.MODELS[name].controls if name in zoo.MODELS else {}
+    given = {argument.split("=")[0].lstrip("-") for argument in sys.argv[1:]}
     for key in {key for cls in zoo.MODELS.values() for key in cls.controls} - set(own):
-        if any(argument.split("=")[0].lstrip("-") == key for argument in sys.argv[1:]):
+        if key in given:
             has = f"it has {', '.join(own)}" if own else "it has none"
             raise BadInput(f"--{key}: model {name!r} of this run has no such control; {has}.")
     for key, control in own.items():
         define = flags.DEFINE_integer if control.dtype.is_integer else flags.DEFINE_float
-        modes = " or ".join(f"--mode={mode}" for mode, method in CONTROLLED.items() if method in control.of)
-        define(key, None, f"With {modes}: {control.meaning}.", flag_values=options)
+        define(key, None, f"With {' or '.join(registry.taking(control))}: {control.meaning}.", flag_values=options)
 
 
 def controls(options, model):
-    """{name: value} of the controls that were set on the command line. Raises BadInput for one that the mode does not
-    take, or out of its range."""
-    from trainers.errors import BadInput
-    from zoo import checks
-
+    """Reads {name: value} of the controls that were set on the command line. Raises BadInput for one that the mode does
+    not take, or out of its range."""
+    method = MODES[options.mode].controls
     given = {name: options[name].value for name in model.controls if options[name].present}
     for name in given:
-        modes = [f"--mode={mode}" for mode, method in CONTROLLED.items() if method in model.controls[name].of]
-        if CONTROLLED.get(options.mode) not in model.controls[name].of:
-            raise BadInput(f"--{name}: goes with {' or '.join(modes)}, not with --mode={options.mode}.")
+        if method not in model.controls[name].of:
+            modes = " or ".join(registry.taking(model.controls[name]))
+            raise BadInput(f"--{name}: goes with {modes}, not with --mode={options.mode}.")
     try:
-        checks.controls(model, CONTROLLED.get(options.mode), given, 1)
+        checks.controls(model, method, given, 1)
     except ValueError as error:
         raise BadInput(f"--{error}") from None
     return given
@@ -104,8 +103,6 @@ def controls(options, model):
 
 def _check_out(out, endings):
     """Raises BadInput for a file that cannot be written, before anything is computed."""
-    from trainers.errors import BadInput
-
     path = pathlib.Path(out)
     if path.is_dir():
         raise BadInput(f"--out={out}: is a folder; name a file in it, as {path / f'samples{endings[0]}'}.")
@@ -118,76 +115,81 @@ def _check_out(out, endings):
 
 
 def main(options):
-    from trainers.errors import BadInput
-
-    if options.mode not in MODES:
-        raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
-    for name, mode in (("mean", "sample"), ("path", "interpolate"), ("mask", "complete"), ("terms", "arithmetic"),
-                       ("prompt", "sample")):
-        if options[name].present and options.mode != mode:
-            raise BadInput(f"--{name}: goes with --mode={mode}, not with --mode={options.mode}.")
-    if options["condition"].present and options.mode not in CONDITIONED:
-        raise BadInput(f"--condition: goes with --mode={', '.join(CONDITIONED)}, not with --mode={options.mode}, whose "
-                       "examples have their own.")
-    num = MODES[options.mode] if options.num_samples is None else cli.positive(options, "num_samples")
+    """Draws what the flags ask for, and writes its file. Raises BadInput for flags that do not fit the run or one
+    another."""
+    mode = _mode(options)
+    num = mode.num if options.num_samples is None else cli.positive(options, "num_samples")
     if options.threads is not None:
         _use(cli.positive(options, "threads"))
-    print(_write(options, num), flush=True)
+    folder = Workdir(options.workdir)
+    folder.read_config()
+    run = load(options.workdir)
+    _check_run(options, mode, run)
+    if options.out is None:
+        options.out = _usual_file(folder, options.mode, run.model.domain)
+    _check_out(options.out, (*files.endings(run.model.domain), NUMBERS))
+    x, shown = mode.draw(run, num, options, controls(options, run.model))
+    said = None if mode.of_examples else conditions.told(run, options)
+    if said:
+        print(said, flush=True)
+    _write(options.out, x, shown)
+    print(options.out, flush=True)
+
+
+def _mode(options):
+    """Finds the mode. Raises BadInput, with the nearest right name, for an unknown one, or a flag that goes with
+    another."""
+    if options.mode not in MODES:
+        raise BadInput(f"--mode: unknown {options.mode!r}; {zoo.nearest(options.mode, MODES)}")
+    for other in MODES.values():
+        for name in other.flags:
+            if options[name].present and options.mode != other.name:
+                raise BadInput(f"--{name}: goes with --mode={other.name}, not with --mode={options.mode}.")
+    if options["condition"].present and not MODES[options.mode].conditioned:
+        conditioned = ", ".join(mode.name for mode in MODES.values() if mode.conditioned)
+        raise BadInput(f"--condition: goes with --mode={conditioned}, not with --mode={options.mode}, whose examples "
+                       "have their own.")
+    return MODES[options.mode]
 
 
 def _use(threads):
-    import tensorflow as tf
-
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def _write(options, num):
-    import numpy as np
-
-    from trainers.errors import BadInput
-    from trainers.modes import conditions, draws
-    from trainers.pictures import files
-    from trainers.runs import workdir
-    from trainers.runs.run import load
-
-    folder = workdir.Workdir(options.workdir)
-    folder.read_config()
-    run = load(options.workdir)
-    domain = run.model.domain
-    if (
-        options.data_dir
-        and options.mode in ("sample", "manifold")
-        and (options.condition or domain.num_classes or not domain.conditional)
-    ):
+def _check_run(options, mode, run):
+    """Raises BadInput for a mode that the run's model does not have, or a flag that it has no use for."""
+    domain, can = run.model.domain, registry.modes_of(run.model)
+    reads_none = options.condition or domain.num_classes or not domain.conditional
+    if options.data_dir and not mode.of_examples and reads_none:
         raise BadInput(f"--data_dir: --mode={options.mode} reads no data.")
-    if options.mode not in draws.modes(run.model):
+    if options.mode not in can:
         raise BadInput(f"--mode={options.mode}: model {run.description['model']!r} of this run can't; it has "
-                       f"{', '.join(draws.modes(run.model))}.")
-    if options.out is None:
-        with workdir.storage_errors(folder.path):
-            folder.samples.mkdir(exist_ok=True)
-        options.out = str(folder.samples / f"{options.mode}{files.endings(domain)[0]}")
-    _check_out(options.out, (*files.endings(domain), NUMBERS))
-    if options.condition and options.mode == "interpolate" and hasattr(run.model, "encode"):
-        raise BadInput("--condition: the examples between which --mode=interpolate goes have their own.")
-    x, shown = getattr(draws, options.mode)(run, num, options, controls(options, run.model))
-    if options.mode in ("sample", "manifold") and (said := conditions.told(run, options)):
-        print(said, flush=True)
+                       f"{', '.join(can)}.")
+
+
+def _usual_file(folder, name, domain):
+    """Names the file where --out is not given, in the run's folder for samples, which it makes."""
+    with storage_errors(folder.path):
+        folder.samples.mkdir(exist_ok=True)
+    return str(folder.samples / f"{name}{files.endings(domain)[0]}")
+
+
+def _write(out, x, shown):
+    """Writes the numbers x, or what `shown` makes of them for the file's ending. Raises BadInput where that fails."""
     try:
-        if options.out.endswith(NUMBERS):
+        if out.endswith(NUMBERS):
             file = io.BytesIO()
             np.save(file, x)
-            workdir.write(options.out, file.getvalue())
+            write(out, file.getvalue())
         else:
-            workdir.write(options.out, shown(pathlib.Path(options.out).suffix))
+            write(out, shown(pathlib.Path(out).suffix))
     except OSError as error:
-        raise BadInput(f"--out={options.out}: cannot be written: {error.strerror or error}.") from error
-    return options.out
+        raise BadInput(f"--out={out}: cannot be written: {error.strerror or error}.") from error
 
 
 def run(argv=None):
-    """The program; returns its exit code."""
+    """Runs the program; returns its exit code."""
     return cli.execute(define, main, argv, prepare=_define_controls)
 
 

@@ -5,17 +5,15 @@ example --config.model.latent_size=20 or --config.optimizer.learning_rate=3e-4; 
 starts.
 """
 
-import math
 import os
 import shlex
 import sys
 import time
-import types
 
 from absl import flags
 
 from trainers import cli
-from trainers.training import strategies
+from trainers.errors import BadInput
 
 # What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good
 # checkpoint.
@@ -24,10 +22,9 @@ _FREE = ("config.steps", "config.evaluation", "config.selection.patience", "conf
          "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions",
          "commit", "command")
 
-_SHOWN = 8  # samples whose conditions are those of training examples
-
 
 def define(options):
+    """Defines the flags."""
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
     flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, "
                                              "pysource, shapes, shapes/colour, shapes/outline, sketches, tones, a TFDS "
@@ -44,7 +41,7 @@ def define(options):
     flags.DEFINE_integer("batch_size", None, "Examples in a step, over all replicas; the recipe's if not given.",
                          flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of weights, order of examples and noise.", flag_values=options)
-    flags.DEFINE_string("strategy", "one_device", f"One of {', '.join(strategies.STRATEGIES)}.", flag_values=options)
+    flags.DEFINE_string("strategy", "one_device", "One of one_device, mirrored, multi_worker.", flag_values=options)
     flags.DEFINE_integer("virtual_devices", 0,
                          "Split the CPU into this many logical ones (to try --strategy=mirrored).", flag_values=options)
     flags.DEFINE_boolean("mixed_precision", False, "Compute in bfloat16, keep weights and losses in float32.",
@@ -60,7 +57,7 @@ def define(options):
 
 
 def _define_config(options):
-    """--config.KEY=VALUE for every entry of the recipe of --model and --dataset."""
+    """Defines --config.KEY=VALUE for every entry of the recipe of --model and --dataset."""
     from ml_collections import config_flags
 
     from trainers.runs import config
@@ -74,212 +71,109 @@ def _define_config(options):
 
 
 def main(options):
-    from trainers.data import check, evaluation_batches, open_dataset, protocol, training_batches
-    from trainers.errors import BadInput
-    from trainers.pictures import files
-    from trainers.runs import config as configs
-    from trainers.runs import records
-    from trainers.runs.workdir import FORMAT, Workdir
-    from trainers.training import fitting, previews
-    from zoo.density.parts.fitted import FittedModel
-    from zoo.layers.following import followed
+    """Trains the run that the flags ask for, or goes on with it; returns the exit code. Raises BadInput for flags, an
+    entry of the recipe or data that do not fit."""
+    from trainers.data import open_dataset
+    from trainers.runs.workdir import Workdir
+    from trainers.training import preparation, strategies
 
     config = options.config
-    for name in ("steps", "batch_size"):
-        if options[name].value is not None:
-            config[name] = cli.positive(options, name)
-    cli.positive(options, "log_every")
-    cli.not_negative(options, "virtual_devices", "eval_every", "sample_every", "checkpoint_every")
+    _take_numbers(options, config)
     strategy = strategies.make(options.strategy, options.virtual_devices)
-    replicas = strategy.num_replicas_in_sync
-    worker, _ = strategies.workers(strategy)
-    _check_batch(config, replicas)
+    preparation.check_batch(config, strategy.num_replicas_in_sync)
     if options.virtual_devices and options.strategy != "mirrored":
         raise BadInput(f"--virtual_devices={options.virtual_devices}: only --strategy=mirrored has a use for them.")
     data_dir = options.data_dir and os.path.abspath(options.data_dir)
     config.data.partner = _absolute(config.data.partner)
     dataset = open_dataset(_absolute(options.dataset), data_dir, config.data)
-    plain = _check(options, config, dataset, configs, check)
-    _check_validation(options, config, dataset)
+    plain = preparation.prepare(options, config, dataset)
+    preparation.check_validation(options, config, dataset)
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
+    description = _description(options, dataset, plain, data_dir, strategy.num_replicas_in_sync)
+    worker, _ = strategies.workers(strategy)
+    with workdir.locked(worker):
+        if worker == 0:
+            _claim(workdir, description, config, dataset, plain)
+        return _train(options, dataset, plain, strategy, workdir, description)
+
+
+def _take_numbers(options, config):
+    """Puts the flags that are entries of the recipe into the configuration. Raises BadInput for a number out of its
+    range."""
+    for name in ("steps", "batch_size"):
+        if options[name].value is not None:
+            config[name] = cli.positive(options, name)
+    cli.positive(options, "log_every")
+    cli.not_negative(options, "virtual_devices", "eval_every", "sample_every", "checkpoint_every")
+
+
+def _description(options, dataset, plain, data_dir, replicas):
+    """Makes the run's description: all that makes it what it is, JSON values."""
+    from trainers.data import protocol
+    from trainers.runs import config as configs
+    from trainers.runs import records
+    from trainers.runs.workdir import FORMAT
+    from trainers.training import fitting
+
+    config = options.config
     description = dict(
         format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed,
         shape=list(dataset.shape), config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data),
         strategy=options.strategy, replicas=replicas, mixed_precision=options.mixed_precision, jit=options.jit,
         hardware=records.hardware(), versions=records.versions(), commit=records.commit(),
-        command=shlex.join(["zoo-train", *sys.argv[1:]]),
-        **({"class_names": list(dataset.class_names)} if plain.domain.num_classes and dataset.class_names else {}),
-        **({"variant": options.variant} if options.variant else {}))
-    if isinstance(plain, FittedModel):
+        command=shlex.join(["zoo-train", *sys.argv[1:]]))
+    if plain.domain.num_classes and dataset.class_names:
+        description["class_names"] = list(dataset.class_names)
+    if options.variant:
+        description["variant"] = options.variant
+    if fitting.is_fitted(plain):
         description["data"] |= fitting.protocol(dataset, plain.domain, config.data)
-    with workdir.locked(worker):
-        if worker == 0:
-            if dataset.tokenizer:
-                workdir.write_tokenizer(dataset.tokenizer.to_dict())
-            own = any(item.replicas == "each" for player in plain.players() for item in followed(player.follows))
-            changed = workdir.claim(description,
-                                    free=[key for key in _FREE if not own or key not in ("strategy", "replicas")])
-            print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in "
-                  f"{workdir.path}\n{configs.as_flags(config)}", flush=True)
-            for key, (before, now) in changed.items():
-                if key.startswith("config.") and before is not None:
-                    print(f"changed: {key} was {before}, is {now}", flush=True)
-        data = types.SimpleNamespace(
-            training=lambda start, index, num: training_batches(
-                dataset, plain.domain, config.batch_size, options.seed, config.data, start=start, worker=index,
-                workers=num),
-            validation=lambda: evaluation_batches(dataset, "validation", plain.domain, config.batch_size, options.seed,
-                                                  config.data),
-            medium=files.medium(dataset), condition=_condition(dataset, plain.domain, config, options.seed),
-            examples=_examples(dataset, plain.domain, config, options.seed) if previews.needs_examples(plain) else None)
-        if isinstance(plain, FittedModel):
-            data.training = fitting.training(dataset, plain.domain, options.seed, config.data)
-        return _train(options, config, dataset, plain, data, strategy, workdir, description)
+    return description
 
 
-def _check_batch(config, replicas):
-    """Raises BadInput for a batch that does not divide among the replicas, or a replica's part of it into the parts of
-    an accumulation."""
-    from trainers.errors import BadInput
+def _claim(workdir, description, config, dataset, plain):
+    """Writes the tokenizer and the description into the run's folder, or checks that it is of the same run, and prints
+    what is run and what is changed."""
+    from trainers.runs import config as configs
+    from zoo.layers.following import followed
 
-    if config.batch_size % replicas:
-        raise BadInput(f"--batch_size={config.batch_size} does not divide among {replicas} replicas; "
-                       f"{config.batch_size // replicas * replicas or replicas} does.")
-    part = config.batch_size // replicas
-    if config.accumulation < 1 or part % config.accumulation:
-        raise BadInput(f"--config.accumulation={config.accumulation} does not divide the {part} examples of a "
-                       "replica's batch; "
-                       f"{math.gcd(part, max(config.accumulation, 1))} does.")
-
-
-def _check_validation(options, config, dataset):
-    """Raises BadInput where a validation is asked for and there is no split for it."""
-    from trainers.errors import BadInput
-
-    validations = {"--eval_every": options.eval_every, "--config.selection.every": config.selection.every}
-    asked = [f"{flag}={every}" for flag, every in validations.items() if every]
-    if asked and not dataset.sizes.get("validation"):
-        raise BadInput(f"{asked[0]}: {options.dataset} has no validation split; --config.data.validation=N holds N "
-                       "training examples out.")
-    if asked and dataset.partner and not dataset.partner.sizes.get("validation"):
-        raise BadInput(f"{asked[0]}: --config.data.partner={config.data.partner} has no validation split; choose one "
-                       "that has.")
-
-
-def _condition(dataset, domain, config, seed):
-    """The conditions of the first examples, for the samples of a model that needs some; None of a model of classes,
-    which come in turn, and of others."""
-    from trainers.data import evaluation_batches
-
-    if not domain.conditional or domain.num_classes:
-        return None
-    return domain.split(next(iter(evaluation_batches(dataset, "train", domain, _SHOWN, seed, config.data,
-                                                     limit=_SHOWN))))[1]
+    if dataset.tokenizer:
+        workdir.write_tokenizer(dataset.tokenizer.to_dict())
+    own = any(item.replicas == "each" for player in plain.players() for item in followed(player.follows))
+    free = [key for key in _FREE if not own or key not in ("strategy", "replicas")]
+    changed = workdir.claim(description, free=free)
+    print(f"{description['model']} on {description['dataset']}, {plain.count_params():,} weights, in "
+          f"{workdir.path}\n{configs.as_flags(config)}", flush=True)
+    for key, (before, now) in changed.items():
+        if key.startswith("config.") and before is not None:
+            print(f"changed: {key} was {before}, is {now}", flush=True)
 
 
 def _folder(options):
-    """The name of the run's folder, where none is given."""
+    """Names the run's folder, where none is given."""
     return "-".join(part.replace("/", "-").replace(":", "-")
                     for part in (options.model, options.dataset, options.variant) if part)
 
 
-def _examples(dataset, domain, config, seed):
-    """The examples of which pictures show reconstructions: the first of the validation split, or of the training split
-    where there is no other."""
-    from trainers.data import evaluation_batches, num_examples
-    from trainers.training.previews import EXAMPLES
-
-    split = "validation" if dataset.sizes.get("validation") else "train"
-    num = min(EXAMPLES, num_examples(dataset, split, domain))
-    return next(iter(evaluation_batches(dataset, split, domain, num, seed, config.data, limit=num)))
-
-
 def _absolute(dataset):
-    """The data set's name, the path of the user's own made absolute, so that a run can be evaluated from anywhere."""
+    """Makes the path in the name of the user's own data absolute, so that a run can be evaluated from anywhere."""
     from trainers.data import FILES
 
     kind, _, path = dataset.partition(":")
     return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind in FILES and path else dataset
 
 
-def _check(options, config, dataset, configs, check):
-    """Makes the plain model, and checks it, the recipe and the data set against one another before anything is
-    written."""
+def _train(options, dataset, plain, strategy, workdir, description):
+    """Trains the run and exports it; returns the exit code."""
     import keras
-
-    from trainers.errors import BadInput
-    from trainers.runs.run import plain_model
-    from trainers.training import fitting
-    from zoo.density.parts.fitted import FittedModel
-    from zoo.training.game import check_accumulation
-
-    keras.utils.set_random_seed(options.seed % 2**32)
-    _take_from_data(config, dataset)
-    plain = plain_model(options.model, config, dataset.shape)
-    if isinstance(plain, FittedModel):
-        plain = fitting.prepare(options, config, dataset, plain,
-                                lambda: plain_model(options.model, config, dataset.shape))
-    configs.check(config, [player.name for player in plain.players()])
-    for player in plain.players():
-        if player.start >= config.steps:
-            raise BadInput(f"--config.steps={config.steps}: player {player.name!r} begins at step {player.start}; more "
-                           "steps are needed, or an earlier beginning "
-                           "(--config.model.autoencoder_steps).")
-    if config.accumulation > 1:
-        try:
-            check_accumulation(plain.players())
-        except ValueError as error:
-            raise BadInput(f"--config.accumulation={config.accumulation}: {error}") from None
-    check(dataset, plain.domain, config.data)
-    return plain
-
-
-def _take_from_data(config, dataset):
-    """Gives a model what the data set alone knows: its number of examples, and of tokens the tokenizer's vocabulary and
-    end, whatever the recipe says."""
-    from trainers.errors import BadInput
-
-    _take_grammar(config, dataset)
-    if "num_examples" in config.model and not _given("num_examples"):
-        config.model.num_examples = dataset.sizes["train"]
-    for key, value in (("levels", dataset.levels), ("end", dataset.tokenizer.end)) if dataset.tokenizer else ():
-        if key in config.model:
-            if _given(key) and config.model[key] != value:
-                raise BadInput(f"--config.model.{key}={config.model[key]}: the tokenizer of --dataset={dataset.name} "
-                               f"says {value}; leave it out, "
-                               "or choose another --config.data.tokenizer or --config.data.vocabulary.")
-            config.model[key] = value
-
-
-def _given(key):
-    """Whether the command line sets an argument of the model."""
-    return any(argument.split("=")[0] == f"--config.model.{key}" for argument in sys.argv)
-
-
-def _take_grammar(config, dataset):
-    """Gives a model of derivations the grammar whose rules are the data set's tokens."""
-    from trainers.errors import BadInput
-
-    if "grammar" not in config.model:
-        return
-    if _given("grammar"):
-        raise BadInput("--config.model.grammar: is that of the data; leave it out and set --config.data.grammar.")
-    if dataset.tokenizer:
-        if dataset.tokenizer.name != "grammar":
-            raise BadInput(f"--config.data.tokenizer={config.data.tokenizer}: the model reads the rules of a grammar; "
-                           "set --config.data.tokenizer=grammar.")
-        config.model.grammar = dataset.tokenizer.grammar.text
-
-
-def _train(options, config, dataset, plain, data, strategy, workdir, description):
-    import keras
-    import tensorflow as tf
 
     from trainers.runs import config as configs
     from trainers.runs.workdir import storage_errors
+    from trainers.training import inputs
     from trainers.training.loop import Loop
 
+    config, data = options.config, inputs.of(dataset, plain, options.config, options.seed)
     if options.mixed_precision:
         keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -297,20 +191,28 @@ def _train(options, config, dataset, plain, data, strategy, workdir, description
                  "resumes")
         return 128 + loop.stopped_by
     if loop.chief and options.export:
-        from trainers.export import export_run, exported_step
-        from trainers.runs.run import put
-
-        if exported_step(workdir.export) == step:  # the run had ended before
-            return 0
-        put(plain, loop.weights())
-        with storage_errors(workdir.path, tf.errors.OpError):
-            path = export_run(plain, workdir, description, step)
-        loop.log(f"exported to {path}")
+        _export(loop, plain, workdir, description, step)
     return 0
 
 
+def _export(loop, plain, workdir, description, step):
+    """Exports the run, unless it had ended before."""
+    import tensorflow as tf
+
+    from trainers.export import export_run, exported_step
+    from trainers.runs.run import put
+    from trainers.runs.workdir import storage_errors
+
+    if exported_step(workdir.export) == step:
+        return
+    put(plain, loop.weights())
+    with storage_errors(workdir.path, tf.errors.OpError):
+        path = export_run(plain, workdir, description, step)
+    loop.log(f"exported to {path}")
+
+
 def run(argv=None):
-    """The program; returns its exit code."""
+    """Runs the program; returns its exit code."""
     return cli.execute(define, main, argv, prepare=_define_config)
 
 

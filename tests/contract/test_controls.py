@@ -10,6 +10,7 @@ import pytest
 import zoo
 from tests.support import cases
 from trainers import sample
+from trainers.modes.registry import MODES
 from zoo.serving.export import export
 from zoo.serving.signatures import example_inputs, signatures
 
@@ -26,7 +27,8 @@ def test_a_control_has_a_range_around_its_default_a_meaning_and_methods(name):
     for key, control in model.controls.items():
         control = control.resolved(model)
         assert control.low <= control.default <= control.high and control.meaning and control.of, key
-        assert all(hasattr(model, f"_{method}") and method in sample.CONTROLLED.values() for method in control.of)
+        assert all(hasattr(model, f"_{method}") and method in {mode.controls for mode in MODES.values()}
+                   for method in control.of)
 
 
 def test_no_control_takes_the_name_of_a_flag():

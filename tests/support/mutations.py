@@ -177,7 +177,7 @@ MUTATIONS = {
         "zoo/autoregressive/parts/autoregressive.py", "exact() + math.log(CANDIDATES)",
         "exact() + math.log(CANDIDATES + 1)", "tests/zoo/test_autoregressive.py"),
     "selection of the worst weights": Mutation(
-        "trainers/training/selection.py", "return value < float(self._value)",
+        "trainers/runs/selection.py", "return value < float(self._value)",
         "return value > float(self._value) or float(self._value) == math.inf",
         "tests/trainers/test_selection.py"),
     "bits a byte that count tokens": Mutation(

@@ -10,8 +10,8 @@ from tests.support import runs
 from tests.support.runs import draw
 from trainers import sample
 from trainers.data import evaluation_batches, open_dataset
-from trainers.modes import draws
-from trainers.pictures import plots
+from trainers.modes import registry
+from trainers.pictures import images
 from trainers.runs import run as run_module
 
 STRINGS = dict(latent_size=3, filters=(4,), kernels=(2,), dense=8, hidden=6, layers=1, levels=15, end=14)
@@ -53,7 +53,7 @@ def test_traverse(vae, tmp_path):
         np.testing.assert_allclose(line, run.model.decode(tf.constant(z)), atol=1e-5)
     shown = draw(folder, tmp_path / "x.png", "--mode=traverse", "--num_samples=2")
     np.testing.assert_array_equal(shown,
-                                  plots.grid(plots.to_uint8(x.reshape(-1, 8, 8, 1), run.model.domain),
+                                  images.grid(images.to_uint8(x.reshape(-1, 8, 8, 1), run.model.domain),
                                              columns=10)[..., 0])
     assert draw(folder, tmp_path / "all.npy", "--mode=traverse").shape[0] == 3  # ten were asked for, there are three
 
@@ -152,4 +152,4 @@ def test_terms_go_with_arithmetic_alone_and_files_with_unconditional_models(vae,
     assert sample.run(["zoo-sample", f"--workdir={labelled[0]}", "--mode=arithmetic", "--terms=1,2,x.png",
                        f"--out={tmp_path / 'x.png'}"]) == 2
     assert "conditional" in capsys.readouterr().err
-    assert {"traverse", "arithmetic"} <= set(draws.modes(vae[1].model))
+    assert {"traverse", "arithmetic"} <= set(registry.modes_of(vae[1].model))

@@ -8,9 +8,10 @@ import pytest
 
 from tests.support.evaluations import NUM, case  # noqa: F401
 from trainers import evaluate
-from trainers.data import masks
+from trainers.data import masks, open_dataset
 from trainers.data.embedded import toy2d
-from trainers.evaluation import measures
+from trainers.evaluation import bits, samples
+from trainers.evaluation.number import Number
 from zoo import random
 
 
@@ -51,7 +52,8 @@ def test_bits_of_the_uniform_density_do_not_depend_on_the_range():
         dataset = type("DataSet", (), dict(levels=4))
 
     values = np.full(5, -12 * math.log(2.0))
-    metric, estimate, unit, kind, _ = measures.bits(values, Evaluation, (None, None, None, "exact", {}))
+    metric, estimate, unit, kind, _ = bits.per_dimension(values, Evaluation,
+                                                           Number("", None, "nats", "exact", {}))
     assert (metric, unit, kind) == ("bits_per_dimension", "bits/dim", "upper_bound")
     assert estimate.value == pytest.approx(2.0)
 
@@ -126,19 +128,20 @@ def test_energy_distance_takes_images_on_the_unit_interval(case):
 
 
 def test_modes_of_true_samples():
-    centres, std = measures.known_modes("toy2d/eight_gaussians")
+    known = open_dataset("toy2d/eight_gaussians").modes
+    centres, std = known
     x = toy2d.eight_gaussians(np.random.RandomState(0), 20_000)
     nearest = np.linalg.norm(x[:, None] - centres, axis=-1)
     assert (np.bincount(nearest.argmin(1)) > 2000).all() and np.sqrt((nearest.min(1) ** 2).mean() / 2) == pytest.approx(
         std, rel=0.02
     )
     found = {metric: (estimate, kind) for metric, estimate, _, kind,
-             _ in measures._modes(x, centres, std, dict(generated_samples=20_000))}
+             _ in samples.coverage(x, known)}
     assert found["modes_covered"][0].value == 8
     fraction, expected = found["high_quality_fraction"][0], 1 - math.exp(-9 / 2)
     assert abs(fraction.value - expected) < 4 * fraction.stderr
     assert fraction.stderr == pytest.approx(math.sqrt(expected * (1 - expected) / 20_000), rel=0.1)
-    assert measures.known_modes("toy2d/two_moons") is None
+    assert open_dataset("toy2d/two_moons").modes is None and samples.coverage(x, None) == []
 
 
 def test_batch_size_does_not_change_a_number(case):

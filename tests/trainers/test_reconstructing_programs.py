@@ -15,8 +15,8 @@ from tests.support import runs
 from tests.support.runs import draw
 from trainers import evaluate, sample, train
 from trainers.data import check, evaluation_batches, open_dataset
-from trainers.modes import draws
-from trainers.pictures import files, plots
+from trainers.modes import registry
+from trainers.pictures import files, images
 from trainers.runs import run as run_module
 from trainers.training import previews
 from zoo import operations, random
@@ -43,8 +43,9 @@ def case(tmp_path_factory):
 
 
 def test_modes(case):
-    assert draws.modes(case("autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic"]
-    assert draws.modes(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic",
+    assert registry.modes_of(case("autoencoder")[1]) == ["reconstruct", "interpolate", "traverse", "arithmetic"]
+    assert registry.modes_of(case("denoising_autoencoder")[1]) == ["reconstruct", "interpolate", "traverse",
+                                                                   "arithmetic",
                                                              "denoise"]
 
 
@@ -68,10 +69,10 @@ def test_denoise_shows_clean_noisy_and_denoised(case, tmp_path, level):
     np.testing.assert_allclose(found[:, 2], denoised, atol=1e-4)
     assert np.mean((found[:, 1] != found[:, 0]).sum((1, 2, 3))) <= 64 * (level or 0.25)
     shown = draw(path, tmp_path / "x.png", *flags)
-    stacks = [plots.to_uint8(found[:, i], model.domain) for i in range(3)]
-    blank = np.full((8, 8, 8, 1), plots.SEPARATOR, np.uint8)
+    stacks = [images.to_uint8(found[:, i], model.domain) for i in range(3)]
+    blank = np.full((8, 8, 8, 1), images.SEPARATOR, np.uint8)
     lines = [stack[:10] for stack in stacks] + [np.concatenate([stack[10:], blank]) for stack in stacks]
-    np.testing.assert_array_equal(shown, plots.grid(np.concatenate(lines), columns=10)[..., 0])
+    np.testing.assert_array_equal(shown, images.grid(np.concatenate(lines), columns=10)[..., 0])
 
 
 @pytest.mark.parametrize("name, arguments, said", [
@@ -148,7 +149,7 @@ def test_pictures_while_training_show_the_same_examples(name, flags, tmp_path, m
     assert np.any(first[-1] != last[-1])
     shown = np.asarray(Image.open(tmp_path / "run" / "samples" / "step-00000002.png"))
     np.testing.assert_array_equal(shown,
-                                  plots.grid(np.concatenate([plots.to_uint8(stack, run.model.domain)
+                                  images.grid(np.concatenate([images.to_uint8(stack, run.model.domain)
                                                              for stack in last]), columns=10)[..., 0])
 
 

@@ -15,9 +15,9 @@ from PIL import Image
 from tests.support import runs
 from tests.support.runs import draw
 from trainers import sample
-from trainers.modes import draws
-from trainers.pictures import plots
-from trainers.runs import rows
+from trainers.modes import registry
+from trainers.pictures import images, points
+from trainers.runs import drawing
 from zoo import operations, random
 
 CASES = {
@@ -51,9 +51,9 @@ def test_samples_are_the_models(case, tmp_path, capsys):
     mean = draw(path, tmp_path / "mean.npy", "--num_samples=7", "--mean")
     np.testing.assert_allclose(mean, model.sample_mean(seeds), atol=1e-6)
     shown = draw(path, tmp_path / "x.png", "--num_samples=7")
-    np.testing.assert_array_equal(shown, plots.grid(plots.to_uint8(mean, model.domain))[..., 0])
+    np.testing.assert_array_equal(shown, images.grid(images.to_uint8(mean, model.domain))[..., 0])
     drawn = draw(path, tmp_path / "x.png", "--num_samples=7", "--nomean")
-    np.testing.assert_array_equal(drawn, plots.grid(plots.to_uint8(x, model.domain))[..., 0])
+    np.testing.assert_array_equal(drawn, images.grid(images.to_uint8(x, model.domain))[..., 0])
 
 
 def test_a_sample_does_not_depend_on_how_many_or_on_the_chunks(case, tmp_path):
@@ -99,7 +99,8 @@ def test_map_rows_applies_a_function_in_bounded_batches():
         return a[:, None] * b
 
     a, b = np.arange(11.0), np.random.default_rng(0).normal(size=(11, 3))
-    np.testing.assert_array_equal(rows.map_rows(function, tf.constant(a), tf.constant(b), None, rows=4), a[:, None] * b)
+    np.testing.assert_array_equal(drawing.map_rows(function, tf.constant(a), tf.constant(b), None, rows=4),
+                                  a[:, None] * b)
     assert sizes == [4, 4, 4]
 
 
@@ -109,10 +110,10 @@ def test_reconstructions_stand_beneath_their_originals(case, tmp_path):
     np.testing.assert_array_equal(pairs[:, 0], x[:13])
     np.testing.assert_allclose(pairs[:, 1], model.decode(model.encode(x[:13])), atol=1e-6)
     shown = draw(path, tmp_path / "x.png", "--mode=reconstruct", "--num_samples=13")
-    originals, decoded = (plots.to_uint8(pairs[:, i], model.domain) for i in (0, 1))
-    blank = np.full((7, 8, 8, 1), plots.SEPARATOR, np.uint8)
+    originals, decoded = (images.to_uint8(pairs[:, i], model.domain) for i in (0, 1))
+    blank = np.full((7, 8, 8, 1), images.SEPARATOR, np.uint8)
     expected = np.concatenate([originals[:10], decoded[:10], originals[10:], blank, decoded[10:], blank])
-    np.testing.assert_array_equal(shown, plots.grid(expected, columns=10)[..., 0])
+    np.testing.assert_array_equal(shown, images.grid(expected, columns=10)[..., 0])
 
 
 @pytest.mark.parametrize("kind", ["spherical", "linear"])
@@ -123,7 +124,7 @@ def test_interpolations_join_pairs_of_test_examples(case, tmp_path, kind):
     np.testing.assert_allclose(paths, expected, atol=1e-6)
     shown = draw(path, tmp_path / "x.png", "--mode=interpolate", "--num_samples=3", f"--path={kind}")
     np.testing.assert_array_equal(shown,
-                                  plots.grid(plots.to_uint8(paths.reshape(30, 8, 8, 1), model.domain),
+                                  images.grid(images.to_uint8(paths.reshape(30, 8, 8, 1), model.domain),
                                              columns=10)[..., 0])
 
 
@@ -133,7 +134,7 @@ def test_the_manifold_is_the_plane_of_codes(case, tmp_path):
     np.testing.assert_allclose(x, operations.manifold(model, 4), atol=1e-6)
     shown = draw(path, tmp_path / "x.png", "--mode=manifold", "--num_samples=16")
     np.testing.assert_array_equal(shown,
-                                  plots.grid(plots.to_uint8(x.reshape(16, 8, 8, 1), model.domain), columns=4)[..., 0])
+                                  images.grid(images.to_uint8(x.reshape(16, 8, 8, 1), model.domain), columns=4)[..., 0])
 
 
 def test_completions_keep_the_top_half(case, tmp_path):
@@ -165,11 +166,11 @@ def test_the_picture_of_completions_shows_given_drawn_and_truth(case, tmp_path):
     path, model, x, _ = case("pixel_cnn")
     drawn = draw(path, tmp_path / "x.npy", "--mode=complete", "--num_samples=2")
     shown = draw(path, tmp_path / "x.png", "--mode=complete", "--num_samples=2")
-    images = plots.to_uint8(drawn, model.domain)
-    given = images[:, -1:].copy()
-    given[:, :, 4:] = plots.SEPARATOR
+    cells = images.to_uint8(drawn, model.domain)
+    given = cells[:, -1:].copy()
+    given[:, :, 4:] = images.SEPARATOR
     np.testing.assert_array_equal(shown,
-                                  plots.grid(np.concatenate([given, images], axis=1).reshape(16, 8, 8, 1),
+                                  images.grid(np.concatenate([given, cells], axis=1).reshape(16, 8, 8, 1),
                                              columns=8)[..., 0])
 
 
@@ -177,11 +178,11 @@ def test_points_make_scatter_plots(case, tmp_path):
     path, model, x, _ = case("real_nvp_points")
     drawn = draw(path, tmp_path / "x.npy", "--num_samples=30")
     np.testing.assert_allclose(drawn, model.sample(random.rows(random.seed(3), 30)), atol=1e-6)
-    np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--num_samples=30"), plots.scatter(drawn))
+    np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--num_samples=30"), points.scatter(drawn))
     pairs = draw(path, tmp_path / "x.npy", "--mode=reconstruct", "--num_samples=9")
     np.testing.assert_allclose(pairs[:, 1], x[:9], atol=1e-4)  # a flow inverts itself
     np.testing.assert_array_equal(draw(path, tmp_path / "x.png", "--mode=reconstruct", "--num_samples=9"),
-                                  plots.scatter(pairs[:, 1]))
+                                  points.scatter(pairs[:, 1]))
 
 
 def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
@@ -193,7 +194,7 @@ def test_by_default_a_picture_goes_into_the_work_folder(case, capsys):
 
 
 def test_modes_follow_from_what_the_model_can_do(case):
-    found = {name: draws.modes(case(name)[1]) for name in CASES}
+    found = {name: registry.modes_of(case(name)[1]) for name in CASES}
     assert found == {"vae": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "manifold", "complete"],
                      "vae_3": ["sample", "reconstruct", "interpolate", "traverse", "arithmetic", "complete"],
                      "pixel_cnn": ["sample", "complete"],

@@ -71,7 +71,7 @@ def test_published_numbers_stand_beside_models_whose_levels_the_strings_decide(f
 def test_every_number(folder, model):
     found, run = records(folder / model), runs.load(folder / model)
     assert METRICS | {"rdkit_validity", "rdkit_validity_of_decodings"} <= set(found)
-    from trainers.runs.rows import dataset_of
+    from trainers.runs.examples import dataset_of
 
     dataset, tokenizer = dataset_of(run), run.medium.tokenizer
     assert (
@@ -108,19 +108,20 @@ def test_every_number(folder, model):
 def test_uniqueness_and_novelty_of_samples(folder, model, monkeypatch):
     """Of samples whose numbers are known: in the place of the model's own, training lines, a new line twice, and what
     is no string. Without RDKit."""
-    from trainers.evaluation import measures, strings
-    from trainers.runs import rows
+    from trainers.evaluation import strings
+    from trainers.evaluation.evaluation import Evaluation
+    from trainers.runs.examples import dataset_of
 
     monkeypatch.setitem(sys.modules, "rdkit", None)
     run = runs.load(folder / model)
-    dataset = rows.dataset_of(run)
+    dataset = dataset_of(run)
     tokenizer, known = run.medium.tokenizer, dataset.decoded("train")["x"]
     new = np.full((2, dataset.shape[0]), tokenizer.end)
     new[:, :len(tokenizer.encode("OO"))] = tokenizer.encode("OO")
     assert "OO" not in {tokenizer.decode(row) for row in known}
     wrong = np.full((1, dataset.shape[0]), tokenizer.end)  # nothing at all
-    monkeypatch.setattr(rows, "draw", lambda *args, **kwargs: np.concatenate([known[:3], known[:1], new, wrong]))
-    evaluation = measures.Evaluation(run, dataset, "test", 5, 5, 0, 5)
+    monkeypatch.setattr(strings, "draw", lambda *args, **kwargs: np.concatenate([known[:3], known[:1], new, wrong]))
+    evaluation = Evaluation(run, dataset, "test", 5, 5, 0, 5)
     found = {metric: estimate.value for metric, estimate, *_ in strings.samples(evaluation)}
     distinct = len({tokenizer.decode(row) for row in known[:3]}) + 1
     assert found == dict(validity=pytest.approx(6 / 7), uniqueness=pytest.approx(distinct / 6),
@@ -152,9 +153,9 @@ def test_strings_as_lines(folder, tmp_path):
     both = draw(folder, "grammar_vae", tmp_path / "x.txt", "--mode=reconstruct", "--num_samples=4")
     numbers = draw(folder, "grammar_vae", tmp_path / "x.npy", "--mode=reconstruct", "--num_samples=4")
     run = runs.load(folder / "grammar_vae")
-    from trainers.runs.rows import examples
+    from trainers.runs.examples import first_examples
 
-    x = examples(run, 4, 0)[0]
+    x = first_examples(run, 4, 0)[0]
     assert both[::2] == [run.medium.tokenizer.decode(row) for row in x] and numbers.shape == (4, 2, *x.shape[1:])
     np.testing.assert_array_equal(numbers[:, 1], operations.reconstruct(run.model, x))
     assert len(draw(folder, "grammar_vae", tmp_path / "x.txt", "--mode=manifold", "--num_samples=9")) == 9

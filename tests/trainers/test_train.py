@@ -18,9 +18,9 @@ from absl import flags
 import zoo.serving.export
 from tests.support import cases
 from trainers import cli, train
-from trainers.pictures import plots
 from trainers.runs import checkpoints
 from trainers.runs.workdir import Workdir
+from trainers.training import loop
 
 ROOT = pathlib.Path(__file__).parents[2]
 STRATEGIES = ("one_device", "mirrored", "multi_worker")
@@ -253,7 +253,7 @@ def test_nan_stops_with_step_and_term_and_keeps_the_last_good_checkpoint(tmp_pat
 
 
 @pytest.mark.parametrize("module, function",
-                         [(tf.train.CheckpointManager, "save"), (plots, "write"), (zoo.serving.export, "export")])
+                         [(tf.train.CheckpointManager, "save"), (loop, "write"), (zoo.serving.export, "export")])
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"),
                                      tf.errors.ResourceExhaustedError(None, None, "No space left on device")],
                          ids=lambda f: type(f).__name__)
@@ -261,7 +261,7 @@ def test_a_full_disk_is_one_sentence(tmp_path, capfd, monkeypatch, module, funct
     def refuse(*args, **kwargs):
         raise failure
 
-    if module is plots and not isinstance(failure, OSError):
+    if module is loop and not isinstance(failure, OSError):
         pytest.skip("pictures are not written by TensorFlow")
     monkeypatch.setattr(module, function, refuse)
     assert run(tmp_path / "run", *TINY, "--steps=2", "--sample_every=2", "--export") == 2

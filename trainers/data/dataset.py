@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import math
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -70,6 +71,23 @@ class Text(NamedTuple):
     windows: bool
 
 
+class Modes(NamedTuple):
+    """The modes of a mixture of Gaussians that do not overlap: centres [modes, D], and the standard deviation in each
+    dimension."""
+
+    centres: np.ndarray
+    stddev: float
+
+
+class Factors(NamedTuple):
+    """What examples are made of: the factors' names, the values of every combination, integers [n, factors], and its
+    example as stored, [n, ...]."""
+
+    names: tuple
+    values: np.ndarray
+    examples: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
 class DataSet:
     """A data set that is ready to be read.
@@ -83,6 +101,7 @@ class DataSet:
     cache: {split: {name: a field of all its examples as stored, arrays or tensors}}, as far as it was read.
     rate: of sound, samples a second. facts: what a record says besides, JSON values.
     partner: a second, unpaired data set, for models of two.
+    modes, factors: `Modes` and a function that makes `Factors`, of a set that knows them.
     """
 
     name: str
@@ -95,6 +114,8 @@ class DataSet:
     text: Text | None = dataclasses.field(default=None, repr=False)
     facts: dict = dataclasses.field(default_factory=dict, repr=False)
     partner: "DataSet | None" = dataclasses.field(default=None, repr=False)
+    modes: Modes | None = dataclasses.field(default=None, repr=False, compare=False)
+    factors: Callable[[], Factors] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @property
     def kind(self):

@@ -11,12 +11,14 @@ _SEED = 20
 
 
 def names(places, kind=None):
-    """The masks of examples with places of this shape, and of a domain's kind."""
-    return _SKETCH if kind == "strokes" else _IMAGE if len(places) == 2 else _ROW
+    """Lists the masks of examples with places of this shape, and of a domain's kind."""
+    if kind == "strokes":
+        return _SKETCH
+    return _IMAGE if len(places) == 2 else _ROW
 
 
 def of(name, domain, x):
-    """The masks of examples x: those of `make`, but of a sketch the first half of its own steps, its end not
+    """Makes the masks of examples x: those of `make`, but of a sketch the first half of its own steps, its end not
     counted."""
     if domain.kind != "strokes":
         return make(name, domain.places, len(x))
@@ -25,7 +27,8 @@ def of(name, domain, x):
 
 
 def counted(domain, x):
-    """Which places of examples x say something, bool [num, *places]: all, but of a sketch only those up to its end."""
+    """Finds which places of examples x say something, bool [num, *places]: all, but of a sketch only those up to its
+    end."""
     if domain.kind != "strokes":
         return np.ones((len(x), *domain.places), bool)
     ends = np.asarray(x)[..., 4] > 0.5
@@ -33,7 +36,7 @@ def counted(domain, x):
 
 
 def make(name, places, num):
-    """bool [num, *places], true where an example is given; the same for the same name, places and number of the
+    """Makes bool [num, *places], true where an example is given; the same for the same name, places and number of the
     example."""
     mask = np.zeros((num, *places), bool)
     if name == "random":

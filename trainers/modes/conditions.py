@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 
 from trainers.errors import BadInput
-from trainers.pictures import plots
-from trainers.runs.rows import examples
+from trainers.runs import drawing
+from trainers.runs.examples import first_examples
 from zoo import checks
 from zoo.domain import describe
 
@@ -22,17 +22,17 @@ _FILES = (".npy", ".npz")
 
 
 def of_samples(run, num, options):
-    """The condition of `num` samples, None of a model that takes none."""
+    """Finds the condition of `num` samples, None of a model that takes none."""
     domain = run.model.domain
     if options.condition:
         return asked(run, num, options)
     if not domain.conditional or domain.num_classes:
-        return plots.labels(domain, num)
-    return examples(run, num, options.seed, options.data_dir)[1]
+        return drawing.labels(domain, num)
+    return first_examples(run, num, options.seed, options.data_dir)[1]
 
 
 def asked(run, num, options):
-    """The condition that --condition asks for, of `num` rows. Raises BadInput for anything else."""
+    """Finds the condition that --condition asks for, of `num` rows. Raises BadInput for anything else."""
     domain, said = run.model.domain, ",".join(options.condition)
     if not domain.conditional:
         raise BadInput(f"--condition={said}: model {run.description['model']!r} takes no condition; leave it out.")
@@ -50,19 +50,24 @@ def asked(run, num, options):
 
 
 def columns(options, num):
-    """Columns of a picture of samples: several classes stand in one each, one class in a square; None: as usual."""
+    """Counts the columns of a picture of samples: several classes stand in one each, one class in a square; None: as
+    usual."""
     if not options.condition or pathlib.Path(options.condition[0]).suffix in _FILES:
         return None
     return len(options.condition) if len(options.condition) > 1 else math.ceil(math.sqrt(num))
 
 
 def told(run, options):
-    """What is said of the classes that are drawn, by their names; None where these are not known."""
+    """Says which classes are drawn, by their names; None where these are not known."""
     names, domain = run.description.get("class_names"), run.model.domain
     if not (names and domain.num_classes) or any(pathlib.Path(one).suffix in _FILES for one in options.condition or ()):
         return None
     drawn = [names[_number(run, one)] for one in options.condition] if options.condition else names
-    return f"classes: {', '.join(drawn[:_NAMED])}{', ...' if len(drawn) > _NAMED else ''}"
+    return f"classes: {_listed(drawn)}"
+
+
+def _listed(names):
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
 def _classes(run, num, options):
@@ -70,7 +75,7 @@ def _classes(run, num, options):
 
 
 def _number(run, one):
-    """The class of a name, or of a number. Raises BadInput, with the nearest right name, where it is neither."""
+    """Finds the class of a name, or of a number. Raises BadInput, with the nearest right name, where it is neither."""
     names, num = run.description.get("class_names") or (), run.model.domain.num_classes
     lower = [name.lower() for name in names]
     if one.lower() in lower:
@@ -80,12 +85,12 @@ def _number(run, one):
     names = () if all(name.isdecimal() for name in names) else names  # that are numbers say no more than these
     close = difflib.get_close_matches(one.lower(), lower, n=1, cutoff=0.5) if names else ()
     meant = f"did you mean {names[lower.index(close[0])]!r}? " if close else ""
-    known = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}, or " if names else ""
+    known = f"{_listed(names)}, or " if names else ""
     raise BadInput(f"--condition={one}: no class of this run; {meant}Known: {known}0 to {num - 1}.")
 
 
 def _of_file(path, domain, num):
-    """The arrays of a file: those that lack the dimension of the rows stand for all of them."""
+    """Reads the arrays of a file: those that lack the dimension of the rows stand for all of them."""
     try:
         file = np.load(pathlib.Path(path).expanduser(), allow_pickle=False)
         found = {key: file[key] for key in file.files} if hasattr(file, "files") else {"": file}

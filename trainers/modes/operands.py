@@ -4,11 +4,17 @@ class."""
 import dataclasses
 import pathlib
 
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from trainers.data import evaluation_batches
 from trainers.errors import BadInput
+
+_WHOLE = ("binary", "levels", "tokens")  # kinds of domains of whole numbers
 
 
 def parse(terms):
-    """The three terms of A + B - C. Raises BadInput for another number of them."""
+    """Parts the three terms of A + B - C. Raises BadInput for another number of them."""
     if not terms or len(terms) != 3 or not all(terms):
         raise BadInput(f"--terms={','.join(terms or [])}: three terms A,B,C are needed, of which A + B - C is drawn: "
                        "classes or files.")
@@ -16,8 +22,8 @@ def parse(terms):
 
 
 def read(term, run, dataset, num, seed):
-    """(examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else the first
-    `num` test examples of a class."""
+    """Reads (examples [n, *shape] as the model takes them, their conditions or None): of a file by its ending, else the
+    first `num` test examples of a class."""
     path = pathlib.Path(term).expanduser()
     if path.suffix in _READERS:
         return _of_file(term, path, run, dataset, seed)
@@ -25,13 +31,15 @@ def read(term, run, dataset, num, seed):
 
 
 def _of_class(term, run, dataset, num, seed):
-    import numpy as np
-
     names = [name.lower() for name in dataset.class_names]
     if not dataset.classes:
         raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}), and --dataset={dataset.name} has no "
                        "classes.")
-    number = names.index(term.lower()) if term.lower() in names else int(term) if term.isdecimal() else -1
+    number = -1
+    if term.lower() in names:
+        number = names.index(term.lower())
+    elif term.isdecimal():
+        number = int(term)
     if not 0 <= number < dataset.classes:
         known = f"{', '.join(dataset.class_names[:20])}, or " if names else ""
         raise BadInput(f"--terms: {term!r} is no file ({', '.join(_READERS)}) and no class of "
@@ -58,26 +66,18 @@ def _of_file(term, path, run, dataset, seed):
 
 
 def _checked(term, x, domain):
-    """The numbers of a file, which no data set has checked, as the model takes them."""
-    import numpy as np
-
-    allowed = (
-        f"whole numbers from 0 to {domain.levels - 1}"
-        if domain.kind in ("binary", "levels", "tokens")
-        else "finite numbers"
-    )
-    fine = len(x) and x.dtype.kind in "buif" and np.isfinite(x).all()
-    if not fine or (
-        domain.kind in ("binary", "levels", "tokens") and ((x < 0) | (x >= domain.levels) | (x != np.round(x))).any()
-    ):
+    """Checks the numbers of a file, which no data set has checked, and casts them as the model takes them."""
+    allowed, fine = "finite numbers", len(x) and x.dtype.kind in "buif" and np.isfinite(x).all()
+    if domain.kind in _WHOLE:
+        allowed = f"whole numbers from 0 to {domain.levels - 1}"
+        fine = fine and not ((x < 0) | (x >= domain.levels) | (x != np.round(x))).any()
+    if not fine:
         raise BadInput(f"--terms: {term} has other entries than the model's, {allowed}, or no example.")
     return x.astype(domain.dtype.as_numpy_dtype)
 
 
 def _encoded(stored, run, dataset, seed):
-    """Stored examples, {field: array}, as the model takes them, with their conditions."""
-    from trainers.data import evaluation_batches
-
+    """Turns stored examples, {field: array}, into what the model takes, with their conditions."""
     num, domain = len(stored["x"]), dataclasses.replace(run.model.domain, partner=None)
     chosen = dataclasses.replace(dataset, source=None, sizes={"terms": num}, cache={"terms": stored})
     x, condition, _ = domain.split(next(iter(evaluation_batches(chosen, "terms", domain, num, seed, run.config.data))))
@@ -85,9 +85,6 @@ def _encoded(stored, run, dataset, seed):
 
 
 def _png(path, run, dataset):
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
     if dataset.kind != "image":
         raise ValueError(f"--dataset={dataset.name} has no images")
     try:
@@ -99,8 +96,6 @@ def _png(path, run, dataset):
 
 
 def _txt(path, run, dataset):
-    import numpy as np
-
     tokenizer, length = run.medium.tokenizer, dataset.shape[0]
     if tokenizer is None or tokenizer.end is None:
         raise ValueError(f"--dataset={dataset.name} has no lines of text")
@@ -111,8 +106,6 @@ def _txt(path, run, dataset):
 
 
 def _npy(path, run, dataset):
-    import numpy as np
-
     x = np.load(path, allow_pickle=False)
     return x[None] if x.ndim == len(run.model.domain.shape) else x
 

@@ -4,13 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from trainers.errors import BadInput
-from trainers.pictures import plots
-from trainers.runs.rows import map_rows
+from trainers.runs.drawing import map_rows
 from zoo import random
 
 
 def continuation(run, num, options, controls):
-    """Texts that go on from the prompt, [num, T]."""
+    """Draws texts that go on from the prompt, [num, T]."""
     if run.model.domain.kind != "tokens" or not hasattr(run.model, "complete"):
         raise BadInput(f"--prompt: model {run.description['model']!r} goes on with no text.")
     length = run.model.domain.shape[0]
@@ -24,4 +23,4 @@ def continuation(run, num, options, controls):
     x[:, :len(prompt)], known[:, :len(prompt)] = prompt, True
     function = tf.function(lambda x, known, seeds: run.model.complete(x, known, seeds, **controls),
                            reduce_retracing=True)
-    return map_rows(function, x, known, plots.rows(random.seed(options.seed), num))
+    return map_rows(function, x, known, random.rows(random.seed(options.seed), num))

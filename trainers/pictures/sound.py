@@ -3,23 +3,23 @@
 import math
 
 import numpy as np
+from matplotlib.figure import Figure
+
+from trainers.pictures import figures
 
 WINDOW = 256  # samples of a spectrum
 FLOOR = -80.0  # decibels below full scale that the picture still shows
 
 
 def waveforms(x, rate, titles=None):
-    """Waveforms [num, T] on [-1, 1] as panels, uint8 [height, width, 3]: amplitude over time, and below it the power at
-    each time and frequency.
+    """Plots waveforms [num, T] on [-1, 1] as panels, uint8 [height, width, 3]: amplitude over time, and below it the
+    power at each time and frequency.
 
     Args:
         x: the waveforms; what is not a number is silence.
         rate: samples a second.
         titles: a line above each, for example the label; None for none.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     x = np.nan_to_num(np.asarray(x, np.float64))
     columns = math.ceil(math.sqrt(len(x)))
     lines = math.ceil(len(x) / columns)
@@ -39,14 +39,12 @@ def waveforms(x, rate, titles=None):
         below.set_ylabel("kHz", fontsize=7)
         for axis in (above, below):
             axis.tick_params(labelsize=6)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return figures.pixels(figure)
 
 
 def spectrogram(x):
-    """Power in decibels below that of a full sine, [frequencies, times], of Hann windows that overlap by three
-    quarters."""
+    """Computes the power in decibels below that of a full sine, [frequencies, times], of Hann windows that overlap by
+    three quarters."""
     window = min(WINDOW, len(x))
     weights = np.hanning(window + 1)[:-1] if window > 1 else np.ones(1)
     frames = np.lib.stride_tricks.sliding_window_view(x, window)[::max(1, window // 4)]

@@ -6,6 +6,9 @@ A sketch is steps (dx, dy, p1, p2, p3), [T, 5], as `zoo.distributions.strokes` s
 import math
 
 import numpy as np
+from PIL import Image, ImageDraw
+
+from trainers.pictures import images
 
 CELL, MARGIN, WIDTH = 112, 10, 2.0  # dots of a cell's side, of its margin, and of a line
 _FINE = 4  # dots are drawn so many times finer, and averaged
@@ -13,8 +16,8 @@ _INK, _DRAWN, _PAPER, _GRID = (20, 20, 20), (200, 40, 40), (255, 255, 255), (200
 
 
 def lines(x, given=None):
-    """[(points [n, 2], whether given)] of a sketch [T, 5]: what the pen draws, starting at the origin; a dot is a line
-    of one point.
+    """Finds [(points [n, 2], whether given)] of a sketch [T, 5]: what the pen draws, starting at the origin; a dot is a
+    line of one point.
 
     `given`: bool [T], which steps are known of an example that a model completed; a line ends where that changes. None:
     all of them.
@@ -37,10 +40,8 @@ def lines(x, given=None):
 
 
 def picture(x, columns=None, given=None):
-    """The grid of sketches [num, T, 5] as pixels, uint8 [height, width, 3]; what is not `given` (bool [num, T]) in
-    red."""
-    from PIL import Image, ImageDraw
-
+    """Draws the grid of sketches [num, T, 5] as pixels, uint8 [height, width, 3]; what is not `given` (bool [num, T])
+    in red."""
     rows, columns = _grid(len(x), columns)
     canvas = np.empty([rows * CELL + 1, columns * CELL + 1, 3], np.uint8)
     canvas[:] = _PAPER
@@ -60,7 +61,7 @@ def picture(x, columns=None, given=None):
 
 
 def svg(x, columns=None, given=None):
-    """The same as the text of an SVG file."""
+    """Writes the same as the text of an SVG file."""
     rows, columns = _grid(len(x), columns)
     height, width = rows * CELL, columns * CELL
     drawn = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} '
@@ -78,28 +79,26 @@ def svg(x, columns=None, given=None):
 
 
 def file(x, ending, columns=None, given=None):
-    """The bytes of a .png or an .svg file."""
-    from trainers.pictures import plots
-
-    return svg(x, columns, given).encode() if ending == ".svg" else plots.png(picture(x, columns, given))
+    """Makes the bytes of a .png or an .svg file."""
+    return svg(x, columns, given).encode() if ending == ".svg" else images.png(picture(x, columns, given))
 
 
 def blank(num, like):
-    """Sketches [num, T, 5] of nothing."""
+    """Makes sketches [num, T, 5] of nothing."""
     x = np.zeros((num, *like.shape[1:]), like.dtype)
     x[..., 4] = 1
     return x
 
 
 def beneath(stacks, columns):
-    """Equally long arrays of sketches in the order in which a grid shows them line by line beneath one another."""
+    """Puts equally long arrays of sketches in the order in which a grid shows them line by line beneath one another."""
     filled = [np.concatenate([x, blank(-len(x) % columns, x)]).reshape(-1, columns, *x.shape[1:]) for x in stacks]
     return np.stack(filled, 1).reshape(-1, *stacks[0].shape[1:])
 
 
 def completions(drawn, mask, ending):
-    """The file of completed sketches [num, candidates + 1, T, 5], the truth last: each in a line, what was given (bool
-    [num, T]) before them."""
+    """Makes the file of completed sketches [num, candidates + 1, T, 5], the truth last: each in a line, what was given
+    (bool [num, T]) before them."""
     truth = drawn[:, -1]
     given = np.where(mask[..., None], truth, blank(len(truth), truth))
     x = np.concatenate([given[:, None], drawn], 1)
@@ -114,7 +113,7 @@ def _grid(num, columns):
 
 
 def _cells(x, given):
-    """The lines of each sketch in dots of its cell: as large as fits, in the middle."""
+    """Places the lines of each sketch in dots of its cell: as large as fits, in the middle."""
     for index, sketch in enumerate(x):
         cell = lines(sketch, None if given is None else given[index])
         if cell:

@@ -13,18 +13,19 @@ _VALUE = re.compile(r"(\w+)/(\d+)/\.ATTRIBUTES/VARIABLE_VALUE")
 
 
 def find(folder):
-    """The checkpoints of a folder, {step: path prefix}, oldest first; read from the files, since the index file may be
-    damaged too.
+    """Finds the checkpoints of a folder, {step: path prefix}, oldest first; read from the files, since the index file
+    may be damaged too.
     """
     found = {}
     for path in pathlib.Path(folder).glob(f"{_NAME}-*.index"):
-        if match := re.fullmatch(rf"{_NAME}-(\d+)", path.stem):
+        match = re.fullmatch(rf"{_NAME}-(\d+)", path.stem)
+        if match:
             found[int(match[1])] = str(path.with_suffix(""))
     return dict(sorted(found.items()))
 
 
 def damage(prefix):
-    """What is wrong with a checkpoint, or None; reads every tensor, and so every checksum."""
+    """Says what is wrong with a checkpoint, or None; reads every tensor, and so every checksum."""
     try:
         reader = tf.train.load_checkpoint(prefix)
         for name in reader.get_variable_to_shape_map():
@@ -35,12 +36,13 @@ def damage(prefix):
 
 
 def newest(folder, log):
-    """(step, path prefix) of the newest checkpoint that is whole, None where there is none. Raises BadInput where all
-    are damaged.
+    """Finds (step, path prefix) of the newest checkpoint that is whole, None where there is none. Raises BadInput where
+    all are damaged.
     """
     found = find(folder)
     for step, prefix in reversed(found.items()):
-        if not (wrong := damage(prefix)):
+        wrong = damage(prefix)
+        if not wrong:
             return step, prefix
         log(f"checkpoint of step {step} is damaged ({wrong}); falling back to the one before")
     if found:
@@ -49,17 +51,19 @@ def newest(folder, log):
 
 
 def read(folder, log=print):
-    """(step, {name: arrays of a state's part, in their order}) of the newest checkpoint that is whole, of any version;
-    None where there is none.
+    """Reads (step, {name: arrays of a state's part, in their order}) of the newest checkpoint that is whole, of any
+    version; None where there is none.
 
     Raises BadInput where all are damaged.
     """
-    if not (found := newest(folder, log)):
+    found = newest(folder, log)
+    if not found:
         return None
     step, prefix = found
     reader, parts = tf.train.load_checkpoint(prefix), {}
     for name in reader.get_variable_to_shape_map():
-        if match := _VALUE.fullmatch(name):
+        match = _VALUE.fullmatch(name)
+        if match:
             parts.setdefault(match[1], {})[int(match[2])] = reader.get_tensor(name)
     return step, {name: [part[index] for index in sorted(part)] for name, part in parts.items()}
 
@@ -106,7 +110,8 @@ class Checkpoints:
 
     def restore(self):
         """Restores the newest checkpoint that is whole; returns its step, or None where there is none."""
-        if not (found := newest(self._folder, self._log)):
+        found = newest(self._folder, self._log)
+        if not found:
             return None
         step, prefix = found
         try:

@@ -13,19 +13,18 @@ from trainers.data.domain import BINARIZATIONS
 from trainers.data.tokenizers import NAMES as TOKENIZERS
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
-from trainers.training import optimizers
 
 
 def model_class(name):
-    """The class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
+    """Finds the class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
     if name not in zoo.MODELS:
         raise BadInput(f"--model: unknown model {name!r}; {zoo.nearest(name, zoo.MODELS)}")
     return zoo.MODELS[name]
 
 
 def default(model, dataset, variant=""):
-    """The recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for a
-    variant that is none."""
+    """Makes the recipe a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for
+    a variant that is none."""
     recipe = recipes.find(model, dataset, variant)
     if recipe is None:
         known = sorted({other.variant for other in recipes.of_model(model) if other.variant
@@ -59,10 +58,12 @@ def default(model, dataset, variant=""):
 
 
 def _kind(parameter):
-    """The type of an argument whose default is None, from its annotation."""
+    """Finds the type of an argument whose default is None, from its annotation."""
     annotation = str(parameter.annotation)
-    return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple))
-                 if name in annotation), int)
+    for kind in (int, float, str, tuple):
+        if kind.__name__ in annotation:
+            return kind
+    return int
 
 
 def check_key(config, key):
@@ -123,27 +124,28 @@ def check(config, players):
     for key in ("validation", "image_size", "vocabulary", "length", "rate"):
         if config.data[key] < 0:
             raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
-    optimizers.check(config, players)
+
+
+def decays(players, config):
+    """Finds {player: decay} of the moving averages of what it moves."""
+    return {player.name: config.ema for player in players if config.ema}
 
 
 def as_flags(config):
-    """The configuration as the flags that would set it, a line each."""
+    """Writes the configuration as the flags that would set it, a line each."""
     def lines(section, prefix):
         for key, value in section.items():
             if isinstance(value, ml_collections.ConfigDict):
                 yield from lines(value, f"{prefix}.{key}")
             elif value is not None:
-                yield (
-                    f"  {prefix}.{key}={value}"
-                    if "\n" not in str(value)
-                    else f"  {prefix}.{key}={value.splitlines()[0]} ..."
-                )
+                shown = f"{value.splitlines()[0]} ..." if "\n" in str(value) else value
+                yield f"  {prefix}.{key}={shown}"
 
     return "\n".join(lines(config, "--config"))
 
 
 def to_dict(config):
-    """The configuration as plain JSON values."""
+    """Turns the configuration into plain JSON values."""
     return _plain(config.to_dict())
 
 
@@ -154,8 +156,8 @@ def _plain(value):
 
 
 def from_dict(values):
-    """The ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the run get
-    their defaults."""
+    """Makes the ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the
+    run get their defaults."""
     def restore(value):
         if isinstance(value, dict):
             return {key: restore(item) for key, item in value.items()}

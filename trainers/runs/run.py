@@ -9,9 +9,9 @@ from trainers.errors import BadInput
 from trainers.pictures import files
 from trainers.runs import checkpoints
 from trainers.runs import config as configs
+from trainers.runs.config import decays
+from trainers.runs.selection import Selection
 from trainers.runs.workdir import FORMAT, Workdir
-from trainers.training.engine import decays
-from trainers.training.selection import Selection
 from zoo.training.averaging import Averages
 
 
@@ -35,7 +35,7 @@ class Run:
 
 
 def plain_model(name, config, shape):
-    """The run's model outside any strategy and in 32 bits, for evaluation, sampling and export."""
+    """Makes the run's model outside any strategy and in 32 bits, for evaluation, sampling and export."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
@@ -68,7 +68,8 @@ def load(path, log=print):
     except (KeyError, TypeError) as error:
         raise BadInput(f"{workdir.config}: is not the description of a run: {error} is missing.") from None
     model = plain_model(name, config, shape)
-    if not (found := checkpoints.read(workdir.checkpoints, log)):
+    found = checkpoints.read(workdir.checkpoints, log)
+    if not found:
         raise BadInput(f"--workdir={workdir.path}: holds no checkpoint yet.")
     step, state = found
     selection = Selection(config, model.weights)
@@ -88,7 +89,8 @@ def _restore(variables, arrays):
     """Gives variables their arrays. Raises ValueError unless they are as many, of the same shapes."""
     ours, theirs = [tuple(v.shape) for v in variables], [array.shape for array in arrays]
     if ours != theirs:
-        where = next((index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
+        different = [index for index, (a, b) in enumerate(zip(ours, theirs)) if a != b]
+        where = min(different, default=min(len(ours), len(theirs)))
         raise ValueError(f"{len(theirs)} arrays for {len(ours)} weights, of which number {where} is the first that "
                          "differs")
     for variable, array in zip(variables, arrays):
@@ -96,7 +98,7 @@ def _restore(variables, arrays):
 
 
 def _averaged(model, config, state, form):
-    """The weights as arrays, with the averages of a checkpoint's state in the place of those that have one."""
+    """Reads the weights as arrays, with the averages of a checkpoint's state in the place of those that have one."""
     players = model.players()
     kept = decays(players, config)
     if form == 1:  # averages were slots of a Keras optimizer, after the number of its moves

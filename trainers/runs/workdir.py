@@ -36,6 +36,7 @@ def write(path, data):
 
 
 def write_json(path, value):
+    """Writes a JSON value in the same way."""
     write(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -64,7 +65,7 @@ class Workdir:
             self.path / name for name in ("checkpoints", "samples", "export", "tensorboard"))
 
     def read_config(self):
-        """The run's description. Raises BadInput where there is none or it cannot be read."""
+        """Reads the run's description. Raises BadInput where there is none or it cannot be read."""
         if not self.path.is_dir():
             raise BadInput(f"--workdir={self.path}: no such folder.")
         try:
@@ -84,7 +85,7 @@ class Workdir:
             write_json(self.tokenizer, tokenizer)
 
     def read_tokenizer(self):
-        """The JSON object of the run's tokenizer, or None. Raises BadInput where it cannot be read."""
+        """Reads the JSON object of the run's tokenizer, or None. Raises BadInput where it cannot be read."""
         try:
             return json.loads(self.tokenizer.read_text()) if self.tokenizer.exists() else None
         except (OSError, ValueError) as error:
@@ -163,7 +164,9 @@ class Workdir:
                          for description in (old, new))
         changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
         allowed = [key for key in changed if any(f"{key}.".startswith(f"{name}.") for name in free)]
-        if key := next((key for key in changed if key not in allowed), None):
+        refused = [key for key in changed if key not in allowed]
+        if refused:
+            key = refused[0]
             raise BadInput(f"--workdir={self.path}: holds a run with {key} {before.get(key)!r}, not "
                            f"{after.get(key)!r}; "
                            "the same command resumes it, another needs another folder.")

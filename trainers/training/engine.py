@@ -13,6 +13,7 @@ import functools
 
 import tensorflow as tf
 
+from trainers.runs.config import decays
 from trainers.training import optimizers, strategies
 from zoo import random
 from zoo.layers.following import assign
@@ -50,7 +51,7 @@ class Engine(Game):
         self._advance = tf.function(self._steps)
 
     def state(self):
-        """What a checkpoint holds: {name: variables}."""
+        """Makes what a checkpoint holds: {name: variables}."""
         state = {"weights": [w.value for w in self.model.weights], "step": [self.step], "skips": [self.skips],
                  "averages": self.averages.variables, "own": self._gathered}
         return {name: part for name, part in state.items() if part} | {
@@ -80,7 +81,7 @@ class Engine(Game):
         return dict(zip(names, mean.numpy().tolist())) if counted > 0 else {}, None
 
     def totals(self):
-        """What is counted from the first step on: {name: number}."""
+        """Reads what is counted from the first step on: {name: number}."""
         return {"skipped": int(self.skips[0])} if self.skip_norm else {}
 
     @property
@@ -89,19 +90,19 @@ class Engine(Game):
         return int(self.skips[1])
 
     def finite(self):
-        """Whether every weight is: a finite loss does not tell that the update after it was."""
+        """Tells whether every weight is finite: a finite loss does not tell that the update after it was."""
         real = [w.value for w in self.model.weights if w.value.dtype.is_floating]
         return all(bool(tf.reduce_all(tf.math.is_finite(value))) for value in real)
 
     def weights(self):
-        """The weights as arrays, those with a moving average by that average: what is evaluated, sampled and
+        """Reads the weights as arrays, those with a moving average by that average: what is evaluated, sampled and
         exported.
         """
         averages = self.averages.of(self.model.weights)
         return [averages.get(id(w), w).numpy() for w in self.model.weights]
 
     def _spec(self, iterator):
-        """Of a replica's batch."""
+        """Makes the specification of a replica's batch."""
         def part(spec):
             return tf.TensorSpec((spec.shape[0] // self.per_worker, *spec.shape[1:]), spec.dtype)
 
@@ -132,14 +133,14 @@ class Engine(Game):
         return tf.concat(list(self.play(batches, step, stage).values()), 0)
 
     def update(self, index, gradients, values):
-        """In a replica: a move, its gradients clipped after they were summed."""
+        """Makes a move in a replica, its gradients clipped after they were summed."""
         if self.clip_norm:
             mean = self._mean(gradients)
             gradients, _ = tf.clip_by_global_norm(mean, self.clip_norm)
         super().update(index, gradients, values)
 
     def _skipping_step(self, batches, stage):
-        """A step from outside of the replicas: after a player's gradients one decision, for all of them, on its
+        """Takes a step from outside of the replicas: after a player's gradients one decision, for all of them, on its
         update.
         """
         skipped = []
@@ -161,15 +162,15 @@ class Engine(Game):
         return tf.concat(list(scalars.values()), 0)
 
     def _measured(self, index, number, batch, step):
-        """In a replica: the scalars of a move, its gradients' mean over the replicas, what follows, and the norm of
-        that mean.
+        """Computes in a replica the scalars of a move, its gradients' mean over the replicas, what follows, and the
+        norm of that mean.
         """
         scalars, gradients, values = self.measure(index, number, batch, step)
         gradients = self._mean(gradients)
         return scalars, gradients, values, tf.linalg.global_norm(gradients)
 
     def _make(self, index, gradients, values):
-        """From outside of the replicas: makes the update; returns how many were skipped."""
+        """Makes the update from outside of the replicas; returns how many were skipped."""
         def update(gradients, values):
             if self.clip_norm:
                 gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
@@ -179,13 +180,13 @@ class Engine(Game):
         return tf.constant(0, tf.int64)
 
     def _mean(self, gradients):
-        """The mean of the replicas' gradients, in each of them."""
+        """Takes the mean of the replicas' gradients, in each of them."""
         if self.replicas > 1:
             gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         return [g / self.replicas for g in gradients]
 
     def _scattered(self):
-        """From outside of the replicas: gives each replica what it has for itself."""
+        """Gives, from outside of the replicas, each replica what it has for itself."""
         def give():
             replica = tf.distribute.get_replica_context().replica_id_in_sync_group
             assign(self._own, [gathered[replica] for gathered in self._gathered])
@@ -193,7 +194,7 @@ class Engine(Game):
         self.strategy.run(give)
 
     def _gathering(self):
-        """From outside of the replicas: keeps what each replica has for itself."""
+        """Keeps, from outside of the replicas, what each replica has for itself."""
         def gather():
             context = tf.distribute.get_replica_context()
             return [context.all_gather(tf.convert_to_tensor(item.weight)[None], 0) for item in self._own]
@@ -203,12 +204,7 @@ class Engine(Game):
             gathered.assign(self.strategy.experimental_local_results(part)[0])
 
 
-def decays(players, config):
-    """{player: decay} of the averages of what it moves."""
-    return {player.name: config.ema for player in players if config.ema}
-
-
 def _optimizer(player, config):
-    """The run's optimizer, with a schedule that is made for the moves that the player has."""
+    """Makes the run's optimizer, with a schedule that is made for the moves that the player has."""
     stop = config.steps if player.stop is None else min(player.stop, config.steps)
     return optimizers.make(config, player.name, max(1, stop - player.start), player.updates)

@@ -7,6 +7,7 @@ where there is any, is one draw that follows from the run's seed.
 """
 
 import itertools
+import math
 
 import tensorflow as tf
 
@@ -16,7 +17,6 @@ from trainers.errors import BadInput
 from trainers.recipes.recipe import OPTIMIZER, SCHEDULE
 from trainers.training.engine import Engine
 from zoo import random
-from zoo.density.parts.fitted import FittedModel
 
 _ROWS = 4096  # that are turned into the model's domain at once
 _UNUSED = dict(optimizer=OPTIMIZER, players={}, schedule=SCHEDULE, ema=0.0, clip_norm=0.0, skip_norm=0.0,
@@ -40,7 +40,7 @@ class Fitting:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def state(self):
-        """What a checkpoint holds: {name: variables}."""
+        """Makes what a checkpoint holds: {name: variables}."""
         return {"weights": [w.value for w in self.model.weights], "step": [self.step]}
 
     def advance(self, iterator, num):
@@ -62,30 +62,36 @@ class Fitting:
             raise BadInput(f"step {int(self.step)}: the data cannot be fitted: {str(error).splitlines()[0]} For a "
                            "mixture of Gaussians, "
                            "--config.model.regularization may be too small.") from error
-        if name := next((name for name, value in total.items() if value != value), None):
-            return None, (int(self.step), name)
+        for name, value in total.items():
+            if math.isnan(value):
+                return None, (int(self.step), name)
         self.step.assign_add(num)
         return {name: value / num for name, value in total.items()}, None
 
     def totals(self):
-        """What is counted from the first step on: nothing."""
+        """Counts from the first step on: nothing."""
         return {}
 
     def steps_left(self, step):
-        """No stages."""
+        """Tells that there are no stages."""
 
     def finite(self):
-        """Whether every weight is."""
+        """Tells whether every weight is finite."""
         return all(bool(tf.reduce_all(tf.math.is_finite(w.value))) for w in self.model.weights)
 
     def weights(self):
-        """The weights as arrays."""
+        """Reads the weights as arrays."""
         return [w.numpy() for w in self.model.weights]
 
 
+def is_fitted(model):
+    """Tells whether a model is fitted to all data at once: no player of it has anything that a gradient moves."""
+    return not any(len(player.weights) for player in model.players())
+
+
 def engine(plain, make_model, config, strategy, seed, jit=False):
-    """What advances a model such as `plain`: a `Fitting` or an `Engine`."""
-    return (Fitting if isinstance(plain, FittedModel) else Engine)(make_model, config, strategy, seed, jit)
+    """Makes what advances a model such as `plain`: a `Fitting` or an `Engine`."""
+    return (Fitting if is_fitted(plain) else Engine)(make_model, config, strategy, seed, jit)
 
 
 def prepare(options, config, dataset, plain, make):
@@ -103,17 +109,11 @@ def prepare(options, config, dataset, plain, make):
     what = f"--model={options.model} is fitted to all {size} training examples at once"
     if options.strategy != "one_device":
         raise BadInput(f"--strategy={options.strategy}: {what}, on one device; leave it out.")
-    if flag := next((flag for flag in ("jit", "mixed_precision") if options[flag].value), None):
-        raise BadInput(f"--{flag}: {what}, without gradients and in 32 bits; leave it out.")
-    for key, default in _UNUSED.items():
-        value = config[key].to_dict() if hasattr(config[key], "to_dict") else config[key]
-        if value != default:
-            changed = (
-                f"{key}.{next(name for name in value if value[name] != default.get(name))}"
-                if isinstance(value, dict)
-                else key
-            )
-            raise BadInput(f"--config.{changed}: {what}, without gradients; leave it out.")
+    for flag in ("jit", "mixed_precision"):
+        if options[flag].value:
+            raise BadInput(f"--{flag}: {what}, without gradients and in 32 bits; leave it out.")
+    for changed in _changed(config):
+        raise BadInput(f"--config.{changed}: {what}, without gradients; leave it out.")
     if config.batch_size not in (0, size):
         raise BadInput(f"--batch_size={config.batch_size}: {what}; leave it out.")
     if config.steps > 1 and not plain.iterative:
@@ -130,22 +130,33 @@ def prepare(options, config, dataset, plain, make):
     return make() if changed else plain
 
 
+def _changed(config):
+    """Yields the keys of entries that only gradients need and that are not as they are by default."""
+    for key, default in _UNUSED.items():
+        if not isinstance(default, dict):
+            if config[key] != default:
+                yield key
+            continue
+        for name, value in config[key].items():
+            if value != default.get(name):
+                yield f"{key}.{name}"
+
+
 def whole(dataset, domain, seed, data_config):
-    """The training split in the model's domain, one tensor [N, *shape] in stored order."""
+    """Reads the training split in the model's domain, one tensor [N, *shape] in stored order."""
     return tf.concat(list(evaluation_batches(dataset, "train", domain, _ROWS, seed, data_config)), 0)
 
 
 def training(dataset, domain, seed, data_config):
-    """The loop's `data.training`: the same whole split again and again."""
+    """Makes the loop's `data.training`: the same whole split again and again."""
     return lambda start, worker, workers: itertools.repeat(whole(dataset, domain, seed, data_config))
 
 
 def protocol(dataset, domain, data_config):
-    """What a record says about the data that were fitted."""
+    """Says for a record what is known about the data that were fitted."""
     noisy = encoding(dataset, domain, data_config).noisy
-    noise = (
-        f", one draw of the {'binarization' if domain.kind == 'binary' else 'dequantization'} by the run's seed"
-        if noisy
-        else ""
-    )
+    noise = ""
+    if noisy:
+        what = "binarization" if domain.kind == "binary" else "dequantization"
+        noise = f", one draw of the {what} by the run's seed"
     return dict(fitted_to=f"all {dataset.sizes['train']} training examples{noise}")

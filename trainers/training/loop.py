@@ -11,13 +11,13 @@ import time
 import tensorflow as tf
 
 from trainers.errors import BadInput
-from trainers.pictures import files, plots
+from trainers.pictures import curves, files, images
 from trainers.runs import checkpoints
 from trainers.runs.run import put
+from trainers.runs.selection import Selection
 from trainers.runs.workdir import write
 from trainers.training import fitting, previews, strategies
 from trainers.training.reporting import Reporter
-from trainers.training.selection import Selection
 from zoo import random
 from zoo.training.game import term_means
 
@@ -39,9 +39,7 @@ class Loop:
     Args:
         make_model: function that makes the model.
         plain: the same model outside the strategy, for pictures and validation.
-        data: `training(start, worker, workers)` and `validation()` (or None), functions that make tf.data sets;
-            `medium`, what examples mean (`trainers.pictures.files`), `condition` and `examples`, what pictures need
-            (`trainers.training.previews`).
+        data: `trainers.training.inputs.Inputs`.
         config, seed, strategy, workdir: the run's.
         options: with `log_every, eval_every, sample_every, checkpoint_every` in steps (0: never) and `jit`.
     """
@@ -81,8 +79,13 @@ class Loop:
                 signal.signal(number, handler)
             self.reporter.close()
             self.checkpoints.close()
-            if self.chief and (picture := plots.curves(self.workdir.metrics)) is not None:
-                plots.write(self.workdir.samples / "curves.png", picture)
+            if self.chief:
+                self._plot_curves()
+
+    def _plot_curves(self):
+        picture = curves.picture(self.workdir.metrics)
+        if picture is not None:
+            write(self.workdir.samples / "curves.png", images.png(picture))
 
     @property
     def stopped_by(self):
@@ -90,7 +93,7 @@ class Loop:
         return self._signal
 
     def weights(self):
-        """The run's weights as arrays: the selected ones, or the latest averages."""
+        """Reads the run's weights as arrays: the selected ones, or the latest averages."""
         return self.selection.weights(self.engine.weights())
 
     def _train(self, step, total):
@@ -151,7 +154,7 @@ class Loop:
         self._signal = number
 
     def _agreed_stop(self):
-        """The signal that any worker received: all of them stop at the same step."""
+        """Finds the signal that any worker received: all of them stop at the same step."""
         number = int(self._signal or 0)
         if self.workers == 1:
             return number
@@ -165,7 +168,7 @@ class Loop:
                            "one; all workers need the same folder, on storage that they share.")
 
     def _sum(self, number):
-        """The sum of a number over the workers."""
+        """Takes the sum of a number over the workers."""
         share = tf.constant(float(number) / self.engine.per_worker)
         summed = self.strategy.run(
             lambda: tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, share)
@@ -185,8 +188,8 @@ class Loop:
                 "--config.clip_norm.")
 
     def _validate(self, step):
-        """Mean loss and terms of every player over the validation split, with the averaged weights; keeps the weights
-        if they are the best so far."""
+        """Computes the mean loss and terms of every player over the validation split, with the averaged weights; keeps
+        the weights if they are the best so far."""
         loss = self._validation_loss(step) if self.chief else 0.0
         if self._due(step, self.selection.every):
             # The chief's loss decides for all workers.

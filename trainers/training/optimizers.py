@@ -72,14 +72,14 @@ SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear, "expon
 
 
 def make_schedule(rate, schedule, steps, updates=1):
-    """The learning rate as a function of a player's moves, of which it has `updates` in each of `steps` steps; what the
-    schedule says in steps is of the run's."""
+    """Makes the learning rate a function of a player's moves, of which it has `updates` in each of `steps` steps; what
+    the schedule says in steps is of the run's."""
     made = SCHEDULES[schedule["name"]](rate, schedule, steps * updates, updates)
     return Warmup(made, schedule["warmup_steps"] * updates) if schedule["warmup_steps"] else made
 
 
 def make(config, player, steps=None, updates=1):
-    """The optimizer of a player that has so many steps (None: all), of so many moves each."""
+    """Makes the optimizer of a player that has so many steps (None: all), of so many moves each."""
     own = {key: value for key, value in config.players.get(player, {}).items() if value is not None}
     entries = dict(config.optimizer) | own
     cls = OPTIMIZERS[entries["name"]]
@@ -93,33 +93,42 @@ def make(config, player, steps=None, updates=1):
 
 def check(config, players):
     """Raises BadInput where the recipe's optimizer, players or schedule cannot be."""
-    sections = {"optimizer": config.optimizer} | {f"players.{name}": entries for name,
-                                                  entries in config.players.items()}
-    for where, entries in sections.items():
-        name = entries.get("name") or config.optimizer["name"]
-        if name not in OPTIMIZERS:
-            raise BadInput(f"--config.{where}.name: unknown optimizer {name!r}; {nearest(name, OPTIMIZERS)}")
-        known = inspect.signature(OPTIMIZERS[name].__init__).parameters
-        for key, value in entries.items():
-            if key == "name" or value is None:
-                continue
-            if key in ("learning_rate", "epsilon") and not 0 < value < math.inf:
-                raise BadInput(f"--config.{where}.{key} must be more than 0, found {value}.")
-            if key in ("beta_1", "beta_2") and not 0 <= value < 1:
-                raise BadInput(f"--config.{where}.{key} must be at least 0 and less than 1, found {value}.")
-            if key == "weight_decay" and not 0 <= value < math.inf:
-                raise BadInput(f"--config.{where}.{key} must be 0 (none) or more, found {value}.")
-            if key in _SPECIFIC and key not in known and value != OPTIMIZER[key]:
-                raise BadInput(f"--config.{where}.{key}={value}: optimizer {name!r} does not have it.")
+    _check_optimizer("optimizer", config.optimizer, config.optimizer["name"])
+    for player, entries in config.players.items():
+        _check_optimizer(f"players.{player}", entries, config.optimizer["name"])
     for name in config.players:
         if name not in players:
             raise BadInput(f"--config.players.{name}: the model has no such player; {nearest(name, players)}")
-    if config.schedule["name"] not in SCHEDULES:
-        raise BadInput(f"--config.schedule.name: unknown schedule {config.schedule['name']!r}; "
-                       f"{nearest(config.schedule['name'], SCHEDULES)}")
+    _check_schedule(config.schedule)
+
+
+def _check_optimizer(where, entries, name):
+    """Raises BadInput for entries of one optimizer, which has that name if they say no other."""
+    name = entries.get("name") or name
+    if name not in OPTIMIZERS:
+        raise BadInput(f"--config.{where}.name: unknown optimizer {name!r}; {nearest(name, OPTIMIZERS)}")
+    known = inspect.signature(OPTIMIZERS[name].__init__).parameters
+    for key, value in entries.items():
+        if key == "name" or value is None:
+            continue
+        if key in ("learning_rate", "epsilon") and not 0 < value < math.inf:
+            raise BadInput(f"--config.{where}.{key} must be more than 0, found {value}.")
+        if key in ("beta_1", "beta_2") and not 0 <= value < 1:
+            raise BadInput(f"--config.{where}.{key} must be at least 0 and less than 1, found {value}.")
+        if key == "weight_decay" and not 0 <= value < math.inf:
+            raise BadInput(f"--config.{where}.{key} must be 0 (none) or more, found {value}.")
+        if key in _SPECIFIC and key not in known and value != OPTIMIZER[key]:
+            raise BadInput(f"--config.{where}.{key}={value}: optimizer {name!r} does not have it.")
+
+
+def _check_schedule(schedule):
+    """Raises BadInput for an unknown schedule, or an entry that it has no use for."""
+    if schedule["name"] not in SCHEDULES:
+        raise BadInput(f"--config.schedule.name: unknown schedule {schedule['name']!r}; "
+                       f"{nearest(schedule['name'], SCHEDULES)}")
     for key, readers in (("warmup_steps", SCHEDULES), ("end", ("cosine", "linear")), ("decay", ("exponential",))):
-        if not 0 <= config.schedule[key] < math.inf:
-            raise BadInput(f"--config.schedule.{key} must be 0 or more, found {config.schedule[key]}.")
-        if config.schedule["name"] not in readers and config.schedule[key] != SCHEDULE[key]:
-            raise BadInput(f"--config.schedule.{key}={config.schedule[key]}: only the schedules {', '.join(readers)} "
+        if not 0 <= schedule[key] < math.inf:
+            raise BadInput(f"--config.schedule.{key} must be 0 or more, found {schedule[key]}.")
+        if schedule["name"] not in readers and schedule[key] != SCHEDULE[key]:
+            raise BadInput(f"--config.schedule.{key}={schedule[key]}: only the schedules {', '.join(readers)} "
                            "have it.")

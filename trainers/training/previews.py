@@ -3,39 +3,39 @@ makes of a few examples that stay the same."""
 
 import tensorflow as tf
 
-from trainers.pictures import files, plots
-from zoo import operations
+from trainers.pictures import files
+from trainers.runs import drawing
+from zoo import random
 from zoo.capabilities import Denoising, Translating
 
-EXAMPLES = 10  # of which reconstructions are shown, in a line
+EXAMPLES = files.COLUMNS  # of which pictures show what the model makes: one line
 
 
 def of(model, data):
-    """The function of a seed -> (name, function from an ending to the file's bytes) that draws the model as its weights
-    are then.
+    """Makes the function of a seed -> (name, function from an ending to the file's bytes) that draws the model as its
+    weights are then.
 
     Args:
-        data: with `medium` (`trainers.pictures.files`); `condition`, those of some examples for a model that samples
-            need them for (or None); and `examples`, a batch, for a model that `needs_examples`.
+        data: `trainers.training.inputs.Inputs`, with `examples` of a model that `needs_examples`.
     """
     domain = model.domain
     if isinstance(model, Translating):
         return _translations(model, data)
     if hasattr(model, "sample"):
-        sample = plots.sampler(model)
+        sample = drawing.sampler(model)
 
         def samples(seed):
-            x = plots.samples(model, seed, sample=sample, condition=data.condition)
+            x = drawing.samples(model, seed, sample=sample, condition=data.condition)
             return "samples", lambda ending: files.file(x, domain, ending, data.medium)
 
         return samples
     x, condition, _ = domain.split(data.examples)
-    name, function = (
-        ("denoised", denoised(model)) if isinstance(model, Denoising) else ("reconstructions", reconstructed(model))
-    )
+    name, function = "reconstructions", drawing.reconstructed(model)
+    if isinstance(model, Denoising):
+        name, function = "denoised", drawing.denoised(model)
 
     def reconstructions(seed):
-        made = tf.unstack(function(x, plots.rows(seed, len(x)), condition), axis=1)
+        made = tf.unstack(function(x, random.rows(seed, len(x)), condition), axis=1)
         return name, lambda ending: files.beneath([x.numpy(), *(m.numpy() for m in made)], domain, ending, data.medium,
                                                   columns=min(len(x), EXAMPLES))
 
@@ -43,32 +43,19 @@ def of(model, data):
 
 
 def needs_examples(model):
-    """Whether what is looked at of a model is made of examples."""
+    """Tells whether what is looked at of a model is made of examples."""
     return isinstance(model, Translating) or not hasattr(model, "sample")
 
 
 def _translations(model, data):
-    """The function of a seed -> (name, function from an ending to the file's bytes) that shows examples above what they
-    are translated to."""
+    """Makes the function of a seed -> (name, function from an ending to the file's bytes) that shows examples above
+    what they are translated to."""
     domain, (x, condition, _) = model.domain, model.domain.split(data.examples)
     function = tf.function(lambda x, seeds, c: model.translate(x, seeds, c), autograph=False, reduce_retracing=True)
 
     def translations(seed):
-        made = function(x, plots.rows(seed, len(x)), condition).numpy()
+        made = function(x, random.rows(seed, len(x)), condition).numpy()
         return "translations", lambda ending: files.translated(x.numpy(), made, domain, ending, data.medium,
                                                                min(len(x), EXAMPLES))
 
     return translations
-
-
-def reconstructed(model):
-    """The compiled function (x, seeds, condition) -> what codes decode to, [batch, 1, *shape]."""
-    return tf.function(lambda x, seeds, c: operations.reconstruct(model, x, c)[:, None], autograph=False,
-                       reduce_retracing=True)
-
-
-def denoised(model, **controls):
-    """The compiled function (x, seeds, condition) -> x with the model's noise and what the model makes of that, float32
-    [batch, 2, *shape]."""
-    return tf.function(lambda x, seeds, c: tf.stack(operations.denoise(model, x, seeds, c, **controls), 1),
-                       autograph=False, reduce_retracing=True)

@@ -68,7 +68,7 @@ def check_tf_config(text):
 
 
 def workers(strategy):
-    """(index of this worker, number of workers)."""
+    """Finds (index of this worker, number of workers)."""
     resolver = strategy.cluster_resolver
     if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or resolver is None:
         return 0, 1

@@ -16,6 +16,8 @@ import itertools
 import numpy as np
 import tensorflow_datasets as tfds
 
+from trainers.data.dataset import Factors
+
 SIDE = 32
 SHAPES = ("square", "ellipse", "heart")
 SIZES = np.linspace(4.4, 7.2, 4)  # half the height, in pixels
@@ -32,6 +34,18 @@ _FINE = 4  # points along a pixel's side
 def factors():
     """All combinations, int64 [4608, 5], the last factor running fastest."""
     return np.array(list(itertools.product(*map(range, VALUES.values()))))
+
+
+def known(config):
+    """What the set tells of itself besides its images, as fields of `trainers.data.DataSet`: its factors, of those in
+    black and white, which hold every combination."""
+    return {} if config else dict(factors=every)
+
+
+def every():
+    """Makes the images of all combinations."""
+    values = factors()
+    return Factors(tuple(VALUES), values, render(values))
 
 
 def inside(shape, u, v):

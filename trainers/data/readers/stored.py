@@ -138,7 +138,16 @@ def open_stored(name, data_dir, options, log, tokenizer=None):
 def _dataset(name, builder, fields, columns, ranges):
     source = StoredSource(builder, columns, fields, ranges)
     return DataSet(name, str(builder.info.version), fields,
-                   {split: end - first for split, (_, first, end) in ranges.items()}, source)
+                   {split: end - first for split, (_, first, end) in ranges.items()}, source, **_known(name))
+
+
+def _known(name):
+    """What an embedded set tells of itself, its modes or its factors: fields of `DataSet`."""
+    if name not in EMBEDDED:
+        return {}
+    name, _, config = name.partition("/")
+    module = importlib.import_module(f"trainers.data.embedded.{name}")
+    return module.known(config) if hasattr(module, "known") else {}
 
 
 def _levels(name, builder, key):

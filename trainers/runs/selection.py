@@ -27,21 +27,22 @@ class Selection:
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def state(self):
-        """What a checkpoint holds of it: {name: variables}; nothing where nothing is selected."""
+        """Makes what a checkpoint holds of it: {name: variables}; nothing where nothing is selected."""
         return {"selected": [*self._weights, self._value, self._step]} if self.every else {}
 
     def improves(self, value):
-        """Whether a validation loss is the lowest so far."""
+        """Tells whether a validation loss is the lowest so far."""
         return value < float(self._value)
 
     def keep(self, value, step, weights):
+        """Keeps the weights of a step, with their validation loss."""
         self._value.assign(value)
         self._step.assign(step)
         for kept, weight in zip(self._weights, weights, strict=True):
             kept.assign(weight)
 
     def over(self, step):
-        """Whether the run should end at this step: `patience` looks went by without an improvement."""
+        """Tells whether the run should end at this step: `patience` looks went by without an improvement."""
         return bool(self.every and self.patience) and step - int(self._step) >= self.patience * self.every
 
     @property
@@ -50,5 +51,5 @@ class Selection:
         return int(self._step)
 
     def weights(self, latest):
-        """The kept weights as arrays, or the latest where none were kept."""
+        """Reads the kept weights as arrays, or the latest where none were kept."""
         return [w.numpy() for w in self._weights] if self.every and self.step else latest
