@@ -64,7 +64,7 @@ MUTATIONS = {
         "zoo/latent/parts/posteriors.py", "DiagonalGaussian(loc, 0.5 * log_variance)",
         "DiagonalGaussian(loc, log_variance)", "tests/zoo/test_vae.py"),
     "importance weights without the posterior": Mutation(
-        "zoo/latent/parts/variational.py", "log_prior(z) - log_q", "log_prior(z)", "tests/zoo/test_vae.py"),
+        "zoo/latent/parts/image_vae.py", "log_prior(z) - log_q", "log_prior(z)", "tests/zoo/test_vae.py"),
     "a rank-one posterior without its correction": Mutation(
         "zoo/latent/parts/posteriors.py", "tf.math.log(root[..., 0])", "0.0 * root[..., 0]",
         "tests/zoo/test_posteriors.py"),

@@ -160,7 +160,7 @@ def test_many_levels_take_smaller_chunks(monkeypatch):
     model = vae(levels=5)
     x, seeds = cases.batch(model, 3), random.rows(random.seed(1), 3)
     # seven samples' parameters of a 2x2 image of 5 levels
-    monkeypatch.setattr("zoo.latent.parts.variational._ENTRIES", 7 * 4 * 5)
+    monkeypatch.setattr("zoo.latent.parts.image_vae._ENTRIES", 7 * 4 * 5)
     np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=20),
                                model.log_prob(x, seeds, num_samples=20, chunk=7), rtol=1e-6)
 

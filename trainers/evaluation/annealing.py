@@ -21,11 +21,11 @@ def measure(evaluation, steps, chains, num):
     from trainers.evaluation.measures import Progress
     from trainers.pictures.plots import rows
     from zoo import random
-    from zoo.latent.parts.variational import Variational
+    from zoo.latent.parts.image_vae import ImageVAE
     from zoo.metrics import annealing, likelihood
 
     model = evaluation.model
-    if not isinstance(model, Variational):
+    if not isinstance(model, ImageVAE):
         raise BadInput(f"--metrics=ais: model {evaluation.run.description['model']!r} has no latents with a prior p(z) "
                        "and a likelihood p(x|z) of images.")
     batch = max(1, min(num, evaluation.batch_size, _ROWS // chains))

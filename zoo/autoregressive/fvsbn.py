@@ -8,10 +8,10 @@ one product with a triangular matrix.
 import numpy as np
 import tensorflow as tf
 
-from zoo.autoregressive.parts.prefix_sum import BinaryRunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import BinaryPrefixSum, float32
 
 
-class FVSBN(BinaryRunningSum):
+class FVSBN(BinaryPrefixSum):
     """p(x_d = 1 | x_<d) = sigmoid(b_d + sum_{e<d} x_e W_ed): logits = x (W * strictly triangular) + b.
 
     Args:
@@ -36,10 +36,10 @@ class FVSBN(BinaryRunningSum):
     def parameters(self, x, condition=None, seed=None):
         """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
-        b, W, _ = self.running()
+        b, W, _ = self.prefix_sum()
         return self.placed(tf.matmul(self.arranged(x), W) + b)
 
-    def running(self):
+    def prefix_sum(self):
         """The running activations of an FVSBN are its logits: c = b, H = D."""
         W = float32(self.W) * (1.0 - np.tri(self.size, dtype=np.float32))
         return float32(self.b), W, lambda d, a: a[:, d]

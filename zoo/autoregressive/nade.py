@@ -3,16 +3,16 @@
 H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011 (AISTATS); B. Uria, M.-A. Cote, K.
 Gregor, I. Murray, H. Larochelle, Neural Autoregressive Distribution Estimation, 2016, arXiv:1605.02226. Because a
 hidden layer's input differs from the one before by one row of W, all D of them cost what one dense layer of D inputs
-costs, O(D H); `running_activations` does it a block of entries at a time.
+costs, O(D H); `prefix_conditionals` does it a block of entries at a time.
 """
 
 import tensorflow as tf
 
-from zoo.autoregressive.parts.prefix_sum import BinaryRunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import BinaryPrefixSum, float32
 from zoo.layers import prefix_conditionals
 
 
-class NADE(BinaryRunningSum):
+class NADE(BinaryPrefixSum):
     """p(x_d = 1 | x_<d) = sigmoid(b_d + V_d . h_d), h_d = act(c + sum_{e<d} x_e W_e).
 
     Args:
@@ -49,7 +49,7 @@ class NADE(BinaryRunningSum):
         y = prefix_conditionals.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)
         return self.placed(y[..., 0] + b)
 
-    def running(self):
+    def prefix_sum(self):
         """The hidden layers' inputs; each step reads them by its own row of V."""
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
         act = prefix_conditionals.ACTIVATIONS[self.activation]

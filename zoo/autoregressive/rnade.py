@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.autoregressive.parts.prefix_sum import RunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import PrefixSum, float32
 from zoo.distributions import mixtures
 from zoo.layers import prefix_conditionals
 from zoo.model import Domain
@@ -20,7 +20,7 @@ from zoo.model import Domain
 tfd = tfp.distributions
 
 
-class RNADE(RunningSum):
+class RNADE(PrefixSum):
     """p(x_d | x_<d) = mixture(b_d + V_d^T h_d), h_d = act(rho_d a_d), a_d = c + sum_{e<d} x_e W_e.
 
     The paper's rho_d keeps the activations, sums of more and more terms, where a unit is neither shut nor saturated.
@@ -82,7 +82,7 @@ class RNADE(RunningSum):
     def from_noise(self, parameters, noise):
         return mixtures.from_noise(parameters, noise, self.kind)
 
-    def running(self):
+    def prefix_sum(self):
         """The hidden layers' inputs; each step rescales them and reads them by its own matrix of V."""
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
         act = prefix_conditionals.ACTIVATIONS[self.activation]

@@ -16,7 +16,7 @@ import tensorflow_probability as tfp
 from zoo import random
 from zoo.domain import condition_of, known
 from zoo.latent.parts import observations, posteriors
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
@@ -24,7 +24,7 @@ tfd = tfp.distributions
 _CERTAIN = 30.0  # log-odds of a given pixel: its log-probability is 0 in float32
 
 
-class ConditionalVAE(Variational):
+class ConditionalVAE(ImageVAE):
     """log p(x|c) >= E_{q(z|x, c)} [log p(x|z, c)] - KL(q(z|x, c) || p(z|c)), c a class label or given quadrants, all
     three diagonal Gaussian or independent pixels.
 

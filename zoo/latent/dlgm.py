@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations, posteriors, priors, schedules
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
 
-class DLGM(Variational):
+class DLGM(ImageVAE):
     """xi^l ~ N(0, I), h^L = G^L xi^L, h^l = T^l(h^{l+1}) + G^l xi^l, x ~ p(x|T^0(h^1)); q(xi|x) = prod_l N(xi^l |
     mu^l(x), C^l(x)).
 

@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations, posteriors, priors, schedules
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
 ESTIMATORS = ("iwae", "dreg")
 
 
-class IWAE(Variational):
+class IWAE(ImageVAE):
     """log p(x) >= E [log 1/k sum_k w_k], w_k = p(x, h_k) / q(h_k|x), h = h_1 or h_1, h_2 with p(h) = p(h_2) p(h_1|h_2),
     q(h|x) = q(h_1|x) q(h_2|h_1).
 

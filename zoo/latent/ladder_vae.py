@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations, priors, schedules
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.following import collect
 from zoo.model import Player, image_shape, split_batch
@@ -68,7 +68,7 @@ class Trunk(keras.layers.Layer):
         return x
 
 
-class LadderVAE(Variational):
+class LadderVAE(ImageVAE):
     """p(x|z_1) p(z_1|z_2) ... p(z_L), q(z_L|x) q(z_{L-1}|z_L, x) ... q(z_1|z_2, x).
 
     With loc^, scale^ read off the image by layer l's part of the encoder and loc_p, scale_p the prior's given the

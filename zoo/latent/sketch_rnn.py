@@ -15,7 +15,7 @@ from zoo.capabilities import Autoencoding
 from zoo.control import Control
 from zoo.distributions import strokes
 from zoo.domain import condition_of
-from zoo.latent.parts.bounded import Bounded
+from zoo.latent.parts.importance_weighting import ImportanceWeightedModel
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
 
@@ -25,7 +25,7 @@ tfd = tfp.distributions
 _CHUNK, _STATES = 50, 1 << 20
 
 
-class SketchRNN(Bounded, Autoencoding):
+class SketchRNN(ImportanceWeightedModel, Autoencoding):
     """log p(S) >= E_{q(z|S)} [sum_{i <= N} log p(dx_i, dy_i | S_<i, z) + sum_{i <= N+1} log p(pen_i | S_<i, z)] -
     KL(q(z|S) || N(0, I)).
 

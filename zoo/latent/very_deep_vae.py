@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations
-from zoo.latent.parts.variational import Variational
+from zoo.latent.parts.image_vae import ImageVAE
 from zoo.model import image_shape, split_batch
 from zoo.networks.autoencoding import float32
 from zoo.networks.bottleneck import Bottleneck, convolution
@@ -57,7 +57,7 @@ class TopDown(keras.layers.Layer):
         return h + self.residual(h)
 
 
-class VeryDeepVAE(Variational):
+class VeryDeepVAE(ImageVAE):
     """p(x|z) prod_l p(z_l|z_<l),  q(z|x) = prod_l q(z_l|z_<l, x), all z_l diagonal Gaussians on grids, coarse ones
     first; log p(x) >= E_q[log p(x|z)] - sum_l KL_l.
 

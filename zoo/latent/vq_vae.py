@@ -8,13 +8,13 @@ are, as P. Dhariwal et al., Jukebox, 2020, arXiv:2005.00341, do.
 
 import keras
 
-from zoo.latent.parts.coded import Coded, make_prior
+from zoo.latent.parts.codebook_model import CodebookModel, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
 
 
-class VQVAE(Coded):
+class VQVAE(CodebookModel):
     """z_q(x) = e_k, k = argmin_j ||z_e(x) - e_j||^2 at each place;  L = -log p(x|z_q) + beta ||z_e - sg[e]||^2;  log
     p(x) >= log p(x|z_q(x)) + log p(k).
 

@@ -9,13 +9,13 @@ transformer, the bottom one a Gated PixelCNN.
 import keras
 import tensorflow as tf
 
-from zoo.latent.parts.coded import Coded, make_prior
+from zoo.latent.parts.codebook_model import CodebookModel, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
 
 
-class VQVAE2(Coded):
+class VQVAE2(CodebookModel):
     """top = q(E_top(h(x))), bottom = q(E_bottom(h(x), D_top(top)));  log p(x) >= log p(x|top, bottom) + log p(top) +
     log p(bottom|top)  (algorithms 1 and 2).
 

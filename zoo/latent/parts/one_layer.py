@@ -3,12 +3,12 @@ form."""
 
 from zoo import random
 from zoo.latent.parts import observations, posteriors, priors
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
 
 
-class OneLayer(Variational):
+class OneLayer(ImageVAE):
     """p(z) = N(0, I), p(x|z) by a decoder, q(z|x) by an encoder; a subclass calls `assemble` in its constructor, before
     `build`."""
 

@@ -16,7 +16,7 @@ from zoo import random
 from zoo.capabilities import Autoencoding
 from zoo.distributions import categories
 from zoo.latent.parts import schedules
-from zoo.latent.parts.bounded import Bounded
+from zoo.latent.parts.importance_weighting import ImportanceWeightedModel
 from zoo.layers.gru import RepeatedGRU
 from zoo.model import Domain
 
@@ -26,7 +26,7 @@ NEVER = -1e9  # log-odds of what can't stand at a place: finite, so that no grad
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and their logits, of a string
 
 
-class SequenceVAE(Bounded, Autoencoding):
+class SequenceVAE(ImportanceWeightedModel, Autoencoding):
     """log p(x|z) = sum_t log Categorical(x_t | logits_t(z), of what may stand after x_<t);  p(z) = N(0, I);  q(z|x) =
     N(loc(x), diag(scale(x)^2)).
 

@@ -12,13 +12,13 @@ import tensorflow as tf
 from zoo import random
 from zoo.capabilities import Autoencoding, Completing, SamplingMeans
 from zoo.latent.parts import completion
-from zoo.latent.parts.bounded import Bounded
+from zoo.latent.parts.importance_weighting import ImportanceWeightedModel
 from zoo.model import split_batch
 
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and what a decoder says of them, of an image
 
 
-class Variational(Bounded, SamplingMeans, Autoencoding, Completing):
+class ImageVAE(ImportanceWeightedModel, SamplingMeans, Autoencoding, Completing):
     """log p(x) >= E_q [log p(x|z)] - KL(q(z|x) || p(z)): a distortion and a rate.
 
     A subclass sets `shape`, `noise_size` (standard normals of a draw of all latents) and `observation`

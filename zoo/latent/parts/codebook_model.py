@@ -32,7 +32,7 @@ PRIORS = {
 }
 
 
-class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
+class CodebookModel(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     """log p(x) >= log p(x|e(k)) + sum over levels l of log p(k_l|k_<l), k = the encoder's codes of x, e their entries.
 
     A subclass calls `assemble`, then sets `quantizers`, `code_priors` (level by level, the first conditions the next)

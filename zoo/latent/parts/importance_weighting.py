@@ -11,7 +11,7 @@ from zoo.latent.parts.bounds import importance_weighted
 from zoo.model import GenerativeModel, Player
 
 
-class Bounded(GenerativeModel, ImportanceWeighted):
+class ImportanceWeightedModel(GenerativeModel, ImportanceWeighted):
     """log p(x) >= -rate - distortion. A subclass sets `noise_size`, standard normals of a draw of all latents, and
     defines the rest."""
 
