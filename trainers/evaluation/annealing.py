@@ -47,8 +47,7 @@ def measure(evaluation, steps, chains, num):
     @tf.function(reduce_retracing=True)
     def both(condition, seeds):
         z = model.draw_prior(random.fold_in_rows(seeds, 0), condition)
-        x = model.observation.from_noise(model.parameters(z, condition),
-                                         model.observation.noise_rows(random.fold_in_rows(seeds, 1), model.shape))
+        x = model.draw_image(model.parameters(z, condition), random.fold_in_rows(seeds, 1))
         log_prior, log_likelihood, draw = densities(x, condition)
         low, sizes, _ = annealing.lower(log_prior, log_likelihood, draw, random.fold_in_rows(seeds, 2), chains, steps)
         start = tf.nest.map_structure(lambda part: tf.tile(part, [chains, 1]), z)

@@ -38,14 +38,8 @@ class ImageGPT(PixelModel):
         super().__init__(**kwargs)
         if levels < 2:
             raise ValueError(f"levels must be at least 2, found {levels}.")
-        self.shape, self.levels, self.width, self.heads, self.depth, self.dropout = (
-            image_shape(shape),
-            levels,
-            width,
-            heads,
-            layers,
-            dropout,
-        )
+        self.shape, self.levels, self.width, self.heads, self.depth = image_shape(shape), levels, width, heads, layers
+        self.dropout = dropout
         height, columns, colours = self.shape
         normal = keras.initializers.RandomNormal(stddev=STDDEV)
         self.decoder = Decoder(width, heads, layers, dropout)

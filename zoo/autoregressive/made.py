@@ -53,13 +53,8 @@ class MADE(Autoregressive):
             raise ValueError("shape must have at least two entries, hidden at least one layer, each layer and masks be "
                              "at least 1, components at least 0, "
                              f"found {tuple(shape)}, {tuple(hidden)}, {masks} and {components}.")
-        self.shape, self.hidden, self.direct, self.masks, self.components = (
-            tuple(shape),
-            tuple(hidden),
-            direct,
-            masks,
-            components,
-        )
+        self.shape, self.hidden, self.direct, self.masks = tuple(shape), tuple(hidden), direct, masks
+        self.components = components
         self.given_order = order if isinstance(order, str) else tuple(int(i) for i in np.ravel(order))
         self.width = 3 * components or 1  # outputs of an entry
         self.orders, self.degrees = self._sets()

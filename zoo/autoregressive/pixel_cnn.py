@@ -63,12 +63,8 @@ class PixelCNN(PixelModel):
             raise ValueError(f"kernel_size and block_kernel_size must be at least 3, found {kernel_size} and "
                              f"{block_kernel_size}.")
         self.shape, self.levels, self.channels, self.blocks = image_shape(shape), levels, channels, blocks
-        self.kernel_size, self.block_kernel_size, self.head_channels, self.classes = (
-            kernel_size,
-            block_kernel_size,
-            head_channels,
-            classes,
-        )
+        self.kernel_size, self.block_kernel_size, self.head_channels = kernel_size, block_kernel_size, head_channels
+        self.classes = classes
         colours = self.shape[-1]
         self.first = MaskedConv2D(channels, kernel_size, "A", colours)
         self.stack = [ResidualBlock(channels, block_kernel_size, colours) for _ in range(blocks)]

@@ -79,13 +79,8 @@ class PixelSNAIL(Autoregressive):
                              f"found {levels}, {channels}, {blocks}, {residuals}, {keys}, {values} and {components}.")
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), found {dropout}.")
-        self.shape, self.levels, self.channels, self.blocks, self.residuals = (
-            image_shape(shape),
-            levels,
-            channels,
-            blocks,
-            residuals,
-        )
+        self.shape, self.levels, self.channels, self.blocks = image_shape(shape), levels, channels, blocks
+        self.residuals = residuals
         self.keys, self.values, self.components, self.dropout = keys, values, components, dropout
         colours = self.shape[-1]
         if colours > 3 or (levels == 2 and colours > 1):

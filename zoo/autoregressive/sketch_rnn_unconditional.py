@@ -46,13 +46,8 @@ class UnconditionalSketchRNN(Autoregressive):
         if min(units, components) < 1 or (classes is not None and classes < 1) or not 0 <= dropout < 1:
             raise ValueError("units, components and classes must be at least 1 and dropout in [0, 1), found "
                              f"{units}, {components}, {classes} and {dropout}.")
-        self.shape, self.units, self.components, self.dropout, self.classes = (
-            strokes.sketch_shape(shape),
-            units,
-            components,
-            dropout,
-            classes,
-        )
+        self.shape, self.units, self.components, self.dropout = strokes.sketch_shape(shape), units, components, dropout
+        self.classes = classes
         self.decoder = SketchDecoder(units, 6 * components + 3, classes or 0, dropout)
         self.build()
 

@@ -91,19 +91,10 @@ class WaveNet(Autoregressive):
         if classes and features:
             raise ValueError(f"one of classes and features can be conditioned on, found classes {classes} and features "
                              f"{tuple(features)}.")
-        self.shape, self.levels, self.channels, self.layers_per_cycle, self.cycles = (
-            tuple(shape),
-            levels,
-            channels,
-            layers,
-            cycles,
-        )
-        self.skip_channels, self.head_channels, self.classes, self.features = (
-            skip_channels,
-            head_channels,
-            classes,
-            features and tuple(features),
-        )
+        self.shape, self.levels, self.channels, self.layers_per_cycle = tuple(shape), levels, channels, layers
+        self.cycles = cycles
+        self.skip_channels, self.head_channels, self.classes = skip_channels, head_channels, classes
+        self.features = features and tuple(features)
         if self.receptive_field > shape[0]:
             raise ValueError(f"waveforms of {shape[0]} samples are shorter than the receptive field of "
                              f"{self.receptive_field}; take longer ones, or fewer "

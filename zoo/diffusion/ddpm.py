@@ -70,13 +70,8 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
             raise ValueError(
                 f"attention must name heights of the network's grids, {heights}, found {tuple(attention)}."
             )
-        self.shape, self.levels, self.timesteps, self.schedule, self.variance = (
-            tuple(shape),
-            levels,
-            timesteps,
-            schedule,
-            variance,
-        )
+        self.shape, self.levels, self.timesteps, self.schedule = tuple(shape), levels, timesteps, schedule
+        self.variance = variance
         self.network, self.channels, self.multipliers = network, channels, tuple(multipliers)
         self.blocks, self.attention = blocks, tuple(attention)
         self.process = SCHEDULES[schedule](timesteps)

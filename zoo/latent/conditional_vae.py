@@ -53,12 +53,8 @@ class ConditionalVAE(ImageVAE):
             raise ValueError("quadrants must be "
                              f"{'left out, or 0, with classes' if classes else '1, 2 or 3 without classes'}, found "
                              f"{quadrants}.")
-        self.shape, self.levels, self.latent_size, self.noise_size = (
-            image_shape(shape),
-            levels,
-            latent_size,
-            latent_size,
-        )
+        self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
+        self.noise_size = latent_size
         if not classes and min(self.shape[:2]) < 2:
             raise ValueError(f"shape must be at least 2x2 to have quadrants, found {self.shape}.")
         self.hidden, self.activation, self.classes, self.quadrants = tuple(hidden), activation, classes, quadrants
@@ -81,8 +77,8 @@ class ConditionalVAE(ImageVAE):
         return dataclasses.replace(plain, condition=condition_of(self.classes) or known(plain, self.given))
 
     def read(self, condition):
-        """What the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on [0, 1] and
-        -1 for the rest."""
+        """Returns what the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on
+        [0, 1] and -1 for the rest."""
         self.domain.require(condition)
         if self.classes:
             return tf.one_hot(condition, self.classes)
@@ -90,11 +86,11 @@ class ConditionalVAE(ImageVAE):
                           [-1, math.prod(self.shape)])
 
     def prior(self, condition):
-        """p(z|c), a TFP distribution with batch shape [batch]."""
+        """Returns p(z|c), a TFP distribution with batch shape [batch]."""
         return self.prior_head(self.prior_trunk(self.read(condition))).distribution()
 
     def posterior(self, x, condition):
-        """q(z|x, c): an object of `zoo.latent.parts.posteriors`."""
+        """Returns q(z|x, c): an object of `zoo.latent.parts.posteriors`."""
         seen = tf.reshape(self.observation.read(x), [-1, math.prod(self.shape)])
         return self.head(self.trunk(tf.concat([seen, self.read(condition)], -1)))
 
@@ -107,6 +103,11 @@ class ConditionalVAE(ImageVAE):
     def prior_density(self, condition=None):
         return self.prior(condition).log_prob
 
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|z, c), z ~ p(z|c)."""
+        z = self.draw_prior(random.fold_in_rows(seeds, 0), condition)
+        return self.draw_image(self.parameters(z, condition), random.fold_in_rows(seeds, 1))
+
     def draw_prior(self, seeds, condition=None):
         prior = self.prior(condition)
         return prior.mean() + prior.stddev() * random.normal_rows(seeds, [self.latent_size])
@@ -117,36 +118,26 @@ class ConditionalVAE(ImageVAE):
         raw = autoencoding.float32(flatly(self.decoder, tf.concat([z, given], -1)))
         if self.classes:
             return raw
-        known = (
-            condition * 2.0 - 1.0
-            if self.levels == 2
-            else 2.0 * tf.one_hot(tf.cast(condition, tf.int32), self.levels) - 1.0
-        )
-        known = tf.reshape(known, [-1, *self.shape, self.observation.parameters])
+        ones = condition if self.levels == 2 else tf.one_hot(tf.cast(condition, tf.int32), self.levels)
+        known = tf.reshape(2.0 * ones - 1.0, [-1, *self.shape, self.observation.parameters])
         return tf.where(self.given[..., None, None], _CERTAIN * known, raw)
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z, c), kl: KL(q(z|x, c) || p(z|c))}, each [batch]."""
+        """Returns {reconstruction: -log p(x|z, c), kl: KL(q(z|x, c) || p(z|c))}, [batch] each: minus their sum is the
+        bound."""
         posterior = self.posterior(x, condition)
         z, _ = posterior.draw(eps)
         return {"reconstruction": -self.likelihood(z, condition).log_prob(x),
                 "kl": tfd.kl_divergence(posterior.distribution(), self.prior(condition))}
 
-    def rate_distortion(self, x, seeds, condition=None):
-        terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]), condition)
-        return terms["kl"], terms["reconstruction"]
-
     def _encode(self, x, condition=None):
-        """The posterior's mean, [batch, latent_size]."""
+        """Returns the posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
-
-    def _decode(self, z, condition=None):
-        """The mean of p(x|z, c), in levels."""
-        return self.observation.mean(self.parameters(z, condition))
 
 
 def given_quadrants(shape, number):
-    """bool [height, width]: the lower left quadrant; with 2 the upper left one too, with 3 the upper right one too."""
+    """Returns bool [height, width]: the lower left quadrant; with 2 the upper left one too, with 3 the upper right one
+    too."""
     height, width = shape[:2]
     given = np.zeros((height, width), bool)
     given[height // 2:, :width // 2] = True

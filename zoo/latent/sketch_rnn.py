@@ -73,19 +73,10 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
             raise ValueError("kl_weight and kl_min must be at least 0, eta_min in [0, 1], annealing in (0, 1] and "
                              "dropout in [0, 1), found "
                              f"{kl_weight}, {kl_min}, {eta_min}, {annealing} and {dropout}.")
-        self.shape, self.latent_size, self.encoder_units, self.decoder_units = (
-            strokes.sketch_shape(shape),
-            latent_size,
-            encoder_units,
-            decoder_units,
-        )
-        self.components, self.kl_weight, self.kl_min, self.eta_min, self.annealing = (
-            components,
-            kl_weight,
-            kl_min,
-            eta_min,
-            annealing,
-        )
+        self.shape, self.latent_size, self.encoder_units = strokes.sketch_shape(shape), latent_size, encoder_units
+        self.decoder_units = decoder_units
+        self.components, self.kl_weight, self.kl_min, self.eta_min = components, kl_weight, kl_min, eta_min
+        self.annealing = annealing
         self.dropout, self.classes, self.noise_size = dropout, classes, latent_size
         self.encoder = SketchEncoder(encoder_units, dropout)
         self.head = keras.layers.Dense(2 * latent_size, dtype="float32", name="posterior")

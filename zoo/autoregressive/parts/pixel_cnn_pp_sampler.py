@@ -115,10 +115,8 @@ class Scale:
                                              for row in tf.unstack(t.kernel())]
                                             for t in layer.expand)
             self.expand_bias, bias = (t.bias + 0.0 for t in layer.expand)
-            self.expand_context_bias, self.expand_here_bias = (
-                tf.broadcast_to(bias, [batch, layer.channels]),
-                tf.tile(bias, [2]),
-            )
+            self.expand_context_bias = tf.broadcast_to(bias, [batch, layer.channels])
+            self.expand_here_bias = tf.tile(bias, [2])
         # two for each block of one stream
         ups, downs = ([2 * layer.channels] * len(blocks) for blocks in (self.up, self.down))
         pixel = [colours + 1] if colours else []

@@ -153,7 +153,7 @@ class CodebookModel(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     def _sample(self, seeds, condition=None):
         """x ~ p(x|e(k)), k ~ p(k)."""
         raw = self.parameters(self._entries(self.sample_codes(random.fold_in_rows(seeds, 0), condition)))
-        return self.observation.from_noise(raw, self.observation.noise_rows(random.fold_in_rows(seeds, 1), self.shape))
+        return self.observation.draw(raw, random.fold_in_rows(seeds, 1), self.shape)
 
     def _sample_mean(self, seeds, condition=None):
         """E[x|e(k)], k ~ p(k): the same codes as `sample`, without the pixels' own noise."""

@@ -24,10 +24,10 @@ def complete(model, x, mask, seeds, condition=None):
     """Draws x where `mask`, bool [batch, *places], is false."""
     known = mask[..., None]  # for the channels
     raw, weights = _candidates(model, x, known, seeds, condition)
-    gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)],
-                                                            minval=1e-20)))
+    uniforms = random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)], minval=1e-20)
+    gumbels = -tf.math.log(-tf.math.log(uniforms))
     raw = tf.gather(tf.einsum("nb...->bn...", raw), tf.argmax(tf.transpose(weights) + gumbels, axis=1), batch_dims=1)
-    return tf.where(known, x, _draw(model, raw, random.fold_in_rows(seeds, 2)))
+    return tf.where(known, x, model.draw_image(raw, random.fold_in_rows(seeds, 2)))
 
 
 def missing_log_prob(model, x, mask, seeds, condition=None):
@@ -53,16 +53,12 @@ def _chain(model, x, known, seeds, condition):
     def step(number, filled):
         its = random.fold_in_rows(seeds, 3, number)
         z, _ = model.approximate(filled, condition)(random.normal_rows(random.fold_in_rows(its, 0), [model.noise_size]))
-        drawn = _draw(model, model.parameters(z, condition), random.fold_in_rows(its, 1))
+        drawn = model.draw_image(model.parameters(z, condition), random.fold_in_rows(its, 1))
         return number + 1, tf.ensure_shape(tf.where(known, x, drawn), x.shape)
 
-    start = tf.ensure_shape(tf.where(known, x, model._sample(random.fold_in_rows(seeds, 4), condition=condition)),
-                            x.shape)
+    sampled = model._sample(random.fold_in_rows(seeds, 4), condition=condition)
+    start = tf.ensure_shape(tf.where(known, x, sampled), x.shape)
     return tf.while_loop(lambda number, _: number < ROUNDS, step, (0, start), parallel_iterations=1)[1]
-
-
-def _draw(model, raw, seeds):
-    return model.observation.from_noise(raw, model.observation.noise_rows(seeds, model.shape))
 
 
 def _number(model):

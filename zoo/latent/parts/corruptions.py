@@ -46,11 +46,8 @@ class Corruption(abc.ABC):
 class Gaussian(Corruption):
     """x + level eps, eps ~ N(0, I); the sum may leave [0, 1]."""
 
-    normal, most, allowed = (
-        True,
-        100.0,
-        "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]",
-    )
+    normal, most = True, 100.0
+    allowed = "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]"
 
     def apply(self, x, noise, level):
         return x + _by_row(level, x) * noise[:, 0]

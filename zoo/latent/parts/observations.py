@@ -50,7 +50,11 @@ class Likelihood(abc.ABC):
 
     @abc.abstractmethod
     def from_noise(self, raw, noise):
-        """The image that noise becomes: a draw of `distribution`."""
+        """Returns the image that noise becomes: a draw of `distribution`."""
+
+    def draw(self, raw, seeds, shape):
+        """Draws images, a row for each seed."""
+        return self.from_noise(raw, self.noise_rows(seeds, shape))
 
     def read(self, x):
         """What an encoder reads: float32 on [0, 1]."""

@@ -22,13 +22,8 @@ class Reconstructing(Model, Autoencoding):
         if network == "conv" and not hidden:
             raise ValueError("hidden must have at least one entry with network 'conv', found none.")
         self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
-        self.network, self.hidden, self.activation, self.code_activation, self.given_distortion = (
-            network,
-            tuple(hidden),
-            activation,
-            code_activation,
-            distortion,
-        )
+        self.network, self.hidden, self.activation = network, tuple(hidden), activation
+        self.code_activation, self.given_distortion = code_activation, distortion
         self.measure = distortions.make(distortion, levels)
         self.trunk = autoencoding.trunk(network, self.hidden, activation)
         self.head = keras.layers.Dense(latent_size, code_activation, name="code")
