@@ -7,20 +7,18 @@ Sampling takes a pixel a step: the convolutions' inputs at the pixels around are
 values as in `zoo.layers.attention`.
 """
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo import random
-from zoo.autoregressive.parts import raster
+from zoo.autoregressive.parts import pixel_snail_sampler
 from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import discretized_logistic_mixture as dlm
 from zoo.distributions import pixels
 from zoo.layers import attention
 from zoo.layers.masked_convolution import MaskedConv2D
-from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D, concat_elu
+from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D
 from zoo.model import Domain, image_shape
 
 
@@ -141,113 +139,6 @@ class PixelSNAIL(Autoregressive):
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
         """Draws a pixel a step, what the layers read of the earlier ones being remembered; in float32 whatever the
-        dtype policy.
-
-        What a row's convolutions read of the row above is one product for the whole row, when it begins; what they read
-        of the pixel to the left is one for all layers.
-        """
+        dtype policy."""
         self.domain.require(condition)
-        height, width, colours = self.shape
-        size, ring, batch = height * width, width + 1, tf.shape(noise)[0]
-        layers, features = 2 * self.residuals * self.blocks, 2 * self.channels
-        places, noise = tf.reshape(self.places, [size, 1, -1]), raster.by_pixel(noise)
-        if known is not None:
-            x, known = raster.by_pixel(x), raster.by_pixel(known[..., None])
-        # A step is as slow as its many small operations: what can be done to the matrices is done to them, once.
-        first, head = self.first.matrices(), _matrix(self.head)
-        kernels, biases = zip(*(found for b in self.stack for r in b.residuals
-                                for found in (_mirrored(r.first), _matrix(r.second))))
-        # of the pixels up left, above, left and here
-        kernels = tf.reshape(tf.stack(kernels), [layers, 4, features, features])
-        here, left_of, above = tf.unstack(kernels[:, 3]), kernels[:, 2], tf.concat([kernels[:, 0], kernels[:, 1]], -1)
-        biases = tf.stack(biases)[:, None]
-        blocks = [(_matrix(b.query, self.keys**-0.5), _matrix(b.remember), _mirrored(b.join.first),
-                   _mirrored(b.join.join), _matrix(b.join.second))
-                  for b in self.stack]
-        table = tf.constant(_table(height, width, self.first.offsets, ring))
-
-        def begin_row(state):
-            *rest, row, _, _ = state
-            seen = tf.reshape(tf.transpose(row.stack(), [1, 0, 2, 3]), [layers, -1, features])
-            corner, over = tf.split(tf.reshape(tf.matmul(seen, above), [layers, width, -1, 2 * features]), 2, -1)
-            over += tf.pad(corner[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]])
-            return (*rest, row, tf.transpose(over, [1, 0, 2, 3]) + biases, tf.zeros([layers, batch, features]))
-
-        def step(p, state, memory):
-            image, drawn, row, over, left = state
-            place = tf.broadcast_to(places[p], [batch, 3])
-            around = tf.concat(tf.unstack(image.gather(table[p]), num=len(self.first.offsets)), -1)
-            h = _affine(tf.concat([around, tf.zeros([batch, colours + 3])], -1), first)
-            # a layer's matrix, and what it reads of the others, [batch, 2 channels]
-            around = iter(zip(here, tf.unstack(over[p % width] + left, num=layers)))
-            seen, hidden = [], []
-
-            def convolved(read):
-                kernel, others = next(around)
-                seen.append(read)
-                return tf.matmul(read, kernel) + others
-
-            for number, (query, _, enter, join, leave) in enumerate(blocks):
-                for _ in range(self.residuals):
-                    h = _gate(h, convolved(tf.nn.elu(convolved(concat_elu(h)))))
-                hidden.append(h)
-                found = memory.read(number, _affine(tf.concat([place, h], -1), query)[:, None])[:, 0]
-                u = _affine(concat_elu(h), enter) + _affine(concat_elu(found), join)
-                h = _gate(h, _affine(tf.nn.elu(u), leave))
-            pixel = self.from_noise(_affine(tf.nn.elu(h), head), noise[p])
-            pixel = pixel if known is None else tf.where(known[p], x[p], pixel)
-            centred = pixels.centre(pixel, self.levels)
-            for number, (block, h) in enumerate(zip(blocks, hidden)):
-                k, v = tf.split(_affine(tf.concat([centred, place, h], -1), block[1])[:, None],
-                                [self.keys, self.values], -1)
-                memory.write(number, k, v)
-            seen = tf.stack(seen)
-            return (
-                image.write(p % ring, tf.concat([centred, place], -1)),
-                drawn.write(p, pixel),
-                row.write(p % width, seen),
-                over,
-                tf.matmul(seen, left_of),
-            )
-
-        image = tf.TensorArray(tf.float32, ring + 1, clear_after_read=False, element_shape=[None, colours + 3])
-        image = image.write(ring, tf.zeros([batch, colours + 3]))  # the last entry is for the pixels outside
-        nothing = tf.zeros([width, layers, batch, features])
-        row = tf.TensorArray(tf.float32, width, clear_after_read=False,
-                             element_shape=[layers, None, features]).unstack(nothing)
-        state = (image, tf.TensorArray(self.domain.dtype, size, element_shape=[None, colours]), row, nothing,
-                 nothing[0])
-        drawn = attention.remembering(step, state, size, batch, [(self.keys, self.values)] * self.blocks, near=width,
-                                      begin=begin_row)[1]
-        return tf.reshape(tf.transpose(drawn.stack(), [1, 0, 2]), [-1, *self.shape])
-
-
-def _table(height, width, offsets, ring):
-    """The ring's entry for each pixel's neighbours, int32 [pixels, len(offsets)]; those outside have the last one."""
-    row, column = np.mgrid[:height, :width].reshape(2, -1, 1) + np.array(offsets).T[:, None]
-    inside = (row >= 0) & (column >= 0) & (column < width)
-    return np.where(inside, (row * width + column) % ring, ring).astype(np.int32)
-
-
-def _matrix(layer, scale=1.0):
-    """A convolution at one pixel, times `scale`: the kernel [pixels seen * inputs, outputs], in raster order, and the
-    bias."""
-    kernel = layer.kernel()
-    return scale * tf.reshape(kernel,
-                              [math.prod(kernel.shape[:-1]),
-                               kernel.shape[-1]]), scale * tf.convert_to_tensor(layer.bias)
-
-
-def _mirrored(layer):
-    """The same with outputs u and -u side by side, of which `concat_elu` takes the elu."""
-    kernel, bias = _matrix(layer)
-    return tf.concat([kernel, -kernel], -1), tf.concat([bias, -bias], -1)
-
-
-def _affine(x, layer):
-    return tf.nn.bias_add(tf.matmul(x, layer[0]), layer[1])
-
-
-def _gate(h, u):
-    a, b = tf.split(u, 2, axis=-1)
-    return h + a * tf.sigmoid(b)
+        return pixel_snail_sampler.generate(self, noise, x, known)
