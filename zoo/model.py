@@ -14,6 +14,7 @@ import tensorflow as tf
 from zoo.capabilities import Sampling
 from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
 from zoo.layers.following import followed
+from zoo.paper import Paper
 from zoo.training.fit import Playing
 
 # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that
@@ -86,7 +87,8 @@ class Model(Playing, abc.ABC):
     and `get_config` (exactly its constructor's arguments), and ends its constructor with `self.build()`.
     """
 
-    controls = {}  # {name: `zoo.capabilities.Control`}
+    paper: Paper  # of every model of `zoo.MODELS`
+    controls = {}  # {name: `zoo.control.Control`}
 
     def controls_of(self, method):
         """The controls that a method takes, {name: Control}, with numbers in the place of names of attributes."""

@@ -16,6 +16,7 @@ from zoo.autoregressive.parts.pixel_rnn import PixelRNN, lstm
 from zoo.layers.gated_convolution import HorizontalConv, dense
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.layers.skewing import skew, unskew
+from zoo.paper import Paper
 
 
 class DiagonalBiLSTMLayer(keras.layers.Layer):
@@ -96,6 +97,9 @@ class DiagonalBiLSTMLayer(keras.layers.Layer):
 class DiagonalBiLSTM(PixelRNN):
     """log p(x) = sum over pixels and channels of log p(x_{i,c} | x_{<i}, x_{i,<c}) by Diagonal BiLSTM layers. Arguments
     and what bad ones raise: `PixelRNN`'s."""
+
+    paper = Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"),
+                  "Pixel Recurrent Neural Networks", 2016, "arXiv:1601.06759")
 
     recurrent = staticmethod(DiagonalBiLSTMLayer)
 

@@ -18,6 +18,7 @@ from zoo.autoregressive.parts import orders as permutations
 from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import pixels
 from zoo.model import Domain, split_batch
+from zoo.paper import Paper
 
 BLOCK = 28  # positions of an order that are evaluated together: bounds the memory of a likelihood
 
@@ -37,6 +38,8 @@ class EoNADE(Autoregressive):
     Raises:
         ValueError: if a number is less than 1, or there is no hidden layer.
     """
+
+    paper = Paper(("Uria", "Murray", "Larochelle"), "A deep and tractable density estimator", 2014, "arXiv:1310.1757")
 
     def __init__(self, shape=(28, 28, 1), hidden=(500,), orders=4, **kwargs):
         super().__init__(**kwargs)

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.autoregressive.parts.prefix_sum import BinaryPrefixSum, float32
+from zoo.paper import Paper
 
 
 class FVSBN(BinaryPrefixSum):
@@ -22,6 +23,9 @@ class FVSBN(BinaryPrefixSum):
     Raises:
         ValueError: if a size in `shape` is below 1, or `order` is no permutation.
     """
+
+    paper = Paper(("Frey", "Hinton", "Dayan"),
+                  "Does the wake-sleep algorithm produce good density estimators?", 1996, "NeurIPS")
 
     def __init__(self, shape=(28, 28, 1), order="raster", **kwargs):
         super().__init__(**kwargs)

@@ -18,6 +18,7 @@ from zoo.distributions import pixels
 from zoo.layers.gated_convolution import HorizontalConv, VerticalConv, dense, gated
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.model import image_shape
+from zoo.paper import Paper
 
 
 class GatedLayer(keras.layers.Layer):
@@ -69,6 +70,9 @@ class GatedPixelCNN(PixelModel):
             both classes and features, an image channel gets no feature, or an image of several channels is to be
             embedded.
     """
+
+    paper = Paper(("van den Oord", "Kalchbrenner", "Vinyals", "Espeholt", "Graves", "Kavukcuoglu"),
+                  "Conditional Image Generation with PixelCNN Decoders", 2016, "arXiv:1606.05328")
 
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=10, kernel_size=7, block_kernel_size=3,
                  head_channels=32, classes=None, features: tuple | None = None, embedding=0, **kwargs):

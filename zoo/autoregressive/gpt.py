@@ -14,6 +14,7 @@ from zoo.control import Control
 from zoo.distributions import categories
 from zoo.model import Domain
 from zoo.networks.transformer import STDDEV, Decoder
+from zoo.paper import Paper
 
 _LOWEST, _HIGHEST = 1e-4, 100.0  # temperature
 _NEVER = -1e9  # log-odds of what can't follow
@@ -38,6 +39,9 @@ class GPT(Autoregressive):
         ValueError: if `shape` is not (T,), the vocabulary has fewer than two tokens, `width` is no multiple of `heads`,
             a number is below 1, the rate of dropout is none, or `end` is no token.
     """
+
+    paper = Paper(("Radford", "Wu", "Child", "Luan", "Amodei", "Sutskever"),
+                  "Language Models are Unsupervised Multitask Learners", 2019, "OpenAI")
 
     controls = {
         "temperature": Control(1.0, _LOWEST, _HIGHEST, "divisor of the log-odds; 1 draws from the model",

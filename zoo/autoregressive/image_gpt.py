@@ -15,6 +15,7 @@ from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.model import image_shape
 from zoo.networks.transformer import STDDEV, Affine, Decoder
+from zoo.paper import Paper
 
 
 class ImageGPT(PixelModel):
@@ -33,6 +34,9 @@ class ImageGPT(PixelModel):
         ValueError: if `shape` is not an image's, there are fewer than two levels, `width` is no multiple of `heads`, a
             number is below 1, or the rate of dropout is none.
     """
+
+    paper = Paper(("Chen", "Radford", "Child", "Wu", "Jun", "Luan", "Sutskever"),
+                  "Generative Pretraining from Pixels", 2020, "ICML")
 
     def __init__(self, shape=(28, 28, 1), levels=2, width=64, heads=2, layers=8, dropout=0.0, **kwargs):
         super().__init__(**kwargs)

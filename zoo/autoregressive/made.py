@@ -20,6 +20,7 @@ from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import mixtures, pixels
 from zoo.layers.masked_dense import MaskedDense, StaircaseDense
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -45,6 +46,9 @@ class MADE(Autoregressive):
     Raises:
         ValueError: if `shape` has less than two entries, a number is too small, or the order is no permutation.
     """
+
+    paper = Paper(("Germain", "Gregor", "Murray", "Larochelle"),
+                  "MADE: Masked autoencoder for distribution estimation", 2015, "arXiv:1502.03509")
 
     def __init__(self, shape=(28, 28, 1), hidden=(500,), direct=False, masks=1, order="raster", components=0, **kwargs):
         super().__init__(**kwargs)

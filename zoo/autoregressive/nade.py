@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo.autoregressive.parts.prefix_sum import BinaryPrefixSum, float32
 from zoo.layers import prefix_conditionals
+from zoo.paper import Paper
 
 
 class NADE(BinaryPrefixSum):
@@ -26,6 +27,8 @@ class NADE(BinaryPrefixSum):
         ValueError: if a size in `shape` or `hidden` is below 1, the activation is neither, or `order` is no
             permutation.
     """
+
+    paper = Paper(("Larochelle", "Murray"), "The Neural Autoregressive Distribution Estimator", 2011, "AISTATS")
 
     def __init__(self, shape=(28, 28, 1), hidden=100, activation="sigmoid", order="raster", **kwargs):
         super().__init__(**kwargs)

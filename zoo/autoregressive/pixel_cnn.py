@@ -14,6 +14,7 @@ from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.model import image_shape
+from zoo.paper import Paper
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -50,6 +51,9 @@ class PixelCNN(PixelModel):
         ValueError: if `shape` is not an image's, a number is too small, `channels` is odd, a kernel size is even or
             below 3, or an image channel gets no feature.
     """
+
+    paper = Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"),
+                  "Pixel Recurrent Neural Networks", 2016, "arXiv:1601.06759")
 
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=15, kernel_size=7, block_kernel_size=3,
                  head_channels=32, classes=None, **kwargs):

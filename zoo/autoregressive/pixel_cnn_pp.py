@@ -18,6 +18,7 @@ from zoo.distributions import pixels
 from zoo.domain import condition_of
 from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D, ShiftedConv2DTranspose, down_shift, right_shift
 from zoo.model import Domain, image_shape
+from zoo.paper import Paper
 
 
 class Scale(keras.layers.Layer):
@@ -110,6 +111,11 @@ class PixelCNNPP(Autoregressive):
         ValueError: if `shape` is not an image's, has more than 3 channels, or does not divide by 2^(resolutions - 1); a
             number is too small; the dropout is outside of [0, 1); or two levels have several channels.
     """
+
+    paper = Paper(("Salimans", "Karpathy", "Chen", "Kingma"),
+                  "PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other "
+                  "Modifications",
+                  2017, "arXiv:1701.05517")
 
     def __init__(self, shape=(32, 32, 3), levels=256, channels=32, blocks=2, resolutions=3, components=5, dropout=0.0,
                  classes=None, **kwargs):

@@ -20,6 +20,7 @@ from zoo.layers import attention
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D
 from zoo.model import Domain, image_shape
+from zoo.paper import Paper
 
 
 class Block(keras.layers.Layer):
@@ -67,6 +68,9 @@ class PixelSNAIL(Autoregressive):
         ValueError: if `shape` is not an image's or has more than 3 channels, two levels have several, a number is too
             small or the rate is none.
     """
+
+    paper = Paper(("Chen", "Mishra", "Rohaninejad", "Abbeel"),
+                  "PixelSNAIL: An Improved Autoregressive Generative Model", 2018, "arXiv:1712.09763")
 
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=4, residuals=2, keys=4, values=32, components=5,
                  dropout=0.0, **kwargs):

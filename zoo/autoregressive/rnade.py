@@ -16,6 +16,7 @@ from zoo.autoregressive.parts.prefix_sum import PrefixSum, float32
 from zoo.distributions import mixtures
 from zoo.layers import prefix_conditionals
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -36,6 +37,9 @@ class RNADE(PrefixSum):
     Raises:
         ValueError: if `shape` is not a vector's, a number is below 1, a name is unknown, or `order` is no permutation.
     """
+
+    paper = Paper(("Uria", "Murray", "Larochelle"),
+                  "RNADE: The real-valued neural autoregressive density-estimator", 2013, "arXiv:1306.0186")
 
     def __init__(self, shape=(2,), hidden=50, components=10, kind="gaussian", activation="relu", order="raster",
                  **kwargs):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from zoo.autoregressive.parts.pixel_rnn import PixelRNN, lstm
 from zoo.layers.gated_convolution import HorizontalConv, dense, windows
 from zoo.layers.masked_convolution import MaskedConv2D
+from zoo.paper import Paper
 
 SIZE = 3  # of both convolutions along the row
 
@@ -64,6 +65,9 @@ class RowLSTMLayer(keras.layers.Layer):
 class RowLSTM(PixelRNN):
     """log p(x) = sum over pixels and channels of log p(x_{i,c} | x_{<i}, x_{i,<c}) by Row LSTM layers. Arguments and
     what bad ones raise: `PixelRNN`'s."""
+
+    paper = Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"),
+                  "Pixel Recurrent Neural Networks", 2016, "arXiv:1601.06759")
 
     recurrent = staticmethod(RowLSTMLayer)
 

@@ -14,6 +14,7 @@ from zoo.distributions import strokes
 from zoo.domain import condition_of
 from zoo.model import Domain, Player, split_batch
 from zoo.networks.sketching import SketchDecoder
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -36,6 +37,8 @@ class UnconditionalSketchRNN(Autoregressive):
     Raises:
         ValueError: if `shape` is not (T, 5), a size is below 1, or the rate is none.
     """
+
+    paper = Paper(("Ha", "Eck"), "A Neural Representation of Sketch Drawings", 2017, "arXiv:1704.03477")
 
     controls = {"temperature": Control(*strokes.TEMPERATURE, of=("sample", "complete"))}
 

@@ -19,6 +19,7 @@ from zoo.domain import condition_of
 from zoo.layers.causal_convolution import CausalConv1D
 from zoo.layers.gated_convolution import gated
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -64,6 +65,9 @@ class WaveNet(Autoregressive):
         ValueError: if `shape` is not a waveform's or shorter than the receptive field, a number is too small, there are
             both classes and features, or the samples are no multiple of the frames.
     """
+
+    paper = Paper(("van den Oord", "Dieleman", "Zen", "Simonyan", "Vinyals", "Graves", "Kalchbrenner", "Senior",
+                   "Kavukcuoglu"), "WaveNet: A Generative Model for Raw Audio", 2016, "arXiv:1609.03499")
 
     # NOTE: the paper's first causal convolution is a lookup of the sample before; figure 4's residual 1x1 convolutions
     # have no bias here.

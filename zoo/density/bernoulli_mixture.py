@@ -15,6 +15,7 @@ from zoo.capabilities import SamplingMeans
 from zoo.density.parts.mixture import Mixture
 from zoo.distributions import pixels
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -33,6 +34,8 @@ class BernoulliMixture(Mixture, SamplingMeans):
         ValueError: if `components` is less than 1 or `smoothing` not more than 0 (a pixel that no example of a
             component has would be impossible).
     """
+
+    paper = Paper(("Larochelle", "Murray"), "The Neural Autoregressive Distribution Estimator", 2011, "AISTATS")
 
     def __init__(self, shape=(28, 28, 1), components=20, smoothing=1.0, **kwargs):
         super().__init__(shape, components, **kwargs)

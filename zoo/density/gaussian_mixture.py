@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.density.parts.mixture import Mixture
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 COVARIANCES = ("full", "diagonal", "spherical")
@@ -33,6 +34,10 @@ class GaussianMixture(Mixture):
         ValueError: if `components` is less than 1, `covariance` unknown or `regularization` not more than 0 (a
             component on one example would be a spike).
     """
+
+    paper = Paper(("Dempster", "Laird", "Rubin"),
+                  "Maximum Likelihood from Incomplete Data via the EM Algorithm",
+                  1977, "Journal of the Royal Statistical Society B 39")
 
     def __init__(self, shape=(2,), levels=None, components=8, covariance="diagonal", regularization=1e-6, **kwargs):
         super().__init__(shape, components, levels, **kwargs)

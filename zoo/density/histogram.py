@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.density.parts.fitted import Completes, FittedModel
+from zoo.paper import Paper
 
 _CELLS = 1 << 24
 _DIMENSIONS = 7  # ten bins in each of eight would be more boxes than that
@@ -36,6 +37,10 @@ class Histogram(Completes, FittedModel):
         ValueError: if D is more than 7, `bins` or `edges` have not D entries, a dimension no bin, the grid more than
             2^24 boxes, `margin` or `smoothing` is negative, or `edges` come together with `bins` or `margin`.
     """
+
+    paper = Paper(("Freedman", "Diaconis"),
+                  "On the Histogram as a Density Estimator: L2 Theory",
+                  1981, "Zeitschrift für Wahrscheinlichkeitstheorie und verwandte Gebiete 57")
 
     def __init__(self, shape=(2,), bins: tuple | None = None, edges: tuple | None = None, margin=0.0, smoothing=0.0,
                  **kwargs):

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.density.parts.fitted import BUDGET, Completes, FittedModel
+from zoo.paper import Paper
 
 KERNELS = ("gaussian", "epanechnikov")
 RULES = ("scott", "silverman", "leave_one_out")
@@ -44,6 +45,10 @@ class KernelDensity(Completes, FittedModel):
     Raises:
         ValueError: if `num_points` is less than 1, the kernel or the rule unknown, or a bandwidth not more than 0.
     """
+
+    paper = Paper(("Parzen",),
+                  "On Estimation of a Probability Density Function and Mode",
+                  1962, "Annals of Mathematical Statistics 33")
 
     def __init__(self, shape=(2,), levels=None, num_points: int | None = None, kernel="gaussian", bandwidth="scott",
                  **kwargs):

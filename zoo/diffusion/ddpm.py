@@ -16,6 +16,7 @@ from zoo.distributions.quantized import quantized_normal
 from zoo.model import Domain, GenerativeModel, Player
 from zoo.networks.time_dense import TimeDense
 from zoo.networks.unet import UNet, grids
+from zoo.paper import Paper
 
 
 class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
@@ -46,6 +47,8 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
             `channels` not a multiple of 4; an `attention` height that no grid has; a U-Net for a `shape` that is not an
             image's.
     """
+
+    paper = Paper(("Ho", "Jain", "Abbeel"), "Denoising Diffusion Probabilistic Models", 2020, "arXiv:2006.11239")
 
     controls = {"steps": Control("timesteps", 1, "timesteps",
                                  "of the reverse process, evenly among its T; fewer are faster and coarser", "steps")}

@@ -20,6 +20,7 @@ import tensorflow_probability as tfp
 from zoo import random
 from zoo.capabilities import Autoencoding, ExactLikelihood
 from zoo.model import Domain, GenerativeModel, Player
+from zoo.paper import Paper
 from zoo.transforms.coupling import AffineCoupling, checkerboard
 from zoo.transforms.transform import Bijector, Chain
 
@@ -43,6 +44,8 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
         ValueError: if an example has fewer than 2 entries, `couplings` is less than 2, `levels` less than 2 or `alpha`
             not in (0, 0.5).
     """
+
+    paper = Paper(("Dinh", "Sohl-Dickstein", "Bengio"), "Density estimation using Real NVP", 2016, "arXiv:1605.08803")
 
     # NOTE: the paper prints logit(alpha + (1 - alpha) x), which is infinite at x = 1; the symmetric form keeps both
     # ends finite. In both, a little mass falls outside [0, 1]^D, so bits per dimension from this density are never too

@@ -14,6 +14,7 @@ from zoo.capabilities import SeedInterpolating
 from zoo.gan.parts.losses import OBJECTIVES
 from zoo.model import Domain, GenerativeModel, Player
 from zoo.networks import dense
+from zoo.paper import Paper
 
 
 class GAN(GenerativeModel, SeedInterpolating):
@@ -33,6 +34,9 @@ class GAN(GenerativeModel, SeedInterpolating):
     Raises:
         ValueError: if `objective` is unknown or `latent_size` less than 1.
     """
+
+    paper = Paper(("Goodfellow", "Pouget-Abadie", "Mirza", "Xu", "Warde-Farley", "Ozair", "Courville", "Bengio"),
+                  "Generative Adversarial Networks", 2014, "arXiv:1406.2661")
 
     def __init__(self, shape=(2,), bounded=False, latent_size=16, generator_hidden=(128, 128),
                  discriminator_hidden=(128, 128), activation="relu", objective="non_saturating", **kwargs):

@@ -7,6 +7,7 @@ G. E. Hinton, R. R. Salakhutdinov, Reducing the Dimensionality of Data with Neur
 import math
 
 from zoo.latent.parts.reconstructing import Reconstructing
+from zoo.paper import Paper
 
 
 class Autoencoder(Reconstructing):
@@ -33,6 +34,9 @@ class Autoencoder(Reconstructing):
         ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the code is no
             bottleneck.
     """
+
+    paper = Paper(("Hinton", "Salakhutdinov"),
+                  "Reducing the Dimensionality of Data with Neural Networks", 2006, "Science 313")
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200),
                  activation="relu", code_activation="linear", distortion="auto", **kwargs):

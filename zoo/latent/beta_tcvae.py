@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from zoo.latent.parts import schedules
 from zoo.latent.vae import VAE
+from zoo.paper import Paper
 
 
 class BetaTCVAE(VAE):
@@ -32,6 +33,9 @@ class BetaTCVAE(VAE):
     Raises:
         ValueError: if `shape` is not an image's, a name is unknown, or a number is too small.
     """
+
+    paper = Paper(("Chen", "Li", "Grosse", "Duvenaud"),
+                  "Isolating Sources of Disentanglement in Variational Autoencoders", 2018, "arXiv:1802.04942")
 
     def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200),
                  activation="relu", likelihood="auto", beta=6.0, num_examples=50_000, warmup_steps=0, **kwargs):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo.latent.parts import schedules
 from zoo.latent.vae import VAE
+from zoo.paper import Paper
 
 
 class BetaVAE(VAE):
@@ -30,6 +31,9 @@ class BetaVAE(VAE):
     Raises:
         ValueError: if `shape` is not an image's, a name is unknown, or a number is too small.
     """
+
+    paper = Paper(("Higgins", "Matthey", "Pal", "Burgess", "Glorot", "Botvinick", "Mohamed", "Lerchner"),
+                  "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", 2017, "ICLR")
 
     def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200),
                  activation="relu", likelihood="auto", beta=4.0, warmup_steps=0, **kwargs):

@@ -19,6 +19,7 @@ from zoo.latent.parts import observations, posteriors
 from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 _CERTAIN = 30.0  # log-odds of a given pixel: its log-probability is 0 in float32
@@ -42,6 +43,9 @@ class ConditionalVAE(ImageVAE):
         ValueError: if `shape` is not an image's of at least 2x2, a number is too small, or there is not exactly one of
             `classes` and `quadrants`.
     """
+
+    paper = Paper(("Sohn", "Lee", "Yan"),
+                  "Learning Structured Output Representation using Deep Conditional Generative Models", 2015, "NeurIPS")
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=50, hidden=(500, 500), activation="relu",
                  classes: int | None = None, quadrants: int | None = None, **kwargs):

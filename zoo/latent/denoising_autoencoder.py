@@ -12,6 +12,7 @@ from zoo.capabilities import Denoising
 from zoo.control import Control
 from zoo.latent.parts import corruptions
 from zoo.latent.parts.reconstructing import Reconstructing
+from zoo.paper import Paper
 
 
 class DenoisingAutoencoder(Reconstructing, Denoising):
@@ -38,6 +39,9 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the level is none of the
             corruption's.
     """
+
+    paper = Paper(("Vincent", "Larochelle", "Bengio", "Manzagol"),
+                  "Extracting and Composing Robust Features with Denoising Autoencoders", 2008, "ICML")
 
     controls = {"level": Control("level", 0.0, "most", "how much noise: the part of the entries that it takes, or the "
                                                        "standard deviation of that of pixels on [0, 1]",

@@ -14,6 +14,7 @@ from zoo.latent.parts import observations, posteriors, priors, schedules
 from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 
 class DLGM(ImageVAE):
@@ -34,6 +35,10 @@ class DLGM(ImageVAE):
     Raises:
         ValueError: if `shape` is not an image's, there is no layer, a name is unknown, or a number below 1.
     """
+
+    paper = Paper(("Rezende", "Mohamed", "Wierstra"),
+                  "Stochastic Backpropagation and Approximate Inference in Deep Generative Models",
+                  2014, "arXiv:1401.4082")
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50, 50), hidden=200, activation="relu",
                  likelihood="auto", posterior="rank_one", warmup_steps=0, **kwargs):

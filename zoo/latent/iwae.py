@@ -13,6 +13,7 @@ from zoo.latent.parts import observations, posteriors, priors, schedules
 from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 ESTIMATORS = ("iwae", "dreg")
 
@@ -42,6 +43,8 @@ class IWAE(ImageVAE):
         ValueError: if `shape` is not an image's, there are neither one nor two layers with a width each, a name is
             unknown, or a number below 1 (or 0, where it may be 0).
     """
+
+    paper = Paper(("Burda", "Grosse", "Salakhutdinov"), "Importance Weighted Autoencoders", 2015, "arXiv:1509.00519")
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh",
                  likelihood="auto", k=5, estimator="iwae", backward_draws=0, early_k=1, early_steps=0, warmup_steps=0,

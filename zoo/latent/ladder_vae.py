@@ -17,6 +17,7 @@ from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.following import collect
 from zoo.model import Player, image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 _SMALLEST = 1e-3  # scale of a conditional
 
@@ -90,6 +91,9 @@ class LadderVAE(ImageVAE):
         ValueError: if `shape` is not an image's, there is no layer, layers and widths differ in number, a name is
             unknown, or a number is too small.
     """
+
+    paper = Paper(("Sonderby", "Raiko", "Maaloe", "Sonderby", "Winther"),
+                  "Ladder Variational Autoencoders", 2016, "arXiv:1602.02282")
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(32, 16, 8), hidden=(256, 128, 64),
                  activation="leaky_relu", likelihood="auto", warmup_steps=0, **kwargs):

@@ -18,6 +18,7 @@ from zoo.domain import condition_of
 from zoo.latent.parts.importance_weighting import ImportanceWeightedModel
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -54,6 +55,8 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
     Raises:
         ValueError: if `shape` is not (T, 5), a size is below 1, or a weight or rate out of its range.
     """
+
+    paper = Paper(("Ha", "Eck"), "A Neural Representation of Sketch Drawings", 2017, "arXiv:1704.03477")
 
     controls = {"temperature": Control(*strokes.TEMPERATURE)}
 

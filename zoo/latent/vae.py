@@ -11,6 +11,7 @@ from zoo.latent.parts import observations, posteriors, priors, schedules
 from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 
 class VAE(ImageVAE):
@@ -40,6 +41,8 @@ class VAE(ImageVAE):
         ValueError: if `shape` is not an image's, a name is unknown, a number is too small, or the VampPrior is asked
             for with a posterior that is not diagonal.
     """
+
+    paper = Paper(("Kingma", "Welling"), "Auto-Encoding Variational Bayes", 2013, "arXiv:1312.6114")
 
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200),
                  activation="tanh", likelihood="auto", prior="normal", components=500, posterior="diagonal", flows=0,

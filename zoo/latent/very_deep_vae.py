@@ -17,6 +17,7 @@ from zoo.latent.parts.top_down import TopDown
 from zoo.model import image_shape
 from zoo.networks.autoencoding import float32
 from zoo.networks.bottleneck import Bottleneck, convolution
+from zoo.paper import Paper
 
 _BIASED = 64  # pixels: grids that are larger have no learned bias
 _CHUNK, _ENTRIES = 50, 1 << 23  # importance samples in memory at once, and features that they may take, of an image
@@ -48,6 +49,10 @@ class VeryDeepVAE(ImageVAE):
         ValueError: if `shape` is not an image's, there is not one number of blocks for each grid, a name is unknown, or
             a number is too small.
     """
+
+    paper = Paper(("Child",),
+                  "Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images",
+                  2021, "arXiv:2011.10650")
 
     def __init__(self, shape=(28, 28, 1), levels=2, width=64, bottleneck=16, latent_channels=8, rates=(2, 2, 2),
                  encoder_blocks=(2, 2, 2, 1), decoder_blocks=(4, 3, 2, 1), likelihood="auto", components=10, **kwargs):

@@ -13,6 +13,7 @@ from zoo.latent.parts.codebook_model import CodebookModel, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
+from zoo.paper import Paper
 
 
 class VQVAE2(CodebookModel):
@@ -45,6 +46,9 @@ class VQVAE2(CodebookModel):
         ValueError: if `shape` is not an image's, or its sides are no multiples of 2^(halvings + 1), a codebook has
             fewer than two entries, a name is unknown, or a number is too small.
     """
+
+    paper = Paper(("Razavi", "van den Oord", "Vinyals"),
+                  "Generating Diverse High-Fidelity Images with VQ-VAE-2", 2019, "arXiv:1906.00446")
 
     level_names = ("top_", "bottom_")
 
