@@ -14,7 +14,6 @@ from zoo import operations, random
 from zoo.capabilities import Autoencoding, Denoising, ExactLikelihood, LowerBound, capabilities
 from zoo.layers import following
 from zoo.model import GenerativeModel, split_batch
-from zoo.paper import Paper
 from zoo.training.game import losses_and_gradients
 
 MODELS = sorted(zoo.MODELS)
@@ -43,13 +42,6 @@ def test_every_model_has_a_case_that_differs_from_its_defaults():
     for name, arguments in cases.CASES.items():
         defaults = {k: p.default for k, p in inspect.signature(zoo.MODELS[name].__init__).parameters.items()}
         assert arguments and all(defaults[k] != v for k, v in arguments.items()), name
-
-
-def test_the_paper_is_that_of_the_module(name):
-    cls = zoo.MODELS[name]
-    paper, docstring = vars(cls)["paper"], " ".join(inspect.getmodule(cls).__doc__.split())
-    assert isinstance(paper, Paper) and paper.authors and paper.reference and isinstance(paper.year, int)
-    assert all(part in docstring for part in (*paper.authors, paper.title, str(paper.year), paper.arxiv or ""))
 
 
 def test_config_and_weights_round_trip(name, tmp_path):
