@@ -55,8 +55,8 @@ class Player(NamedTuple):
     multipliers: Sequence = ()
 
     def outcome(self, batch, seed, step=None):
-        """({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows anything or
-        not; nothing is assigned.
+        """Returns ({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows
+        anything or not; nothing is assigned.
 
         Raises:
             ValueError: if the loss does not say as many values as the player follows weights.
@@ -69,12 +69,12 @@ class Player(NamedTuple):
         return terms, tuple(tf.cast(value, item.weight.dtype) for value, item in zip(values, followed(self.follows)))
 
     def moves_at(self, step):
-        """Whether the player moves at a step, a Python integer or a tensor."""
+        """Says whether the player moves at a step, a Python integer or a tensor."""
         return (step >= self.start) & (step < (2**31 - 1 if self.stop is None else self.stop))
 
 
 def image_shape(shape):
-    """(height, width, channels) as a tuple. Raises ValueError for the shape of anything but an image."""
+    """Returns (height, width, channels) as a tuple. Raises ValueError for the shape of anything but an image."""
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"shape must be an image's, (height, width, channels), found {tuple(shape)}.")
     return tuple(shape)
@@ -91,7 +91,8 @@ class Model(Playing, abc.ABC):
     controls = {}  # {name: `zoo.control.Control`}
 
     def controls_of(self, method):
-        """The controls that a method takes, {name: Control}, with numbers in the place of names of attributes."""
+        """Returns the controls that a method takes, {name: Control}, with numbers in the place of names of
+        attributes."""
         return {name: control.resolved(self) for name, control in self.controls.items() if method in control.of}
 
     @property
@@ -101,11 +102,11 @@ class Model(Playing, abc.ABC):
 
     @abc.abstractmethod
     def players(self):
-        """The sequence of `Player`s, in the order of their moves."""
+        """Returns the sequence of `Player`s, in the order of their moves."""
 
     @abc.abstractmethod
     def get_config(self):
-        """The constructor's arguments, all of them and nothing else."""
+        """Returns the constructor's arguments, all of them and nothing else."""
 
     def settle(self):
         """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that.

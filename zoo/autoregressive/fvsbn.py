@@ -38,12 +38,12 @@ class FVSBN(BinaryPrefixSum):
         return dict(shape=self.shape, order=self.given_order)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
+        """Returns the logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
         b, W, _ = self.prefix_sum()
         return self.placed(tf.matmul(self.arranged(x), W) + b)
 
     def prefix_sum(self):
-        """The running activations of an FVSBN are its logits: c = b, H = D."""
+        """Returns b, W and the logits themselves: they are the running activations, c = b, H = D."""
         W = float32(self.W) * (1.0 - np.tri(self.size, dtype=np.float32))
         return float32(self.b), W, lambda d, a: a[:, d]

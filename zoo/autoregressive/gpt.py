@@ -78,7 +78,7 @@ class GPT(Autoregressive):
         return Domain("tokens", self.shape, self.levels)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_t | x_<t), [batch, T, V]."""
+        """Returns the logits of every p(x_t | x_<t), [batch, T, V]."""
         self.domain.require(condition)
         # the factor makes the gradient dense, as clipping and all-reducing want it
         tokens = 1.0 * tf.convert_to_tensor(self.tokens)
@@ -109,7 +109,7 @@ class GPT(Autoregressive):
         return self._draw(noise, x, known, lambda logits: logits)
 
     def _sample(self, seeds, condition=None, **controls):
-        """x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
+        """Draws x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
         return (
             self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls))
             if controls
@@ -117,14 +117,14 @@ class GPT(Autoregressive):
         )
 
     def _complete(self, x, mask, seeds, condition=None, **controls):
-        """As `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only, whatever
-        is known after it."""
+        """Completes as `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only,
+        whatever is known after it."""
         if not controls:
             return super()._complete(x, mask, seeds, condition)
         return self._continued(self.noise(seeds), x, mask, *self._settings(seeds, controls))
 
     def _settings(self, seeds, given):
-        """A value of every control for each row."""
+        """Returns a value of every control for each row."""
         rows = tf.shape(seeds)[:1]
         return [given.get(name, tf.fill(rows, tf.cast(control.default, control.dtype))) for name,
                 control in self.controls.items()]
@@ -158,8 +158,8 @@ class GPT(Autoregressive):
 
 
 def likely(logits, temperature, top_k, top_p):
-    """Log-odds [batch, V] at a temperature, those of all but the `top_k` likeliest tokens, then of all beyond the
-    probability `top_p`, -inf.
+    """Returns log-odds [batch, V] at a temperature, those of all but the `top_k` likeliest tokens, then of all beyond
+    the probability `top_p`, -inf.
 
     A token stays if those that are likelier have less than `top_p` together, so that one always does; tokens that tie
     with the last one stay too.

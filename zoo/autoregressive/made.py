@@ -70,8 +70,8 @@ class MADE(Autoregressive):
         self.build()
 
     def _sets(self):
-        """Of every set of masks: the order of the entries, [K, D], and the degrees of each layer's units, a list of [K,
-        units]."""
+        """Returns, of every set of masks, the order of the entries, [K, D], and the degrees of each layer's units, a
+        list of [K, units]."""
         places = math.prod(self.domain.places)
         fixed = None if self.given_order == "random" else orders.check(self.given_order, places)
         order = np.stack([orders.permutation(places, 0, k) if fixed is None else fixed for k in range(self.masks)])
@@ -107,7 +107,7 @@ class MADE(Autoregressive):
                                  0 if seed is None else tf.random.stateless_uniform([], seed, 0, self.masks, tf.int32))
 
     def conditionals(self, x, index):
-        """The parameters of every p(x_d | the places before d) under one set of masks."""
+        """Returns the parameters of every p(x_d | the places before d) under one set of masks."""
         h = tf.reshape(tf.cast(x, tf.float32), [-1, self.size])
         ordered = self.masks == 1 and self.given_order != "raster"  # a staircase has the entries in their order
         h = tf.gather(h, self.orders[0], axis=1) if ordered else h
@@ -132,20 +132,20 @@ class MADE(Autoregressive):
         )
 
     def _log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
+        """Computes log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
         if self.masks == 1:
             return super()._log_prob(x, condition)
         self.domain.require(condition)
         return self._mean(lambda k: self.distribution(self.conditionals(x, k)).log_prob(x), x)
 
     def _mean(self, log_prob, x):
-        """log 1/K sum_k exp(log_prob(k)), [batch]; one set of masks at a time, for bounded memory."""
+        """Computes log 1/K sum_k exp(log_prob(k)), [batch]; one set of masks at a time, for bounded memory."""
         terms = tf.map_fn(log_prob, tf.range(self.masks), fn_output_signature=tf.TensorSpec(x.shape[:1], tf.float32),
                           parallel_iterations=1)
         return tf.reduce_logsumexp(terms, axis=0) - math.log(self.masks)
 
     def noise(self, seeds):
-        """(noise of every entry, number of the set of masks [batch])."""
+        """Returns (noise of every entry, number of the set of masks [batch])."""
         index = tf.cast(random.uniform_rows(random.fold_in_rows(seeds, 1), []) * self.masks, tf.int32)
         values = (
             mixtures.noise_rows(seeds, self.shape, self.components)
@@ -183,8 +183,8 @@ class MADE(Autoregressive):
         return self.masks > 1 or super().completes_exactly(mask)
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact probability of
-        what `complete` draws."""
+        """Computes log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact
+        probability of what `complete` draws."""
         if self.masks == 1:
             return super()._missing_log_prob(x, mask, seeds, condition)
         self.domain.require(condition)
@@ -204,7 +204,7 @@ class MADE(Autoregressive):
         return self._mean(one, x)
 
     def _entries(self, mask):
-        """A mask of places as one of entries, [batch, D]."""
+        """Returns a mask of places as one of entries, [batch, D]."""
         return tf.repeat(tf.reshape(mask, [-1, self.size // self.passes]), self.passes, axis=1)
 
     def _run(self, noise, index, order, x=None, known=None):
@@ -261,8 +261,8 @@ class MADE(Autoregressive):
         )
 
     def _weights(self):
-        """First weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the direct
-        ones or None; entries by number."""
+        """Returns first weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the
+        direct ones or None; entries by number."""
         matrices, biases = [layer.matrix() for layer in self.stack], [tf.convert_to_tensor(layer.bias)
                                                                       for layer in self.stack]
         skip = self.skip.matrix() if self.direct else None
@@ -276,13 +276,13 @@ class MADE(Autoregressive):
 
 
 def _even(units, size):
-    """Degrees 1..size-1 spread evenly over the units, ascending."""
+    """Returns degrees 1..size-1 spread evenly over the units, ascending."""
     return 1 + np.arange(units) * (size - 1) // units
 
 
 def _units(degrees, size):
-    """For every set of masks [K, units], the units of each degree 1..size, int32 [K, size, n]; -1 where there are fewer
-    than n."""
+    """Returns, for every set of masks [K, units], the units of each degree 1..size, int32 [K, size, n]; -1 where there
+    are fewer than n."""
     found = [[np.flatnonzero(row == d) for d in range(1, size + 1)] for row in degrees]
     table = np.full([len(degrees), size, max(len(units) for row in found for units in row)], -1, np.int32)
     for k, row in enumerate(found):

@@ -45,7 +45,7 @@ class NADE(BinaryPrefixSum):
         return dict(shape=self.shape, hidden=self.hidden, activation=self.activation, order=self.given_order)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
+        """Returns the logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
         # [batch, D, 1]
@@ -53,7 +53,7 @@ class NADE(BinaryPrefixSum):
         return self.placed(y[..., 0] + b)
 
     def prefix_sum(self):
-        """The hidden layers' inputs; each step reads them by its own row of V."""
+        """Returns the hidden layers' inputs; each step reads them by its own row of V."""
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
         act = prefix_conditionals.ACTIVATIONS[self.activation]
         return c, W, lambda d, a: tf.linalg.matvec(act(a), V[d]) + b[d]

@@ -84,7 +84,7 @@ class PixelCNN(PixelModel):
                     head_channels=self.head_channels, classes=self.classes)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
+        """Returns the logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
         h = self.first(pixels.centre(x, self.levels))
         biases = self._class_biases(condition)  # [batch, blocks * h], or None
         for block, bias in zip(self.stack, self._per_block(biases)):
@@ -119,7 +119,7 @@ class PixelCNN(PixelModel):
                                known)
 
     def _class_biases(self, condition):
-        """What the class adds in the blocks, [batch, blocks * h], or None."""
+        """Returns what the class adds in the blocks, [batch, blocks * h], or None."""
         self.domain.require(condition)
         # The factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there
         # isn't.

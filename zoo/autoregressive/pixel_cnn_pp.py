@@ -52,7 +52,7 @@ class Scale(keras.layers.Layer):
         self.class_bias = self.add_weight(shape, "random_normal", name="class_bias") if classes else None
 
     def call(self, u, v, condition=None, seed=None):
-        """(u, v), each [B, H, W, channels], to the same shapes."""
+        """Maps (u, v), each [B, H, W, channels], to the same shapes."""
         biases = (None if bias is None else bias[:, None, None] for bias in self.biases(condition))
         seeds = iter([None] * len(self.up + self.down) if seed is None
                      else random.split(random.fold_in(seed, 0), len(self.up + self.down)))
@@ -74,7 +74,8 @@ class Scale(keras.layers.Layer):
         return u, v
 
     def biases(self, condition):
-        """What the class adds in each block, [B, 2 channels], or None: an iterator over up's blocks, then down's."""
+        """Returns what the class adds in each block, [B, 2 channels], or None: an iterator over up's blocks, then
+        down's."""
         number = len(self.up + self.down)
         if not self.classes:
             return iter([None] * number)
@@ -84,7 +85,7 @@ class Scale(keras.layers.Layer):
 
 
 def pairs(layers):
-    """[(vertical, horizontal), ...] of a list in which they take turns."""
+    """Returns the pairs [(vertical, horizontal), ...] of a list in which they take turns."""
     return list(zip(layers[::2], layers[1::2]))
 
 
@@ -162,8 +163,8 @@ class PixelCNNPP(Autoregressive):
         return scales
 
     def parameters(self, x, condition=None, seed=None):
-        """What each pixel's distribution is made of, [B, H, W, components * size] (`dlm.mixture`), or a logit where
-        there are two levels."""
+        """Returns what each pixel's distribution is made of, [B, H, W, components * size] (`dlm.mixture`), or a logit
+        where there are two levels."""
         self.domain.require(condition)
         x = self.embed(x)
         above, left = down_shift(x), right_shift(x)
@@ -171,8 +172,8 @@ class PixelCNNPP(Autoregressive):
         return tf.cast(self.head(tf.nn.elu(v)), tf.float32)
 
     def embed(self, x):
-        """What the network reads of pixels: their levels on [-1, 1], and a one that tells them from the padding, [...,
-        channels + 1]."""
+        """Returns what the network reads of pixels: their levels on [-1, 1], and a one that tells them from the
+        padding, [..., channels + 1]."""
         x = pixels.centre(x, self.levels)
         return tf.concat([x, tf.ones_like(x[..., :1])], -1)
 

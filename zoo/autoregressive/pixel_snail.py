@@ -35,8 +35,8 @@ class Block(keras.layers.Layer):
         self.join = GatedResidual(channels, (1, 1), "down", rate, joined=True)
 
     def call(self, h, pixel=None, place=None, seed=None):
-        """[batch, height, width, channels] -> the same; pixel: what is read of the image, place: of where it is, each
-        [batch, height, width, n]."""
+        """Maps [batch, height, width, channels] -> the same; pixel: what is read of the image, place: of where it is,
+        each [batch, height, width, n]."""
         seeds = [None] * (1 + len(self.residuals)) if seed is None else random.split(seed, 1 + len(self.residuals))
         for layer, its_seed in zip(self.residuals, seeds[1:]):
             h = layer(h, seed=its_seed)
@@ -110,7 +110,7 @@ class PixelSNAIL(Autoregressive):
         return tf.constant(np.stack([row / height - 0.5, column / width - 0.5, np.ones_like(row)], -1))
 
     def parameters(self, x, condition=None, seed=None):
-        """What each pixel's distribution is made of: a logit, or [batch, height, width, components * size]
+        """Returns what each pixel's distribution is made of: a logit, or [batch, height, width, components * size]
         (`dlm.mixture`)."""
         self.domain.require(condition)
         x = pixels.centre(x, self.levels)

@@ -72,7 +72,7 @@ class RNADE(PrefixSum):
         return Domain("real", self.shape)
 
     def parameters(self, x, condition=None, seed=None):
-        """The mixtures' parameters, [batch, D, 3 * components]."""
+        """Returns the mixtures' parameters, [batch, D, 3 * components]."""
         self.domain.require(condition)
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
         return self.placed(prefix_conditionals.conditionals(self.arranged(x), W, c, V, rho, self.activation) + b)
@@ -87,7 +87,7 @@ class RNADE(PrefixSum):
         return mixtures.from_noise(parameters, noise, self.kind)
 
     def prefix_sum(self):
-        """The hidden layers' inputs; each step rescales them and reads them by its own matrix of V."""
+        """Returns the hidden layers' inputs; each step rescales them and reads them by its own matrix of V."""
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
         act = prefix_conditionals.ACTIVATIONS[self.activation]
         return c, W, lambda d, a: tf.matmul(act(rho[d] * a), V[d]) + b[d]

@@ -33,7 +33,7 @@ class RowLSTMLayer(keras.layers.Layer):
                                               name="state_to_state")
 
     def from_above(self, h):
-        """K_ss * h: [batch, width, units] -> [batch, width, 4 units]."""
+        """Computes K_ss * h: [batch, width, units] -> [batch, width, 4 units]."""
         gates = tf.matmul(tf.reshape(windows(h, SIZE), [-1, SIZE * self.units]),
                           tf.convert_to_tensor(self.state_to_state))
         return tf.reshape(gates, [-1, h.shape[1], 4 * self.units])
@@ -46,12 +46,12 @@ class RowLSTMLayer(keras.layers.Layer):
         return u + self.expand(tf.transpose(h, [1, 0, 2, 3]))
 
     def zeros(self, batch, width):
-        """(memory, state, kept): nothing; the map's features to the left; h and c."""
+        """Returns (memory, state, kept): nothing; the map's features to the left; h and c."""
         return (), tf.zeros([batch, SIZE // 2 * 2 * self.units]), tf.zeros([batch, width, 2 * self.units])
 
     def pixel(self):
-        """(u, [K_ss * h, c] of the row above, the features to the left) -> (u', features to the left of the next, [h,
-        c])."""
+        """Maps (u, [K_ss * h, c] of the row above, the features to the left) -> (u', features to the left of the next,
+        [h, c])."""
         input_to_state, expand = self.input_to_state.matrices(), self.expand.matrices()
 
         def column(u, here, left):
@@ -72,6 +72,6 @@ class RowLSTM(PixelRNN):
     recurrent = staticmethod(RowLSTMLayer)
 
     def above(self, kept, memory):
-        """[K_ss * h, c] of the row above."""
+        """Returns [K_ss * h, c] of the row above."""
         states = [tf.split(states, 2, -1) for states in kept]
         return [tf.concat([layer.from_above(h), c], -1) for layer, (h, c) in zip(self.stack, states)], memory

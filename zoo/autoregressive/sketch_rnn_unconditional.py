@@ -63,7 +63,7 @@ class UnconditionalSketchRNN(Autoregressive):
         return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def parameters(self, x, condition=None, seed=None):
-        """Those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""
+        """Returns those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""
         return strokes.certain(self.decoder(x, self._given(condition), lengths=strokes.lengths(x), seed=seed),
                                strokes.over(x))
 
@@ -91,8 +91,8 @@ class UnconditionalSketchRNN(Autoregressive):
         return self._draw(noise, condition, x, known, 1.0)
 
     def _sample(self, seeds, condition=None, temperature=None):
-        """S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the
-        model, less is safer."""
+        """Draws S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is
+        the model, less is safer."""
         return (
             super()._sample(seeds, condition)
             if temperature is None
@@ -100,7 +100,8 @@ class UnconditionalSketchRNN(Autoregressive):
         )
 
     def _complete(self, x, mask, seeds, condition=None, temperature=None):
-        """As `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after it."""
+        """Completes as `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after
+        it."""
         if temperature is None:
             return super()._complete(x, mask, seeds, condition)
         return self._at(self.noise(seeds), temperature, x, mask, condition)

@@ -71,7 +71,7 @@ class GaussianMixture(Mixture):
         return tfd.MultivariateNormalDiag(loc, tf.broadcast_to(scale, loc.shape))
 
     def component_log_prob(self, x, known=None):
-        """log N(x; mu_k, Sigma_k), or of the marginal of the known entries, [B, K]."""
+        """Computes log N(x; mu_k, Sigma_k), or of the marginal of the known entries, [B, K]."""
         loc, scale = tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale)
         if self.covariance != "full":
             terms = tfd.Normal(loc, scale).log_prob(x[:, None])  # [B, K, D]
@@ -119,7 +119,7 @@ class GaussianMixture(Mixture):
         self.loc.assign(centres)
 
     def statistics(self, x, r):
-        """(sum_n r d, sum_n r d d^T or r d^2), with d = x - mu: from where the components are, squares lose no
+        """Returns (sum_n r d, sum_n r d d^T or r d^2), with d = x - mu: from where the components are, squares lose no
         digits."""
         d = x[:, None] - tf.convert_to_tensor(self.loc)  # [B, K, D]
         first = tf.einsum("nk,nkd->kd", r, d)
@@ -141,6 +141,6 @@ class GaussianMixture(Mixture):
 
 
 def _marginal(covariance, known):
-    """Covariances [..., D, D] in which what is not known is standard normal and independent of the rest."""
+    """Returns covariances [..., D, D] in which what is not known is standard normal and independent of the rest."""
     known = tf.cast(known, tf.float32)
     return covariance * known[:, None] * known + tf.linalg.diag(1.0 - known)

@@ -98,8 +98,8 @@ class KernelDensity(Completes, FittedModel):
             self.scale.assign(self.scale * _FACTORS[totals.argmax()])
 
     def update(self, x):
-        """{leave_one_out: mean log-likelihood of 1,000 stored points (or all) given the others}: nothing is left to
-        improve."""
+        """Returns {leave_one_out: mean log-likelihood of 1,000 stored points (or all) given the others}: nothing is
+        left to improve."""
         num = self.points.shape[0]
         if num < 2:
             return {"leave_one_out": tf.constant(-math.inf)}
@@ -108,15 +108,15 @@ class KernelDensity(Completes, FittedModel):
                                                              tf.int32))[0]}
 
     def marginal_log_prob(self, x, known):
-        """log of the mean kernel over the points, of the known entries, [B]."""
+        """Computes log of the mean kernel over the points, of the known entries, [B]."""
         def add(total, start, terms):
             return tf.reduce_logsumexp(tf.concat([total[:, None], terms], 1), axis=1)
 
         return self._over_points(x, known, add, tf.fill(tf.shape(x)[:1], -math.inf)) - math.log(self.points.shape[0])
 
     def conditional(self, seeds, x, known):
-        """A point n ~ p(n | x where `known`), and x = x_n + h u with u from the kernel (given its known part), [B,
-        D]."""
+        """Draws a point n ~ p(n | x where `known`), and x = x_n + h u with u from the kernel (given its known part),
+        [B, D]."""
         uniform = random.uniform_rows(random.fold_in_rows(seeds, 0), [])
         points, num = tf.convert_to_tensor(self.points), self.points.shape[0]
         if known is None:
@@ -140,7 +140,7 @@ class KernelDensity(Completes, FittedModel):
         )
 
     def _kernel_sample(self, seeds, u, known):
-        """u from the kernel, [B, D], given its known entries."""
+        """Draws u from the kernel, [B, D], given its known entries."""
         if self.kernel == "gaussian":
             return random.normal_rows(seeds, [self.size])
         # The first D entries of a uniform direction in D + 4 dimensions have this density; known entries shrink the
@@ -157,8 +157,8 @@ class KernelDensity(Completes, FittedModel):
                                                                                     keepdims=True))
 
     def _log_kernel(self, squares, missing):
-        """log of K, the unknown entries integrated out, but for the product of h, from |u|^2 of the known ones [B, n]
-        and the number of the others [B, 1]."""
+        """Computes the log of K, the unknown entries integrated out, but for the product of h, from |u|^2 of the known
+        ones [B, n] and the number of the others [B, 1]."""
         dims = float(self.size)
         if self.kernel == "gaussian":
             return -0.5 * squares - 0.5 * (dims - missing) * math.log(2.0 * math.pi)
@@ -173,7 +173,7 @@ class KernelDensity(Completes, FittedModel):
         )
 
     def _squares(self, x, points, known):
-        """sum_d ((x_d - x_nd) / h_d)^2 over the known entries, [B, n]."""
+        """Computes sum_d ((x_d - x_nd) / h_d)^2 over the known entries, [B, n]."""
         h = tf.convert_to_tensor(self.scale)
         if self.size <= _SMALL:
             terms = ((x[:, None] - points) / h) ** 2  # [B, n, D]
@@ -216,8 +216,8 @@ class KernelDensity(Completes, FittedModel):
 
     @tf.function(reduce_retracing=True)
     def _leave_one_out(self, factors, index):
-        """Mean log density of the points `index`, each given all the others, with h times each of `factors`,
-        [len(factors)]."""
+        """Computes the mean log density of the points `index`, each given all the others, with h times each of
+        `factors`, [len(factors)]."""
         points, num = tf.convert_to_tensor(self.points), self.points.shape[0]
         rows = max(1, BUDGET // (num * (self.size if self.size <= _SMALL else 1)))
         log_h = tf.reduce_sum(tf.math.log(tf.convert_to_tensor(self.scale)))

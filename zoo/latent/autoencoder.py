@@ -52,5 +52,5 @@ class Autoencoder(Reconstructing):
         return self.assembled()
 
     def objective(self, batch, seed):
-        """{reconstruction: d(x, g(f(x)))}, [batch]; nothing in it is random."""
+        """Returns {reconstruction: d(x, g(f(x)))}, [batch]; nothing in it is random."""
         return {"reconstruction": self.distortion(batch)}

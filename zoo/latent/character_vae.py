@@ -67,7 +67,7 @@ class CharacterVAE(SequenceVAE):
         return self._ended(tf.argmax(logits, -1, tf.int32))
 
     def _ended(self, x):
-        """x with nothing but the end after the first end."""
+        """Returns x with nothing but the end after the first end."""
         if self.end is None:
             return x
         return tf.where(tf.cumsum(tf.cast(x == self.end, tf.int32), axis=1) > 0, self.end, x)

@@ -63,12 +63,12 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         return f"{self.given_corruption} noise, level {self.level:g}"
 
     def objective(self, batch, seed):
-        """{reconstruction: d(x, g(f(noisy)))}, [batch]."""
+        """Returns {reconstruction: d(x, g(f(noisy)))}, [batch]."""
         noisy = self._noisy(batch, self.noise_process.noise(seed, tf.shape(batch)[0], self.shape), self.level)
         return {"reconstruction": self.measure.of(batch, self.parameters(self._encode(noisy)))}
 
     def _corrupt(self, x, seeds, condition=None, level=None):
-        """noisy ~ q(noisy|x), float32 in the domain's unit, row i's noise from `seeds[i]`."""
+        """Draws noisy ~ q(noisy|x), float32 in the domain's unit, row i's noise from `seeds[i]`."""
         return self._noisy(x, self.noise_process.noise_rows(seeds, self.shape), self.level if level is None else level)
 
     @property
@@ -81,5 +81,5 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         return top * self.noise_process.apply(self.measure.read(x), noise, level)
 
     def _denoise(self, x, condition=None):
-        """g(f(x)) of a noisy x, float32 in the domain's unit."""
+        """Computes g(f(x)) of a noisy x, float32 in the domain's unit."""
         return self._decode(self._encode(x))

@@ -119,7 +119,7 @@ class LadderVAE(ImageVAE):
                     activation=self.activation, likelihood=self.given_likelihood, warmup_steps=self.warmup_steps)
 
     def players(self):
-        """The model; the running moments of its normalised layers follow."""
+        """Returns the one player, the model; the running moments of its normalised layers follow."""
         moments = self.non_trainable_weights
         return (Player("model", self.trainable_weights, self.objective, scheduled=True, follows=moments),)
 

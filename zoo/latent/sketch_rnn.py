@@ -97,18 +97,19 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
         return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def prior(self):
-        """p(z) = N(0, I)."""
+        """Returns p(z) = N(0, I)."""
         return tfd.Independent(tfd.Normal(tf.zeros([self.latent_size]), 1.0), 1)
 
     def posterior(self, x, condition=None, seed=None):
-        """q(z|S) = N(mu, diag(sigma^2)), [mu, log sigma^2] = W [h_forwards; h_backwards] + b; `seed` is the noise of
+        """Returns q(z|S) = N(mu, diag(sigma^2)), [mu, log sigma^2] = W [h_forwards; h_backwards] + b; `seed` is the
+        noise of
         dropout, None: none."""
         h = self._given(self.encoder(x, lengths=strokes.lengths(x), seed=seed), condition)
         loc, log_variance = tf.split(self.head(h), 2, axis=-1)
         return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * log_variance)), 1)
 
     def parameters(self, x, z, condition=None, seed=None):
-        """Those of every p(S_i | S_<i, z) (`strokes` says which), [batch, T, 6 M + 3]."""
+        """Returns those of every p(S_i | S_<i, z) (`strokes` says which), [batch, T, 6 M + 3]."""
         return strokes.certain(self.decoder(x, self._given(z, condition), lengths=strokes.lengths(x), seed=seed),
                                strokes.over(x))
 
@@ -118,8 +119,8 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
         return 1.0 if step is None else 1.0 - (1.0 - self.eta_min) * tf.pow(self.annealing, tf.cast(step, tf.float32))
 
     def terms(self, x, eps, condition=None, seed=None):
-        """{offsets: -log p(offsets|z), pen: -log p(pen|z), kl: KL(q(z|S) || p(z))}, each [batch], at z = mu + sigma
-        eps."""
+        """Returns {offsets: -log p(offsets|z), pen: -log p(pen|z), kl: KL(q(z|S) || p(z))}, each [batch], at z = mu +
+        sigma eps."""
         seeds = (None, None) if seed is None else random.split(seed)
         posterior = self.posterior(x, condition, seeds[0])
         steps = strokes.Strokes(self.parameters(x, posterior.mean() + posterior.stddev() * eps, condition, seeds[1]))
@@ -140,8 +141,8 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.latent_size]), condition).values()))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each: KL(q(z|S) || p(z)), and -log p(S|z) at one z ~ q(z|S); the bound is
-        minus their sum."""
+        """Returns (rate, distortion) in nats, [batch] each: KL(q(z|S) || p(z)), and -log p(S|z) at one z ~ q(z|S); the
+        bound is minus their sum."""
         terms = self.terms(x, random.normal_rows(seeds, [self.latent_size]), condition)
         return terms["kl"], terms["offsets"] + terms["pen"]
 
@@ -166,23 +167,23 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
         return max(1, min(_CHUNK, _STATES // (self.shape[0] * (self.decoder_units + 6 * self.components))))
 
     def _encode(self, x, condition=None):
-        """The posterior's mean, [batch, latent_size]."""
+        """Returns the posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _decode(self, z, condition=None):
-        """The sketch at temperature 0: in every step the location of the component of most weight, and the likeliest
-        state of the pen."""
+        """Returns the sketch at temperature 0: in every step the location of the component of most weight, and the
+        likeliest state of the pen."""
         return self._drawn(lambda i, parameters: strokes.likeliest(parameters), z, condition)
 
     def draw(self, z, seeds, condition=None, temperature=None):
-        """S ~ p(S|z) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the
-        model, less is safer."""
+        """Draws S ~ p(S|z) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is
+        the model, less is safer."""
         temperature = tf.ones_like(z[:, 0]) if temperature is None else temperature
         return self._draw(z, strokes.noise_rows(seeds, self.shape[0]), temperature, condition)
 
     def _sample(self, seeds, condition=None, temperature=None):
-        """S ~ p(S|z) at a temperature (see `draw`), z ~ p(z) as it is."""
+        """Draws S ~ p(S|z) at a temperature (see `draw`), z ~ p(z) as it is."""
         return self.draw(random.normal_rows(random.fold_in_rows(seeds, 2), [self.latent_size]), seeds, condition,
                          temperature)
 
@@ -203,6 +204,6 @@ class SketchRNN(ImportanceWeightedModel, Autoencoding):
         )
 
     def _given(self, h, condition):
-        """[h, the label's indicator], what a network is given besides the sketch."""
+        """Returns [h, the label's indicator], what a network is given besides the sketch."""
         self.domain.require(condition)
         return h if condition is None else tf.concat([h, tf.one_hot(condition, self.classes)], -1)

@@ -101,8 +101,8 @@ class VQVAE2(CodebookModel):
         return self.to_pixels(self.decoder(tf.concat([float32(self.enlarge(top)), bottom], -1)))
 
     def prior_condition(self, level, entries, condition):
-        """The class for the top; for the bottom features of the top's entries and of the class, each for the four
-        places under it."""
+        """Returns the class for the top; for the bottom features of the top's entries and of the class, each for the
+        four places under it."""
         if level == 0:
             return condition
         h = entries[0]

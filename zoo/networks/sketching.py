@@ -27,7 +27,8 @@ class SketchEncoder(keras.layers.Layer):
         self.directions = [LSTM(STROKE, units), LSTM(STROKE, units)]
 
     def call(self, x, lengths=None, seed=None):
-        """x: [batch, T, 5]. lengths: steps up to and with the end, int32 [batch], at least 1. seed: the noise of
+        """Encodes x, [batch, T, 5]. lengths: steps up to and with the end, int32 [batch], at least 1. seed: the noise
+        of
         dropout, None: none."""
         last = tf.stack([lengths - 1, tf.range(tf.shape(x)[0])], -1)
         seeds = (None, None) if seed is None else random.split(seed)
@@ -60,7 +61,8 @@ class SketchDecoder(keras.layers.Layer):
         self.outputs = keras.layers.Dense(outputs, dtype="float32")
 
     def call(self, x, context=None, lengths=None, seed=None):
-        """[batch, T, outputs] of x [batch, T, 5] and y [batch, context]; beyond the longest of `lengths`, b_o."""
+        """Computes [batch, T, outputs] of x [batch, T, 5] and y [batch, context]; beyond the longest of `lengths`,
+        b_o."""
         first = tf.broadcast_to(tf.constant(self.first), [tf.shape(x)[0], 1, STROKE])
         before = tf.concat([first, x[:, :-1]], 1)
         state, added = self._start(context)
@@ -91,15 +93,15 @@ class SketchDecoder(keras.layers.Layer):
         return tf.ensure_shape(tf.transpose(drawn.stack(), [1, 0, 2]), [None, length, STROKE])
 
     def _start(self, context):
-        """((h_0, c_0) or None, what y adds to the gates or None)."""
+        """Returns ((h_0, c_0) or None, what y adds to the gates or None)."""
         if context is None:
             return None, None
         return tf.split(self.initial(context), 2, -1), self.given(context)
 
 
 def _keep(x, units, rate, seed):
-    """The mask of the recurrent dropout, [T, batch, units]: 1 / (1 - rate) with that probability, else 0; None without
-    a seed or a rate."""
+    """Returns the mask of the recurrent dropout, [T, batch, units]: 1 / (1 - rate) with that probability, else 0; None
+    without a seed or a rate."""
     if seed is None or not rate:
         return None
     shape = tf.stack([x.shape[1], tf.shape(x)[0], units])

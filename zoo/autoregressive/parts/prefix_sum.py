@@ -66,12 +66,12 @@ class PrefixSum(Autoregressive):
         return self.placed(tf.transpose(drawn.stack()))
 
     def arranged(self, t):
-        """[batch, *shape, ...] -> [batch, D, ...], entries in the model's order."""
+        """Maps [batch, *shape, ...] -> [batch, D, ...], entries in the model's order."""
         t = tf.reshape(t, [-1, self.size, *t.shape[1 + len(self.shape):]])
         return t if self.given_order == "raster" else tf.gather(t, self.entries, axis=1)
 
     def placed(self, t):
-        """[batch, D, ...] -> [batch, *shape, ...]: the inverse of `arranged`."""
+        """Maps [batch, D, ...] -> [batch, *shape, ...]: the inverse of `arranged`."""
         t = t if self.given_order == "raster" else tf.gather(t, orders.positions(self.entries), axis=1)
         return tf.reshape(t, [-1, *self.shape, *t.shape[2:]])
 
@@ -97,5 +97,6 @@ class BinaryPrefixSum(PrefixSum):
 
 
 def float32(weight):
-    """The weight as a tensor, float32 whatever the dtype policy: sums over hundreds of entries want its precision."""
+    """Returns the weight as a tensor, float32 whatever the dtype policy: sums over hundreds of entries want its
+    precision."""
     return tf.cast(tf.convert_to_tensor(weight), tf.float32)

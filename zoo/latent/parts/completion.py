@@ -16,7 +16,7 @@ CANDIDATES, _ENTRIES = 100, 1 << 20  # the most latents to choose from, and what
 
 
 def describe(model):
-    """The procedure in words, for a record."""
+    """Returns the procedure in words, for a record."""
     return f"{ROUNDS} rounds of pseudo-Gibbs and importance resampling of {_number(model)} latents"
 
 
@@ -31,8 +31,8 @@ def complete(model, x, mask, seeds, condition=None):
 
 
 def missing_log_prob(model, x, mask, seeds, condition=None):
-    """log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density) with
-    which `complete` draws these values."""
+    """Computes log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density)
+    with which `complete` draws these values."""
     known = mask[..., None]
     raw, weights = _candidates(model, x, known, seeds, condition)
     hidden = tf.reduce_sum(tf.where(known, 0.0, model.observation.log_probs(raw, x)), [-3, -2, -1])
@@ -40,8 +40,8 @@ def missing_log_prob(model, x, mask, seeds, condition=None):
 
 
 def _candidates(model, x, known, seeds, condition):
-    """What a decoder says of each candidate, [candidates, batch, ...], and log p(known x, z) - log q(z|filled x),
-    [candidates, batch]."""
+    """Returns what a decoder says of each candidate, [candidates, batch, ...], and log p(known x, z) - log q(z|filled
+    x), [candidates, batch]."""
     filled = _chain(model, x, known, seeds, condition)
     z, log_q = model.approximate(filled, condition)(model.noise(random.fold_in_rows(seeds, 0), _number(model)))
     raw = model.parameters(z, condition)

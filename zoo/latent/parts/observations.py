@@ -34,19 +34,19 @@ class Likelihood(abc.ABC):
 
     @abc.abstractmethod
     def domain(self, shape):
-        """The `Domain` of the examples."""
+        """Returns the `Domain` of the examples."""
 
     @abc.abstractmethod
     def entries(self, raw):
-        """The distribution of every entry by itself, batch shape [..., height, width, channels]."""
+        """Returns the distribution of every entry by itself, batch shape [..., height, width, channels]."""
 
     @abc.abstractmethod
     def mean(self, raw):
-        """The entries' means, float32, in the domain's unit."""
+        """Returns the entries' means, float32, in the domain's unit."""
 
     @abc.abstractmethod
     def noise_rows(self, seeds, shape):
-        """The noise of `from_noise` for an image per row."""
+        """Returns the noise of `from_noise` for an image per row."""
 
     @abc.abstractmethod
     def from_noise(self, raw, noise):
@@ -57,24 +57,24 @@ class Likelihood(abc.ABC):
         return self.from_noise(raw, self.noise_rows(seeds, shape))
 
     def read(self, x):
-        """What an encoder reads: float32 on [0, 1]."""
+        """Returns what an encoder reads: float32 on [0, 1]."""
         return pixels.unit(x, self.levels)
 
     def layout(self, shape):
-        """((height, width, channels), parameters) of what a decoder says of an image."""
+        """Returns ((height, width, channels), parameters) of what a decoder says of an image."""
         return shape, self.parameters
 
     def size(self, shape):
-        """How many numbers a decoder says of an image."""
+        """Counts how many numbers a decoder says of an image."""
         grid, parameters = self.layout(shape)
         return math.prod(grid) * parameters
 
     def distribution(self, raw):
-        """The image's distribution."""
+        """Returns the image's distribution."""
         return tfd.Independent(self.entries(raw), 3)
 
     def log_probs(self, raw, x):
-        """log p of every entry, or pixel, [..., height, width, channels or 1]."""
+        """Computes log p of every entry, or pixel, [..., height, width, channels or 1]."""
         return self.entries(raw).log_prob(x)
 
 
@@ -157,7 +157,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return (*shape[:2], 1), self.components * dlm.size(shape[2])
 
     def entries(self, raw):
-        """The distribution of every pixel, batch shape [..., height, width], event shape [channels]."""
+        """Returns the distribution of every pixel, batch shape [..., height, width], event shape [channels]."""
         return dlm.mixture(raw[..., 0, :], self.levels, self._channels(raw), 0).distribution
 
     def distribution(self, raw):
@@ -167,8 +167,8 @@ class DiscretizedLogisticMixture(Likelihood):
         return self.entries(raw).log_prob(x)[..., None]
 
     def mean(self, raw):
-        """sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the means of
-        those before it."""
+        """Computes sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the
+        means of those before it."""
         entry, channels = self.entries(raw), self._channels(raw)
         means = []
         for c in range(channels):
@@ -237,7 +237,7 @@ class Gaussian(Likelihood):
 
 
 def _scale(raw):
-    """The scale of an entry on [0, 1]: about 0.14 to begin with, and never below `_SMALLEST`."""
+    """Returns the scale of an entry on [0, 1]: about 0.14 to begin with, and never below `_SMALLEST`."""
     return tf.exp(_SMALLEST + tf.nn.softplus(raw + 4.0))
 
 
@@ -247,7 +247,7 @@ LIKELIHOODS = {"bernoulli": Discrete, "categorical": Discrete, "discretized_logi
 
 
 def make(name, levels, components=10):
-    """The likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a
+    """Returns the likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a
     mixture.
 
     Raises:

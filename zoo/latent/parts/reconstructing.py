@@ -30,7 +30,7 @@ class Reconstructing(Model, Autoencoding):
         self.decoder = autoencoding.decoder(network, *self.measure.layout(self.shape), self.hidden, activation)
 
     def assembled(self):
-        """The arguments of `assemble`, for `get_config`."""
+        """Returns the arguments of `assemble`, for `get_config`."""
         return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
                     hidden=self.hidden, activation=self.activation, code_activation=self.code_activation,
                     distortion=self.given_distortion)
@@ -41,7 +41,7 @@ class Reconstructing(Model, Autoencoding):
 
     @abc.abstractmethod
     def objective(self, batch, seed):
-        """The loss's term, {reconstruction: [batch]}."""
+        """Returns the loss's term, {reconstruction: [batch]}."""
 
     def players(self):
         return (Player("model", self.trainable_weights, self.objective),)
@@ -50,18 +50,18 @@ class Reconstructing(Model, Autoencoding):
         return self.distortion(batch)
 
     def _encode(self, x, condition=None):
-        """f(x), float32 [batch, latent_size]."""
+        """Computes f(x), float32 [batch, latent_size]."""
         return autoencoding.float32(self.head(self.trunk(self.measure.read(x))))
 
     def _decode(self, z, condition=None):
-        """g(z), the mean where the decoder is a distribution, in the domain's unit."""
+        """Computes g(z), the mean where the decoder is a distribution, in the domain's unit."""
         return self.measure.mean(self.parameters(z))
 
     def parameters(self, z):
-        """What the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width,
+        """Returns what the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width,
         channels, parameters]."""
         return autoencoding.float32(self.decoder(z))
 
     def distortion(self, x, condition=None):
-        """d(x, g(f(x))), [batch]: what is lost, in `measure.unit`."""
+        """Computes d(x, g(f(x))), [batch]: what is lost, in `measure.unit`."""
         return self.measure.of(x, self.parameters(self._encode(x)))
