@@ -63,8 +63,8 @@ class SamplingMeans(Sampling):
 
 
 class SeedInterpolating(Sampling):
-    """A sample that is a smooth function of normal noise, so that there is a path from one seed's sample to another's.
-    """
+    """A sample that is a smooth function of normal noise, so that there is a path from one seed's sample to
+    another's."""
 
     def _sample_between(self, seeds0, seeds1, weight, condition=None):
         """Draws x from the noise cos(w pi / 2) eps_0 + sin(w pi / 2) eps_1, itself standard normal, [batch, *shape]."""
@@ -97,8 +97,7 @@ class ExactLikelihood(abc.ABC):
 
     def log_prob(self, x, condition=None):
         """Computes log p(x), or log p(x|condition), of x [batch, *shape] in nats, [batch]: exact. Raises ValueError for
-        what is no example of the domain.
-        """
+        what is no example of the domain."""
         x = checks.example(self.domain, x)
         return self._log_prob(x, checks.condition(self.domain, condition, checks.num_rows(x)))
 
@@ -146,8 +145,7 @@ class ImportanceWeighted(LowerBound):
 
 class EstimatedLikelihood(abc.ABC):
     """A number near log p(x) that is neither exact nor a bound: records and tables call it an estimate, and never a
-    likelihood.
-    """
+    likelihood."""
 
     @abc.abstractmethod
     def _estimate_log_prob(self, x, seeds, condition=None):
@@ -206,8 +204,7 @@ class Denoising(abc.ABC):
     @abc.abstractmethod
     def _corrupt(self, x, seeds, condition=None):
         """Returns a noisy x, float32 in the domain's unit; row i's noise from `seeds[i]`; a control that was given is a
-        keyword, [batch].
-        """
+        keyword, [batch]."""
 
     @abc.abstractmethod
     def _denoise(self, x, condition=None):
@@ -224,8 +221,7 @@ class Denoising(abc.ABC):
 
     def denoise(self, x, condition=None):
         """Computes what a noisy x, float32 [batch, *shape], was before, in the domain's unit. Raises ValueError for
-        another shape or what is not finite.
-        """
+        another shape or what is not finite."""
         x = checks.noisy(self.domain, x)
         return self._denoise(x, checks.condition(self.domain, condition, checks.num_rows(x)))
 
@@ -256,8 +252,7 @@ class Completing(abc.ABC):
     @abc.abstractmethod
     def _missing_log_prob(self, x, mask, seeds, condition=None):
         """Computes log p(x where `mask` is false | x where it is true) in nats, [batch], or what the model's
-        `completion` says.
-        """
+        `completion` says."""
 
     def complete(self, x, mask, seeds=0, condition=None, **controls):
         """Draws what is missing of x [batch, *shape]: keeps it where `mask`, bool [batch, *domain.places], is true, and
@@ -284,9 +279,10 @@ class Completing(abc.ABC):
 
 def likelihood_kind(model):
     """Returns `exact`, `lower_bound`, `estimate` (neither of these) or None, of a model or a model class."""
-    if hasattr(model, "elbo"):
-        return "lower_bound"
-    return "exact" if hasattr(model, "log_prob") else "estimate" if hasattr(model, "estimate_log_prob") else None
+    for kind, method in (("lower_bound", "elbo"), ("exact", "log_prob"), ("estimate", "estimate_log_prob")):
+        if hasattr(model, method):
+            return kind
+    return None
 
 
 def capabilities(model):

@@ -129,8 +129,8 @@ class GatedPixelCNN(PixelModel):
         whatever the dtype policy."""
         _, width, colours = self.shape
         biases = self._biases(condition)
-        horizontal, out = [layer.horizontal.matrices() for layer in self.stack], [layer.out.matrices()
-                                                                                  for layer in self.stack]
+        horizontal = [layer.horizontal.matrices() for layer in self.stack]
+        out = [layer.out.matrices() for layer in self.stack]
         head = [layer.matrices() for layer in self.head]
         half, batch = self.block_kernel_size // 2, tf.shape(noise)[0]
 

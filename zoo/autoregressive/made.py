@@ -65,8 +65,9 @@ class MADE(Autoregressive):
         # an output at d reads < d
         sides = [np.arange(size) + 1, *(_even(n, size) for n in self.hidden), np.repeat(np.arange(size), self.width)]
         self.stack = [MaskedDense(len(t)) if masks > 1 else StaircaseDense(s, t) for s, t in zip(sides, sides[1:])]
-        self.skip = (MaskedDense(len(sides[-1]), False) if masks > 1
-                     else StaircaseDense(sides[0], sides[-1], False)) if direct else None
+        self.skip = None
+        if direct:
+            self.skip = MaskedDense(len(sides[-1]), False) if masks > 1 else StaircaseDense(sides[0], sides[-1], False)
         self.build()
 
     def _sets(self):
@@ -79,8 +80,8 @@ class MADE(Autoregressive):
         # alike.
         shuffle = [[orders.permutation(n, 1 + layer, k) if self.masks > 1 else np.arange(n) for k in range(self.masks)]
                    for layer, n in enumerate(self.hidden)]
-        return orders.entries(order, self.passes), [_even(n, self.size)[np.stack(s)] for n,
-                                                    s in zip(self.hidden, shuffle)]
+        degrees = [_even(n, self.size)[np.stack(places)] for n, places in zip(self.hidden, shuffle)]
+        return orders.entries(order, self.passes), degrees
 
     def get_config(self):
         return dict(shape=self.shape, hidden=self.hidden, direct=self.direct, masks=self.masks, order=self.given_order,
@@ -256,15 +257,15 @@ class MADE(Autoregressive):
         return drawn, used.stack()
 
     def _draw(self, parameters, noise):
-        return (
-            mixtures.from_noise(parameters, noise) if self.components else pixels.from_noise(parameters[:, 0], noise, 2)
-        )
+        if self.components:
+            return mixtures.from_noise(parameters, noise)
+        return pixels.from_noise(parameters[:, 0], noise, 2)
 
     def _weights(self):
         """Returns first weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the
         direct ones or None; entries by number."""
-        matrices, biases = [layer.matrix() for layer in self.stack], [tf.convert_to_tensor(layer.bias)
-                                                                      for layer in self.stack]
+        matrices = [layer.matrix() for layer in self.stack]
+        biases = [tf.convert_to_tensor(layer.bias) for layer in self.stack]
         skip = self.skip.matrix() if self.direct else None
         if self.masks == 1 and self.given_order != "raster":
             entry = orders.positions(self.orders[0])

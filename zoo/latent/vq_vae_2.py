@@ -62,11 +62,10 @@ class VQVAE2(CodebookModel):
         blocks = residuals, residual_channels
         self.channels, self.halvings, self.residuals, self.residual_channels = channels, halvings, *blocks
         self.given_prior, self.prior_channels, self.prior_blocks = top_prior, prior_channels, prior_blocks
-        self.quantizers = [VectorQuantizer(codebook_size, embedding_size, h * w, decay, revival) for h,
-                           w in ((rows, columns), bottom)]
-        self.encoder, self.top_encoder = strided.encoder(channels, halvings,
-                                                         *blocks), strided.encoder(channels, 1, *blocks,
-                                                                                   name="top_encoder")
+        self.quantizers = [VectorQuantizer(codebook_size, embedding_size, h * w, decay, revival)
+                           for h, w in ((rows, columns), bottom)]
+        self.encoder = strided.encoder(channels, halvings, *blocks)
+        self.top_encoder = strided.encoder(channels, 1, *blocks, name="top_encoder")
         self.to_top, self.to_bottom = (keras.layers.Conv2D(embedding_size, 1) for _ in range(2))
         self.top_decoder = strided.decoder(channels, channels, 1, *blocks, name="top_decoder")
         self.enlarge = keras.layers.Conv2DTranspose(embedding_size, 4, 2, "same")

@@ -98,7 +98,8 @@ def follow(weight, value):
 
     NOTE: not from within a `tf.cond` or a `tf.while_loop`, whose tensors nobody outside can read.
     """
-    if stack := getattr(_heard, "stack", None):
+    stack = getattr(_heard, "stack", None)
+    if stack:
         stack[-1].note(weight, tf.stop_gradient(tf.convert_to_tensor(value)))
 
 

@@ -74,11 +74,8 @@ class SketchDecoder(keras.layers.Layer):
         """Draws steps, [batch, length, 5]: draw(i, parameters [batch, outputs], whether it has ended [batch]) -> S_i;
         after all ends, zeros."""
         (h, c), added = self._start(context) if context is not None else (self.lstm.zeros(batch), None)
-        matrices, kernel, bias = (
-            self.lstm.matrices(),
-            tf.convert_to_tensor(self.outputs.kernel),
-            tf.convert_to_tensor(self.outputs.bias),
-        )
+        matrices = self.lstm.matrices()
+        kernel, bias = tf.convert_to_tensor(self.outputs.kernel), tf.convert_to_tensor(self.outputs.bias)
 
         def step(i, x, over, h, c, drawn):
             h, c = self.lstm.step(matrices, x, (h, c), added)
@@ -86,8 +83,8 @@ class SketchDecoder(keras.layers.Layer):
             return i + 1, x, over | (x[:, -1] > 0.5), h, c, drawn.write(i, x)
 
         first = tf.broadcast_to(tf.constant(self.first), [batch, STROKE])
-        start = 0, first, tf.zeros([batch], tf.bool), h, c, tf.TensorArray(tf.float32, length,
-                                                                           element_shape=[None, STROKE])
+        drawn = tf.TensorArray(tf.float32, length, element_shape=[None, STROKE])
+        start = 0, first, tf.zeros([batch], tf.bool), h, c, drawn
         drawn = tf.while_loop(lambda i, x, over, *_: (i < length) & ~tf.reduce_all(over), step, start,
                               parallel_iterations=1)[-1]
         return tf.ensure_shape(tf.transpose(drawn.stack(), [1, 0, 2]), [None, length, STROKE])

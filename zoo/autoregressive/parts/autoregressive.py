@@ -161,7 +161,9 @@ def _come_first(mask):
 
 def _either(condition, true, false):
     """Calls `tf.cond`, or in eager mode the branch itself."""
-    return tf.cond(condition, true, false) if tf.is_tensor(condition) else (true if condition else false)()
+    if tf.is_tensor(condition):
+        return tf.cond(condition, true, false)
+    return true() if condition else false()
 
 
 def _sum(terms):

@@ -94,8 +94,8 @@ class CodebookModel(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         """
         x, _ = split_batch(batch)
         levels = self.latents(x)
-        terms = {"reconstruction": -self.observation.distribution(self.parameters([q for _, q,
-                                                                                   _ in levels])).log_prob(x)}
+        likelihood = self.observation.distribution(self.parameters([q for _, q, _ in levels]))
+        terms = {"reconstruction": -likelihood.log_prob(x)}
         values = []
         for level, (name, quantizer, (z, q, codes)) in enumerate(zip(self.level_names, self.quantizers, levels)):
             terms[f"{name}commitment"] = self.beta * tf.reduce_sum((z - tf.stop_gradient(q)) ** 2, [1, 2, 3])
@@ -165,11 +165,9 @@ class CodebookModel(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         """Returns the entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after
         the other."""
         entries = self._entries(self.codes(x))
-        return (
-            entries[0]
-            if len(entries) == 1
-            else tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
-        )
+        if len(entries) == 1:
+            return entries[0]
+        return tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
 
     def _decode(self, z, condition=None):
         """Returns the mean of p(x|z) in the domain's unit; z of the shape that `encode` gives, entries or not."""

@@ -8,7 +8,6 @@ with channels that depend on one another).
 """
 
 import abc
-import itertools
 import math
 
 import tensorflow as tf
@@ -89,9 +88,9 @@ class Discrete(Likelihood):
         return Domain("binary" if self.levels == 2 else "levels", shape, self.levels)
 
     def entries(self, raw):
-        return (
-            pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32) if self.levels == 2 else tfd.Categorical(logits=raw)
-        )
+        if self.levels == 2:
+            return pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32)
+        return tfd.Categorical(logits=raw)
 
     def mean(self, raw):
         return pixels.mean(self._logits(raw), self.levels)
@@ -185,7 +184,10 @@ class DiscretizedLogisticMixture(Likelihood):
         return dlm.draw(raw[..., 0, :], noise, self.levels, self._channels(raw))
 
     def _channels(self, raw):
-        return next(c for c in itertools.count(1) if self.components * dlm.size(c) >= raw.shape[-1])
+        channels = 1
+        while self.components * dlm.size(channels) < raw.shape[-1]:
+            channels += 1
+        return channels
 
 
 class ContinuousBernoulli(Likelihood):
@@ -253,7 +255,8 @@ def make(name, levels, components=10):
     Raises:
         ValueError: for an unknown name, numbers of levels that it can't have, or no component.
     """
-    name = ("bernoulli" if levels == 2 else "categorical") if name == "auto" else name
+    if name == "auto":
+        name = "bernoulli" if levels == 2 else "categorical"
     if name not in LIKELIHOODS:
         raise ValueError(f"likelihood must be auto or one of {', '.join(LIKELIHOODS)}, found {name!r}.")
     if levels < 2 or (name == "bernoulli" and levels != 2):
@@ -261,6 +264,6 @@ def make(name, levels, components=10):
                          f"found {levels}.")
     if components < 1:
         raise ValueError(f"components must be at least 1, found {components}.")
-    return (
-        LIKELIHOODS[name](levels, components) if name == "discretized_logistic_mixture" else LIKELIHOODS[name](levels)
-    )
+    if name == "discretized_logistic_mixture":
+        return DiscretizedLogisticMixture(levels, components)
+    return LIKELIHOODS[name](levels)

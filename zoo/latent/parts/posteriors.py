@@ -204,8 +204,6 @@ def make(name, latent_size, flows=0):
     if (flows < 1) if name in FLOWS else flows:
         raise ValueError(f"flows must be {'at least 1' if name in FLOWS else '0'} with posterior {name!r}, found "
                          f"{flows}.")
-    return (
-        POSTERIORS[name](latent_size, flows, name="posterior")
-        if name in FLOWS
-        else POSTERIORS[name](latent_size, name="posterior")
-    )
+    if name in FLOWS:
+        return POSTERIORS[name](latent_size, flows, name="posterior")
+    return POSTERIORS[name](latent_size, name="posterior")

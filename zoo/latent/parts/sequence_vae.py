@@ -58,7 +58,8 @@ class SequenceVAE(ImportanceWeightedModel, Autoencoding):
                              f"{beta} and {warmup_steps}.")
         if len(filters) != len(kernels):
             raise ValueError(f"filters and kernels must be equally many, found {tuple(filters)} and {tuple(kernels)}.")
-        if (reach := 1 + sum(kernels) - len(kernels)) > shape[0]:
+        reach = 1 + sum(kernels) - len(kernels)
+        if reach > shape[0]:
             raise ValueError(f"kernels: {tuple(kernels)} take {reach} places together, and texts have {shape[0]}; give "
                              "fewer or smaller ones.")
         self.shape, self.levels, self.latent_size, self.noise_size = tuple(shape), levels, latent_size, latent_size
