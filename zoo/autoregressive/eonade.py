@@ -128,9 +128,10 @@ class EoNADE(Autoregressive):
         """Draws the missing entries, one a step, each row in the order that its noise names; computed in float32."""
         self.domain.require(condition)
         uniforms, index = noise
-        x, known = (
-            (tf.zeros_like(self._flat(uniforms)),) * 2 if known is None else (self._flat(x), self._entries(known))
-        )
+        if known is None:
+            x = known = tf.zeros_like(self._flat(uniforms))
+        else:
+            x, known = self._flat(x), self._entries(known)
         return tf.reshape(self._run(self._flat(uniforms), tf.gather(self.permutations, index), x, known)[0],
                           [-1, *self.shape])
 
@@ -205,11 +206,10 @@ class EoNADE(Autoregressive):
             for kernel, b in between:
                 h = tf.nn.relu(tf.nn.bias_add(tf.matmul(h, kernel), b))
             logit = tf.reduce_sum(h * tf.gather(outputs, place), -1) + tf.gather(output_bias, place)
-            value = (
-                tf.gather(x, place, batch_dims=1)
-                if uniforms is None
-                else pixels.from_noise(logit, tf.gather(uniforms, place, batch_dims=1), 2)
-            )
+            if uniforms is None:
+                value = tf.gather(x, place, batch_dims=1)
+            else:
+                value = pixels.from_noise(logit, tf.gather(uniforms, place, batch_dims=1), 2)
             active = tf.cast(step < count, tf.float32)
             a += active[:, None] * (value[:, None] * tf.gather(values, place) + tf.gather(masks, place))
             drawn += (active * value)[:, None] * tf.one_hot(place, self.size)

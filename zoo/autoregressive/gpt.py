@@ -110,11 +110,9 @@ class GPT(Autoregressive):
 
     def _sample(self, seeds, condition=None, **controls):
         """Draws x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
-        return (
-            self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls))
-            if controls
-            else super()._sample(seeds, condition)
-        )
+        if controls:
+            return self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls))
+        return super()._sample(seeds, condition)
 
     def _complete(self, x, mask, seeds, condition=None, **controls):
         """Completes as `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only,

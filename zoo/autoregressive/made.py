@@ -128,9 +128,9 @@ class MADE(Autoregressive):
         return tfd.Independent(self._each(parameters), len(self.shape))
 
     def _each(self, parameters):
-        return (
-            mixtures.mixture(parameters) if self.components else pixels.Bernoulli(logits=parameters, dtype=tf.float32)
-        )
+        if self.components:
+            return mixtures.mixture(parameters)
+        return pixels.Bernoulli(logits=parameters, dtype=tf.float32)
 
     def _log_prob(self, x, condition=None):
         """Computes log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
@@ -156,9 +156,9 @@ class MADE(Autoregressive):
         return values, tf.minimum(index, self.masks - 1)
 
     def from_noise(self, parameters, noise):
-        return (
-            mixtures.from_noise(parameters, noise[0]) if self.components else pixels.from_noise(parameters, noise[0], 2)
-        )
+        if self.components:
+            return mixtures.from_noise(parameters, noise[0])
+        return pixels.from_noise(parameters, noise[0], 2)
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):

@@ -41,11 +41,10 @@ class Scale(keras.layers.Layer):
         self.up = [GatedResidual(channels, *kind, rate, joined=kind is horizontal) for _ in range(blocks)
                    for kind in (vertical, horizontal)]
         self.reduce = [] if last else [ShiftedConv2D(channels, *kind, strides=2) for kind in (vertical, horizontal)]
-        self.expand = (
-            []
-            if last
-            else [ShiftedConv2DTranspose(channels, size[1], direction) for size, direction in (vertical, horizontal)]
-        )
+        self.expand = []
+        if not last:
+            self.expand = [ShiftedConv2DTranspose(channels, size[1], direction)
+                           for size, direction in (vertical, horizontal)]
         self.down = [GatedResidual(channels, *kind, rate, joined=True) for _ in range(blocks + (not last))
                      for kind in (vertical, horizontal)]
         shape = (classes, len(self.up + self.down) * 2 * channels)
@@ -178,23 +177,19 @@ class PixelCNNPP(Autoregressive):
         return tf.concat([x, tf.ones_like(x[..., :1])], -1)
 
     def distribution(self, parameters):
-        return (
-            pixels.pixels(parameters, 2) if self.levels == 2 else dlm.mixture(parameters, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.pixels(parameters, 2)
+        return dlm.mixture(parameters, self.levels, self.shape[-1])
 
     def noise(self, seeds):
-        return (
-            pixels.noise_rows(seeds, self.shape, 2)
-            if self.levels == 2
-            else dlm.noise_rows(seeds, self.shape, self.components)
-        )
+        if self.levels == 2:
+            return pixels.noise_rows(seeds, self.shape, 2)
+        return dlm.noise_rows(seeds, self.shape, self.components)
 
     def from_noise(self, parameters, noise):
-        return (
-            pixels.from_noise(parameters, noise, 2)
-            if self.levels == 2
-            else dlm.draw(parameters, noise, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.from_noise(parameters, noise, 2)
+        return dlm.draw(parameters, noise, self.levels, self.shape[-1])
 
     @tf.function(reduce_retracing=True, autograph=False)
     def generate(self, noise, condition=None, x=None, known=None):

@@ -122,23 +122,19 @@ class PixelSNAIL(Autoregressive):
         return tf.cast(self.head(tf.nn.elu(h)), tf.float32)
 
     def distribution(self, parameters):
-        return (
-            pixels.pixels(parameters, 2) if self.levels == 2 else dlm.mixture(parameters, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.pixels(parameters, 2)
+        return dlm.mixture(parameters, self.levels, self.shape[-1])
 
     def noise(self, seeds):
-        return (
-            pixels.noise_rows(seeds, self.shape, 2)
-            if self.levels == 2
-            else dlm.noise_rows(seeds, self.shape, self.components)
-        )
+        if self.levels == 2:
+            return pixels.noise_rows(seeds, self.shape, 2)
+        return dlm.noise_rows(seeds, self.shape, self.components)
 
     def from_noise(self, parameters, noise):
-        return (
-            pixels.from_noise(parameters, noise, 2)
-            if self.levels == 2
-            else dlm.draw(parameters, noise, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.from_noise(parameters, noise, 2)
+        return dlm.draw(parameters, noise, self.levels, self.shape[-1])
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):

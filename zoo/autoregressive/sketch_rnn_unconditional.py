@@ -93,11 +93,9 @@ class UnconditionalSketchRNN(Autoregressive):
     def _sample(self, seeds, condition=None, temperature=None):
         """Draws S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is
         the model, less is safer."""
-        return (
-            super()._sample(seeds, condition)
-            if temperature is None
-            else self._at(self.noise(seeds), temperature, None, None, condition)
-        )
+        if temperature is None:
+            return super()._sample(seeds, condition)
+        return self._at(self.noise(seeds), temperature, None, None, condition)
 
     def _complete(self, x, mask, seeds, condition=None, temperature=None):
         """Completes as `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after

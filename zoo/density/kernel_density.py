@@ -135,9 +135,8 @@ class KernelDensity(Completes, FittedModel):
             index = self._over_points(x, known, count, (tf.zeros_like(uniform, tf.int32), tf.zeros_like(uniform)))[0]
             index = tf.minimum(index, num - 1)
         centre, h = tf.gather(points, index), tf.convert_to_tensor(self.scale)
-        return centre + h * self._kernel_sample(
-            random.fold_in_rows(seeds, 1), None if known is None else (x - centre) / h, known
-        )
+        given = None if known is None else (x - centre) / h
+        return centre + h * self._kernel_sample(random.fold_in_rows(seeds, 1), given, known)
 
     def _kernel_sample(self, seeds, u, known):
         """Draws u from the kernel, [B, D], given its known entries."""
@@ -147,14 +146,10 @@ class KernelDensity(Completes, FittedModel):
         # ball that is left.
         eps = random.normal_rows(seeds, [self.size + 4])
         free = eps[:, :self.size] if known is None else tf.where(known, 0.0, eps[:, :self.size])
-        radius = (
-            1.0
-            if known is None
-            else tf.sqrt(tf.maximum(1.0 - tf.reduce_sum(tf.where(known, u, 0.0) ** 2, axis=1, keepdims=True), 0.0))
-        )
-        return radius * free / tf.sqrt(tf.reduce_sum(free**2, axis=1,
-                                                     keepdims=True) + tf.reduce_sum(eps[:, self.size:] ** 2, axis=1,
-                                                                                    keepdims=True))
+        radius = 1.0
+        if known is not None:
+            radius = tf.sqrt(tf.maximum(1.0 - _square_sum(tf.where(known, u, 0.0)), 0.0))
+        return radius * free / tf.sqrt(_square_sum(free) + _square_sum(eps[:, self.size:]))
 
     def _log_kernel(self, squares, missing):
         """Computes the log of K, the unknown entries integrated out, but for the product of h, from |u|^2 of the known
@@ -244,3 +239,7 @@ def _is_positive(value):
         return 0.0 < float(value) < math.inf
     except (TypeError, ValueError):
         return False
+
+
+def _square_sum(x):
+    return tf.reduce_sum(x**2, axis=1, keepdims=True)

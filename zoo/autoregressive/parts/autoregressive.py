@@ -109,9 +109,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         def bound():
             own = _sum(tf.where(mask, terms, 0.0))
             others = self._candidates(x, mask, seeds, condition, CANDIDATES - 1)[1]
-            return (
-                exact() + math.log(CANDIDATES) + own - tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
-            )
+            total = tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
+            return exact() + math.log(CANDIDATES) + own - total
 
         return _either(_come_first(self._in_order(mask)), exact, bound)
 
