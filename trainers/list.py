@@ -8,9 +8,7 @@ there, between the lines `<!-- models -->` and `<!-- /models -->`, `<!-- results
 import inspect
 import json
 import pathlib
-import re
 import sys
-from typing import NamedTuple
 
 from absl import flags
 
@@ -21,36 +19,6 @@ _BESIDE = ("energy_distance", "rate", "distortion", "active_units", "perplexity"
            "bottom_codes_used", "ais_negative_log_likelihood", "bdmc_negative_log_likelihood_upper",
            "bdmc_negative_log_likelihood_lower", "bdmc_gap")
 RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
-# "D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114": initials tell an author from the
-# title.
-_REFERENCE = re.compile(r"(?P<authors>(?:(?:[A-Z]\.[ -]?)+[^,.]+, )+)(?P<title>.+?), (?P<year>(?:19|20)\d\d)(?:, "
-                        r"arXiv:(?P<arxiv>[\w./-]*\w))?")
-
-
-class Paper(NamedTuple):
-    """A reference; `authors` are surnames, `arxiv` is None where the paper is not there."""
-
-    authors: tuple
-    title: str
-    year: int
-    arxiv: str | None
-
-    @property
-    def short(self):
-        """As it is cited in a line: Kingma and Welling 2013, or Ho et al. 2020."""
-        if len(self.authors) > 2:
-            return f"{self.authors[0]} et al. {self.year}"
-        return f"{' and '.join(self.authors)} {self.year}"
-
-
-def paper(docstring):
-    """The paper of a model, the first reference in its module's docstring; None where there is none."""
-    found = _REFERENCE.search(" ".join(docstring.split()))
-    if not found:
-        return None
-    authors = tuple(re.sub(r"^(?:[A-Z]\.[ -]?)+", "", author)
-                    for author in found["authors"].removesuffix(", ").split(", "))
-    return Paper(authors, found["title"], int(found["year"]), found["arxiv"])
 
 
 def models(results=()):
@@ -63,11 +31,12 @@ def models(results=()):
     listed = []
     for name, cls in zoo.MODELS.items():
         module = inspect.getmodule(cls)
-        source = paper(module.__doc__)
+        paper = cls.paper
         listed.append(dict(
             name=name, family=module.__name__.split(".")[-2],
-            description=module.__doc__.split("\n\n")[0].split("\n")[0].split(":")[0], paper=source and source._asdict(),
-            cite=source and source.short, likelihood=likelihood_kind(cls), capabilities=list(capabilities(cls)),
+            description=module.__doc__.split("\n\n")[0].split("\n")[0].split(":")[0],
+            paper=dict(authors=paper.authors, title=paper.title, year=paper.year, arxiv=paper.arxiv),
+            cite=paper.short, likelihood=likelihood_kind(cls), capabilities=list(capabilities(cls)),
             recipes=[_named(recipe.dataset, recipe.variant) for recipe in recipes.of_model(name)],
             published=[dict(dataset=_named(recipe.dataset, recipe.variant), **number._asdict())
                        for recipe in recipes.of_model(name) for number in recipe.published],
@@ -158,8 +127,6 @@ def put(readme, name, table):
 
 
 def _citation(model, link=False):
-    if not model["paper"]:
-        return "-"
     arxiv = model["paper"]["arxiv"]
     if link:
         return f"[{model['cite']}](https://arxiv.org/abs/{arxiv})" if arxiv else model["cite"]

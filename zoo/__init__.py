@@ -85,7 +85,7 @@ KNOWN.update(MODELS)
 
 
 def model_class(name):
-    """The class of a model's name. Raises ValueError, with the nearest right name, if there is none."""
+    """Returns the class of a model's name. Raises ValueError, with the nearest right name, if there is none."""
     if name not in MODELS:
         raise ValueError(f"unknown model {name!r}; {nearest(name, MODELS)}")
     return MODELS[name]

@@ -22,7 +22,8 @@ class Sampling(abc.ABC):
 
     @abc.abstractmethod
     def _sample(self, seeds, condition=None):
-        """x ~ p(x), [batch, *shape], row i from `seeds[i]` alone; a control that was given is a keyword, [batch]."""
+        """Draws x ~ p(x), [batch, *shape], row i from `seeds[i]` alone; a control that was given is a keyword,
+        [batch]."""
 
     def sample(self, seeds, condition=None, seed=None, **controls):
         """Draws examples.
@@ -53,7 +54,7 @@ class SamplingMeans(Sampling):
 
     @abc.abstractmethod
     def _sample_mean(self, seeds, condition=None):
-        """E[x|z], z as `_sample` draws it."""
+        """Computes E[x|z], z as `_sample` draws it."""
 
     def sample_mean(self, seeds, condition=None, seed=None):
         """Draws as `sample` does (see there), without the observation's own noise: float32 [batch, *shape]."""
@@ -62,11 +63,11 @@ class SamplingMeans(Sampling):
 
 
 class SeedInterpolating(Sampling):
-    """A sample that is a smooth function of normal noise, so that there is a path from one seed's sample to another's.
-    """
+    """A sample that is a smooth function of normal noise, so that there is a path from one seed's sample to
+    another's."""
 
     def _sample_between(self, seeds0, seeds1, weight, condition=None):
-        """x from the noise cos(w pi / 2) eps_0 + sin(w pi / 2) eps_1, itself standard normal, [batch, *shape]."""
+        """Draws x from the noise cos(w pi / 2) eps_0 + sin(w pi / 2) eps_1, itself standard normal, [batch, *shape]."""
         return self._sample(random.Between(seeds0, seeds1, weight), condition)
 
     def sample_between(self, seeds0, seeds1, weight, condition=None):
@@ -92,12 +93,11 @@ class ExactLikelihood(abc.ABC):
 
     @abc.abstractmethod
     def _log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]."""
+        """Computes log p(x) in nats, [batch]."""
 
     def log_prob(self, x, condition=None):
         """Computes log p(x), or log p(x|condition), of x [batch, *shape] in nats, [batch]: exact. Raises ValueError for
-        what is no example of the domain.
-        """
+        what is no example of the domain."""
         x = checks.example(self.domain, x)
         return self._log_prob(x, checks.condition(self.domain, condition, checks.num_rows(x)))
 
@@ -107,7 +107,7 @@ class LowerBound(abc.ABC):
 
     @abc.abstractmethod
     def _elbo(self, x, seeds, condition=None):
-        """The bound in nats, [batch]; row i's noise from `seeds[i]`."""
+        """Returns the bound in nats, [batch]; row i's noise from `seeds[i]`."""
 
     def elbo(self, x, seeds=0, condition=None):
         """Computes a lower bound of log p(x) from one draw of the latents, of x [batch, *shape] in nats, [batch].
@@ -122,7 +122,7 @@ class ImportanceWeighted(LowerBound):
 
     @abc.abstractmethod
     def _log_prob(self, x, seeds, num_samples=100, condition=None, chunk=None):
-        """log 1/k sum_k p(x, z_k) / q(z_k|x) in nats, [batch]."""
+        """Computes log 1/k sum_k p(x, z_k) / q(z_k|x) in nats, [batch]."""
 
     def log_prob(self, x, seeds=0, num_samples=100, condition=None, chunk=None):
         """Computes log 1/k sum_k p(x, z_k) / q(z_k|x), z_k ~ q(z|x), of x [batch, *shape] in nats, [batch]: on average
@@ -145,12 +145,11 @@ class ImportanceWeighted(LowerBound):
 
 class EstimatedLikelihood(abc.ABC):
     """A number near log p(x) that is neither exact nor a bound: records and tables call it an estimate, and never a
-    likelihood.
-    """
+    likelihood."""
 
     @abc.abstractmethod
     def _estimate_log_prob(self, x, seeds, condition=None):
-        """The estimate in nats, [batch]; row i's noise from `seeds[i]`."""
+        """Returns the estimate in nats, [batch]; row i's noise from `seeds[i]`."""
 
     def estimate_log_prob(self, x, seeds=0, condition=None):
         """Estimates log p(x), or log p(x|condition), of x [batch, *shape] in nats, [batch]; it may lie on either side.
@@ -165,11 +164,11 @@ class Autoencoding(abc.ABC):
 
     @abc.abstractmethod
     def _encode(self, x, condition=None):
-        """The code of x, float32 [batch, ...]: deterministic."""
+        """Returns the code of x, float32 [batch, ...]: deterministic."""
 
     @abc.abstractmethod
     def _decode(self, z, condition=None):
-        """The example of a code, in the domain's units (the mean where the decoder is a distribution)."""
+        """Returns the example of a code, in the domain's units (the mean where the decoder is a distribution)."""
 
     def encode(self, x, condition=None):
         """Computes the code of x [batch, *shape], float32 [batch, *code_shape]: deterministic. Raises ValueError for
@@ -204,13 +203,12 @@ class Denoising(abc.ABC):
 
     @abc.abstractmethod
     def _corrupt(self, x, seeds, condition=None):
-        """A noisy x, float32 in the domain's unit; row i's noise from `seeds[i]`; a control that was given is a
-        keyword, [batch].
-        """
+        """Returns a noisy x, float32 in the domain's unit; row i's noise from `seeds[i]`; a control that was given is a
+        keyword, [batch]."""
 
     @abc.abstractmethod
     def _denoise(self, x, condition=None):
-        """What the noisy x, float32, was before, in the domain's unit."""
+        """Returns what the noisy x, float32, was before, in the domain's unit."""
 
     def corrupt(self, x, seeds=0, condition=None, **controls):
         """Makes x [batch, *shape] noisy: float32 in the domain's unit, which it may leave. `controls`: how much, a
@@ -223,8 +221,7 @@ class Denoising(abc.ABC):
 
     def denoise(self, x, condition=None):
         """Computes what a noisy x, float32 [batch, *shape], was before, in the domain's unit. Raises ValueError for
-        another shape or what is not finite.
-        """
+        another shape or what is not finite."""
         x = checks.noisy(self.domain, x)
         return self._denoise(x, checks.condition(self.domain, condition, checks.num_rows(x)))
 
@@ -234,7 +231,7 @@ class Translating(abc.ABC):
 
     @abc.abstractmethod
     def _translate(self, x, seeds, condition=None):
-        """The translation, in the other domain's units and type; row i's noise from `seeds[i]`."""
+        """Returns the translation, in the other domain's units and type; row i's noise from `seeds[i]`."""
 
     def translate(self, x, seeds=0, condition=None):
         """Computes what x [batch, *shape] would be in the partner's domain (in its own, without a partner): [batch,
@@ -250,12 +247,12 @@ class Completing(abc.ABC):
 
     @abc.abstractmethod
     def _complete(self, x, mask, seeds, condition=None):
-        """x with what is missing drawn; a control that was given is a keyword, [batch]."""
+        """Returns x with what is missing drawn; a control that was given is a keyword, [batch]."""
 
     @abc.abstractmethod
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(x where `mask` is false | x where it is true) in nats, [batch], or what the model's `completion` says.
-        """
+        """Computes log p(x where `mask` is false | x where it is true) in nats, [batch], or what the model's
+        `completion` says."""
 
     def complete(self, x, mask, seeds=0, condition=None, **controls):
         """Draws what is missing of x [batch, *shape]: keeps it where `mask`, bool [batch, *domain.places], is true, and
@@ -281,14 +278,15 @@ class Completing(abc.ABC):
 
 
 def likelihood_kind(model):
-    """`exact`, `lower_bound`, `estimate` (neither of these) or None, of a model or a model class."""
-    if hasattr(model, "elbo"):
-        return "lower_bound"
-    return "exact" if hasattr(model, "log_prob") else "estimate" if hasattr(model, "estimate_log_prob") else None
+    """Returns `exact`, `lower_bound`, `estimate` (neither of these) or None, of a model or a model class."""
+    for kind, method in (("lower_bound", "elbo"), ("exact", "log_prob"), ("estimate", "estimate_log_prob")):
+        if hasattr(model, method):
+            return kind
+    return None
 
 
 def capabilities(model):
-    """The names of what a model (or model class) can do, in the order in which the zoo lists them."""
+    """Returns the names of what a model (or model class) can do, in the order in which the zoo lists them."""
     names = ("sample", "sample_mean", "log_prob", "elbo", "estimate_log_prob", "encode", "decode", "denoise",
              "translate", "complete")
     found = [name for name in names if hasattr(model, name)]

@@ -14,6 +14,7 @@ import tensorflow as tf
 from zoo.capabilities import Sampling
 from zoo.domain import Domain, split_batch  # noqa: F401 - models take these from here too
 from zoo.layers.following import followed
+from zoo.paper import Paper
 from zoo.training.fit import Playing
 
 # `zoo.MODELS`, put here by `zoo`: a model can have one of another family as a part, by its name, without importing that
@@ -54,8 +55,8 @@ class Player(NamedTuple):
     multipliers: Sequence = ()
 
     def outcome(self, batch, seed, step=None):
-        """({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows anything or
-        not; nothing is assigned.
+        """Returns ({term: [batch]}, values) of the loss at a step (None: after all schedules), whether it follows
+        anything or not; nothing is assigned.
 
         Raises:
             ValueError: if the loss does not say as many values as the player follows weights.
@@ -68,12 +69,12 @@ class Player(NamedTuple):
         return terms, tuple(tf.cast(value, item.weight.dtype) for value, item in zip(values, followed(self.follows)))
 
     def moves_at(self, step):
-        """Whether the player moves at a step, a Python integer or a tensor."""
+        """Says whether the player moves at a step, a Python integer or a tensor."""
         return (step >= self.start) & (step < (2**31 - 1 if self.stop is None else self.stop))
 
 
 def image_shape(shape):
-    """(height, width, channels) as a tuple. Raises ValueError for the shape of anything but an image."""
+    """Returns (height, width, channels) as a tuple. Raises ValueError for the shape of anything but an image."""
     if len(shape) != 3 or min(shape) < 1:
         raise ValueError(f"shape must be an image's, (height, width, channels), found {tuple(shape)}.")
     return tuple(shape)
@@ -86,10 +87,12 @@ class Model(Playing, abc.ABC):
     and `get_config` (exactly its constructor's arguments), and ends its constructor with `self.build()`.
     """
 
-    controls = {}  # {name: `zoo.capabilities.Control`}
+    paper: Paper  # of every model of `zoo.MODELS`
+    controls = {}  # {name: `zoo.control.Control`}
 
     def controls_of(self, method):
-        """The controls that a method takes, {name: Control}, with numbers in the place of names of attributes."""
+        """Returns the controls that a method takes, {name: Control}, with numbers in the place of names of
+        attributes."""
         return {name: control.resolved(self) for name, control in self.controls.items() if method in control.of}
 
     @property
@@ -99,11 +102,11 @@ class Model(Playing, abc.ABC):
 
     @abc.abstractmethod
     def players(self):
-        """The sequence of `Player`s, in the order of their moves."""
+        """Returns the sequence of `Player`s, in the order of their moves."""
 
     @abc.abstractmethod
     def get_config(self):
-        """The constructor's arguments, all of them and nothing else."""
+        """Returns the constructor's arguments, all of them and nothing else."""
 
     def settle(self):
         """Recomputes what belongs to the weights as they are now, each part that has a `settle` by that.

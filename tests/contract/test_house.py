@@ -14,11 +14,12 @@ from tests.support.mutations import MUTATIONS
 
 ROOT = pathlib.Path(__file__).parents[2]
 FAMILIES = {"density", "autoregressive", "latent", "flow", "diffusion", "gan"}
-BELOW = {"random": set(), "domain": set(), "control": set(), "checks": {"random"}, "capabilities": {"random", "checks"},
+BELOW = {"random": set(), "domain": set(), "control": set(), "paper": set(), "checks": {"random"},
+         "capabilities": {"random", "checks"},
          "layers": {"random"}, "networks": {"random", "layers"}, "distributions": {"random"}, "solvers": {"random"},
          "transforms": {"random", "distributions", "layers", "solvers"}, "training": {"random", "layers", "checks"},
-         "model": {"random", "layers", "training", "domain", "capabilities"}}
-CONTRACT = {"random", "domain", "control", "capabilities", "model"}
+         "model": {"random", "layers", "training", "domain", "capabilities", "paper"}}
+CONTRACT = {"random", "domain", "control", "capabilities", "model", "paper"}
 BELOW |= {"metrics": CONTRACT, "operations": CONTRACT}
 BELOW |= {family: CONTRACT | {"checks", "distributions", "layers", "networks", "metrics", "transforms", "solvers"}
           for family in FAMILIES}

@@ -64,7 +64,7 @@ MUTATIONS = {
         "zoo/latent/parts/posteriors.py", "DiagonalGaussian(loc, 0.5 * log_variance)",
         "DiagonalGaussian(loc, log_variance)", "tests/zoo/test_vae.py"),
     "importance weights without the posterior": Mutation(
-        "zoo/latent/parts/variational.py", "log_prior(z) - log_q", "log_prior(z)", "tests/zoo/test_vae.py"),
+        "zoo/latent/parts/image_vae.py", "log_prior(z) - log_q", "log_prior(z)", "tests/zoo/test_vae.py"),
     "a rank-one posterior without its correction": Mutation(
         "zoo/latent/parts/posteriors.py", "tf.math.log(root[..., 0])", "0.0 * root[..., 0]",
         "tests/zoo/test_posteriors.py"),
@@ -139,7 +139,8 @@ MUTATIONS = {
         "trainers/training/loop.py", "self.data.training(step * self.engine.moves,", "self.data.training(0 * step,",
         "tests/trainers/test_train.py::test_a_longer_run_of_a_constant_rate_continues_the_same_run"),
     "one sample too many in the bound": Mutation(
-        "zoo/latent/parts/bounds.py", "math.log(num_samples)", "math.log(num_samples + 1)", "tests/zoo/test_vae.py"),
+        "zoo/latent/parts/importance_weighting.py", "math.log(num_samples)", "math.log(num_samples + 1)",
+        "tests/zoo/test_vae.py"),
     "a NADE unit that sees its own pixel": Mutation(
         "zoo/layers/prefix_conditionals.py", "np.tri(block, k=-1, dtype=np.float32)",
         "np.tri(block, k=0, dtype=np.float32)", "tests/zoo/test_nade.py"),

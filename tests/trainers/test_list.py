@@ -11,6 +11,7 @@ from trainers import list as program
 from trainers import recipes
 from trainers.recipes import Published, Recipe
 from trainers.runs import records
+from zoo.paper import Paper
 
 ROOT = pathlib.Path(__file__).parents[2]
 RECORD = dict(model="vae", dataset="mnist", split="test", metric="negative_log_likelihood", value=86.789, unit="nats",
@@ -30,32 +31,30 @@ def results(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("docstring, expected", [
-    ("An idea: x.\n\nD. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114.\n",
-     (("Kingma", "Welling"), "Auto-Encoding Variational Bayes", 2013, "1312.6114", "Kingma and Welling 2013")),
-    ("Many. A. van den Oord, N. Kalchbrenner,\nK. Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, "
-     "arXiv:1601.06759. More, 2017.",
-     (("van den Oord", "Kalchbrenner", "Kavukcuoglu"), "Pixel Recurrent Neural Networks", 2016, "1601.06759",
-      "van den Oord et al. 2016")),
-    ("Kernels.\n\nE. Parzen, On Estimation of a Probability Density Function, and Mode, 1962.",
-     (("Parzen",), "On Estimation of a Probability Density Function, and Mode", 1962, None, "Parzen 1962")),
-    ("J.-Y. Zhu, T. Park, Unpaired Translation, 2017, arXiv:1703.10593",
-     (("Zhu", "Park"), "Unpaired Translation", 2017, "1703.10593", "Zhu and Park 2017")),
-])
-def test_the_paper_is_read_from_the_docstring(docstring, expected):
-    paper = program.paper(docstring)
-    assert (*paper, paper.short) == expected
+@pytest.mark.parametrize("paper, arxiv, short", [
+    (Paper(("Kingma", "Welling"), "Auto-Encoding Variational Bayes", 2013, "arXiv:1312.6114"), "1312.6114",
+     "Kingma and Welling 2013"),
+    (Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"), "Pixel Recurrent Neural Networks", 2016,
+           "arXiv:1601.06759"), "1601.06759", "van den Oord et al. 2016"),
+    (Paper(("Parzen",), "On Estimation of a Probability Density Function and Mode", 1962,
+           "Annals of Mathematical Statistics 33"), None, "Parzen 1962")])
+def test_how_a_paper_is_cited(paper, arxiv, short):
+    assert (paper.arxiv, paper.short) == (arxiv, short)
 
 
-def test_a_docstring_without_a_reference():
-    assert program.paper("An idea: of 2013, by nobody.") is None
+@pytest.mark.parametrize("name, cited", [
+    ("vae", "Kingma and Welling 2013, Auto-Encoding Variational Bayes, arXiv:1312.6114"),
+    ("kernel_density", "Parzen 1962, On Estimation of a Probability Density Function and Mode")])
+def test_a_line_cites_the_paper(name, cited, capsys):
+    assert program.run(["zoo-list"]) == 0
+    of_model = capsys.readouterr().out.partition(f"{name}  (")[2].splitlines()
+    assert of_model[1] == f"  paper         {cited}"
 
 
 def test_every_model_is_listed_with_its_paper():
     listed = {model["name"]: model for model in program.models()}
     assert list(listed) == list(zoo.MODELS)
     for name, model in listed.items():
-        assert model["paper"], f"{name}: the module's docstring names no paper"
         assert (
             f"zoo.{model['family']}." in zoo.MODELS[name].__module__ + "."
             and {"sample", "reconstruct"} & set(model["capabilities"])

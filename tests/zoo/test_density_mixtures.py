@@ -205,12 +205,14 @@ def test_k_means_plus_plus_finds_clusters_and_draws_by_squared_distance():
         size=(80, 2)
     ).astype(np.float32)
     for seed in range(5):
-        assert sorted(np.asarray(k_means.plus_plus(far, 4, random.seed(seed))) // 20) == [0, 1, 2, 3]
+        found = k_means.choose(far, 4, random.seed(seed)).numpy()
+        assert sorted(np.round(found / 1000).astype(int).tolist()) == [[0, 0], [0, 1], [1, 0], [1, 1]]
+        np.testing.assert_array_equal(k_means.choose(far, 4, random.seed(seed)), found)
     line = np.array([[0.0], [1.0], [3.0]], np.float32)
-    pairs = [tuple(k_means.plus_plus(line, 2, random.seed(seed)).numpy()) for seed in range(600)]
-    second = np.array([pair[1] == 2 for pair in pairs if pair[0] == 0])
+    pairs = [tuple(k_means.choose(line, 2, random.seed(seed)).numpy().ravel()) for seed in range(600)]
+    second = np.array([pair[1] == 3.0 for pair in pairs if pair[0] == 0.0])
     assert abs(second.mean() - 0.9) < 4 * np.sqrt(0.09 / len(second)) and all(a != b for a, b in pairs)
-    assert len(set(k_means.plus_plus(np.zeros([3, 2], np.float32), 3, random.seed(0)).numpy()) - {0, 1, 2}) == 0
+    np.testing.assert_array_equal(k_means.choose(np.zeros([3, 2], np.float32), 3, random.seed(0)), np.zeros([3, 2]))
 
 
 def test_fit_says_each_iteration_and_repeats_itself():

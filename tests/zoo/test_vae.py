@@ -12,7 +12,7 @@ import tensorflow_probability as tfp
 import zoo
 from tests.support import cases
 from zoo import random
-from zoo.latent.parts.bounds import importance_weighted
+from zoo.latent.parts.importance_weighting import log_mean_weight
 
 tfd = tfp.distributions
 BINARY = dict(shape=(2, 2, 1), levels=2, latent_size=2, network="dense", hidden=(8,), activation="tanh")
@@ -117,7 +117,7 @@ class LinearGaussian:
             likelihood = tfd.MultivariateNormalDiag(z @ tf.transpose(self.W), [self.s] * 3)
             return likelihood.log_prob(x) + tfd.MultivariateNormalDiag([0.0, 0.0]).log_prob(z) - posterior.log_prob(z)
 
-        return importance_weighted(log_weights, num_samples, chunk)
+        return log_mean_weight(log_weights, num_samples, chunk)
 
 
 def test_importance_weighting_reaches_the_closed_form():
@@ -139,11 +139,11 @@ def test_chunks_are_only_a_matter_of_memory():
     def log_weights(index, num):  # `num` is the chunk, or the rest, which comes last
         return values[index * 30:index * 30 + num]
 
-    np.testing.assert_allclose(importance_weighted(log_weights, 100, 30), tf.reduce_logsumexp(values, 0) - np.log(100),
+    np.testing.assert_allclose(log_mean_weight(log_weights, 100, 30), tf.reduce_logsumexp(values, 0) - np.log(100),
                                rtol=1e-5)
     for bad in ((0, 5), (5, 0)):
         with pytest.raises(ValueError, match="at least 1"):
-            importance_weighted(log_weights, *bad)
+            log_mean_weight(log_weights, *bad)
 
 
 @pytest.mark.parametrize("levels", [2, 5])
@@ -160,7 +160,7 @@ def test_many_levels_take_smaller_chunks(monkeypatch):
     model = vae(levels=5)
     x, seeds = cases.batch(model, 3), random.rows(random.seed(1), 3)
     # seven samples' parameters of a 2x2 image of 5 levels
-    monkeypatch.setattr("zoo.latent.parts.variational._ENTRIES", 7 * 4 * 5)
+    monkeypatch.setattr("zoo.latent.parts.image_vae._ENTRIES", 7 * 4 * 5)
     np.testing.assert_allclose(model.log_prob(x, seeds, num_samples=20),
                                model.log_prob(x, seeds, num_samples=20, chunk=7), rtol=1e-6)
 

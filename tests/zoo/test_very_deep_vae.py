@@ -14,6 +14,7 @@ from tests.support import cases
 from tests.support.variationals import IMAGES, perturbed, trained
 from zoo import random
 from zoo.latent import very_deep_vae
+from zoo.latent.parts import top_down
 
 tfd = tfp.distributions
 TINY = dict(shape=(2, 2, 1), levels=2, width=4, bottleneck=2, latent_channels=1, rates=(2,), encoder_blocks=(1, 1),
@@ -221,7 +222,7 @@ def test_log_scales_stay_in_bounds():
     raw = tf.constant([-1e30, -1e3, -1.0, 0.0, 1.0, 1e3, 1e30])[:, None, None, None]
     with tf.GradientTape() as tape:
         tape.watch(raw)
-        loc, log_scale = very_deep_vae._gaussian(tf.concat([tf.zeros_like(raw), raw], -1))
+        loc, log_scale = top_down.gaussian(tf.concat([tf.zeros_like(raw), raw], -1))
         value = very_deep_vae.kl(loc, log_scale, loc + 1.0, tf.reverse(log_scale, [0])) + very_deep_vae.log_density(
             loc + 3.0, loc, log_scale
         )

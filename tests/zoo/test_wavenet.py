@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from benchmarks.naive import naive_sample
 from zoo import random
-from zoo.autoregressive import wavenet
+from zoo.autoregressive.parts import wavenet_sampler
 from zoo.autoregressive.wavenet import WaveNet
 from zoo.distributions import mu_law
 from zoo.layers.causal_convolution import CausalConv1D
@@ -106,7 +106,7 @@ def test_causal_convolution_against_the_library_s(dilation):
 
 @pytest.mark.parametrize("kind, block", [*((kind, 4) for kind in KINDS), ("far", 16), ("cycles", 1), ("features", 16)])
 def test_queues_draw_what_the_naive_sampler_does(kind, block, monkeypatch):
-    monkeypatch.setattr(wavenet, "BLOCK", block)
+    monkeypatch.setattr(wavenet_sampler, "BLOCK", block)
     model = make(kind)
     noise, given = model.noise(random.rows(random.seed(3), 5)), condition(model, 5)
     drawn = model.generate(noise, given)

@@ -17,7 +17,7 @@ from zoo.metrics import annealing, likelihood
 
 _ROWS = 1000  # chains in memory at once
 # A prior that is drawn from and has a density, and a likelihood that is drawn from and has one.
-_NEEDED = ("draw_prior", "prior_density", "likelihood", "parameters", "observation")
+_NEEDED = ("draw_prior", "prior_density", "likelihood", "parameters", "draw_image")
 
 
 def measure(evaluation, steps, chains, num):
@@ -75,8 +75,7 @@ def _of_draws(model, steps, chains):
     @tf.function(reduce_retracing=True)
     def both(condition, seeds):
         z = model.draw_prior(random.fold_in_rows(seeds, 0), condition)
-        x = model.observation.from_noise(model.parameters(z, condition),
-                                         model.observation.noise_rows(random.fold_in_rows(seeds, 1), model.shape))
+        x = model.draw_image(model.parameters(z, condition), random.fold_in_rows(seeds, 1))
         log_prior, log_likelihood, draw = _densities(model, x, condition, chains)
         low, sizes, _ = annealing.lower(log_prior, log_likelihood, draw, random.fold_in_rows(seeds, 2), chains, steps)
         start = tf.nest.map_structure(lambda part: tf.tile(part, [chains, 1]), z)

@@ -16,6 +16,7 @@ from zoo.autoregressive.parts.pixel_rnn import PixelRNN, lstm
 from zoo.layers.gated_convolution import HorizontalConv, dense
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.layers.skewing import skew, unskew
+from zoo.paper import Paper
 
 
 class DiagonalBiLSTMLayer(keras.layers.Layer):
@@ -58,19 +59,19 @@ class DiagonalBiLSTMLayer(keras.layers.Layer):
         return u + self.expand(left + tf.pad(right[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]]))
 
     def _from_before(self, h, kernel):
-        """K_ss * h in a column of the skewed image: [batch, height, units] -> [batch, height, 4 units]."""
+        """Computes K_ss * h in a column of the skewed image: [batch, height, units] -> [batch, height, 4 units]."""
         both = tf.concat([h, tf.pad(h[:, :-1], [[0, 0], [1, 0], [0, 0]])], -1)
         return tf.reshape(tf.matmul(tf.reshape(both, [-1, 2 * self.units]), kernel), [-1, h.shape[1], 4 * self.units])
 
     def zeros(self, batch, width):
-        """(memory, state, kept): h of the right LSTM, a row late; h and c of the left one; its h and the right one's
-        gates."""
+        """Returns (memory, state, kept): h of the right LSTM, a row late; h and c of the left one; its h and the right
+        one's gates."""
         state = tf.zeros([batch, self.units])
         return tf.zeros([batch, width, self.units]), (state, state), tf.zeros([batch, width, 5 * self.units])
 
     def pixel(self):
-        """(u, [K_ss * h above of the left LSTM, h above of the right one], (h, c) to the left) -> (u', (h, c), [h, the
-        right LSTM's gates])."""
+        """Maps (u, [K_ss * h above of the left LSTM, h above of the right one], (h, c) to the left) -> (u', (h, c), [h,
+        the right LSTM's gates])."""
         input_to_state, expand = self.input_to_state.matrices(), self.expand.matrices()
         same_row = tf.convert_to_tensor(self.left_to_state)[:self.units]
 
@@ -86,8 +87,8 @@ class DiagonalBiLSTMLayer(keras.layers.Layer):
         return tf.split(kept, [self.units, 4 * self.units], -1)
 
     def rows_above(self, h, right):
-        """K_ss * h of the row above alone, of the left LSTM and of the right one: [batch, width, units] -> [batch,
-        width, 4 units] each."""
+        """Computes K_ss * h of the row above alone, of the left LSTM and of the right one: [batch, width, units] ->
+        [batch, width, 4 units] each."""
         kernels = [tf.convert_to_tensor(k)[self.units:] for k in (self.left_to_state, self.right_to_state)]
         products = [tf.matmul(tf.reshape(t, [-1, self.units]), k) for t, k in zip((h, right), kernels)]
         return [tf.reshape(t, [-1, h.shape[1], 4 * self.units]) for t in products]
@@ -97,11 +98,14 @@ class DiagonalBiLSTM(PixelRNN):
     """log p(x) = sum over pixels and channels of log p(x_{i,c} | x_{<i}, x_{i,<c}) by Diagonal BiLSTM layers. Arguments
     and what bad ones raise: `PixelRNN`'s."""
 
+    paper = Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"),
+                  "Pixel Recurrent Neural Networks", 2016, "arXiv:1601.06759")
+
     recurrent = staticmethod(DiagonalBiLSTMLayer)
 
     def above(self, kept, memory):
-        """[K_ss * h above of the left LSTM, h above of the right one]; the right one now crosses the row just drawn,
-        all layers in one loop."""
+        """Returns [K_ss * h above of the left LSTM, h above of the right one]; the right one now crosses the row just
+        drawn, all layers in one loop."""
         gates, from_above = [], []
         for layer, its, before in zip(self.stack, kept, memory):
             h, right_gates = layer.split(its)

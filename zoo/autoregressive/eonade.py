@@ -18,6 +18,7 @@ from zoo.autoregressive.parts import orders as permutations
 from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import pixels
 from zoo.model import Domain, split_batch
+from zoo.paper import Paper
 
 BLOCK = 28  # positions of an order that are evaluated together: bounds the memory of a likelihood
 
@@ -37,6 +38,8 @@ class EoNADE(Autoregressive):
     Raises:
         ValueError: if a number is less than 1, or there is no hidden layer.
     """
+
+    paper = Paper(("Uria", "Murray", "Larochelle"), "A deep and tractable density estimator", 2014, "arXiv:1310.1757")
 
     def __init__(self, shape=(28, 28, 1), hidden=(500,), orders=4, **kwargs):
         super().__init__(**kwargs)
@@ -72,8 +75,8 @@ class EoNADE(Autoregressive):
         return self.size // math.prod(self.domain.places)  # a channel sees those before it
 
     def objective(self, batch, seed):
-        """D / (D - d + 1) sum over the missing of -log p(x_i | known): its mean over d and the known is the mean of
-        -log p(x) over all orders."""
+        """Computes D / (D - d + 1) sum over the missing of -log p(x_i | known): its mean over d and the known is the
+        mean of -log p(x) over all orders."""
         x, condition = split_batch(batch)
         self.domain.require(condition)
         x, (length, subset) = self._flat(x), random.split(seed)
@@ -86,8 +89,8 @@ class EoNADE(Autoregressive):
         return {"nll": -self.size / tf.cast(self.size - known, tf.float32) * missing}
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits [batch, *shape] of every p(x_i | the places before i) in the first order of the ensemble; there is
-        no noise of training."""
+        """Returns the logits [batch, *shape] of every p(x_i | the places before i) in the first order of the ensemble;
+        there is no noise of training."""
         self.domain.require(condition)
         return tf.reshape(tf.gather(self._logits(self._flat(x), tf.constant(self.permutations[0])),
                                     np.argsort(self.permutations[0]), axis=1),
@@ -97,7 +100,7 @@ class EoNADE(Autoregressive):
         return pixels.pixels(parameters, 2, len(self.shape))
 
     def _log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]: exact, of the mixture over all orders of the ensemble."""
+        """Computes log p(x) in nats, [batch]: exact, of the mixture over all orders of the ensemble."""
         self.domain.require(condition)
         x = self._flat(x)
 
@@ -107,13 +110,13 @@ class EoNADE(Autoregressive):
         return self._mean(one, x)
 
     def _mean(self, log_prob, x):
-        """log 1/K sum_k exp(log_prob(o_k)), [batch]; one order at a time, for bounded memory."""
+        """Computes log 1/K sum_k exp(log_prob(o_k)), [batch]; one order at a time, for bounded memory."""
         spec = tf.TensorSpec(x.shape[:1], tf.float32)
         terms = tf.map_fn(log_prob, tf.constant(self.permutations), fn_output_signature=spec, parallel_iterations=1)
         return tf.reduce_logsumexp(terms, axis=0) - math.log(self.orders)
 
     def noise(self, seeds):
-        """(uniforms [batch, *shape], number of the order [batch])."""
+        """Returns (uniforms [batch, *shape], number of the order [batch])."""
         index = tf.cast(random.uniform_rows(random.fold_in_rows(seeds, 1), []) * self.orders, tf.int32)
         return pixels.noise_rows(seeds, self.shape, 2), tf.minimum(index, self.orders - 1)
 
@@ -125,9 +128,10 @@ class EoNADE(Autoregressive):
         """Draws the missing entries, one a step, each row in the order that its noise names; computed in float32."""
         self.domain.require(condition)
         uniforms, index = noise
-        x, known = (
-            (tf.zeros_like(self._flat(uniforms)),) * 2 if known is None else (self._flat(x), self._entries(known))
-        )
+        if known is None:
+            x = known = tf.zeros_like(self._flat(uniforms))
+        else:
+            x, known = self._flat(x), self._entries(known)
         return tf.reshape(self._run(self._flat(uniforms), tf.gather(self.permutations, index), x, known)[0],
                           [-1, *self.shape])
 
@@ -140,8 +144,8 @@ class EoNADE(Autoregressive):
         return True
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(what is missing | what is known) in nats, [batch]: exact, the mean over the ensemble's orders of what
-        is missing."""
+        """Computes log p(what is missing | what is known) in nats, [batch]: exact, the mean over the ensemble's orders
+        of what is missing."""
         self.domain.require(condition)
         return self._exact_missing_log_prob(self._flat(x), self._entries(mask))
 
@@ -153,18 +157,19 @@ class EoNADE(Autoregressive):
         return tf.reshape(tf.cast(x, tf.float32), [-1, self.size])
 
     def _entries(self, mask):
-        """A mask of places as one of entries, float32 [batch, D]."""
+        """Returns a mask of places as one of entries, float32 [batch, D]."""
         return tf.cast(tf.repeat(tf.reshape(mask, [-1, self.size // self.passes]), self.passes, axis=1), tf.float32)
 
     def _weights(self):
-        """W, U, b of the first layer; (kernel, bias) of those between; V^T and c of the last, by entry: float32."""
+        """Returns W, U, b of the first layer; (kernel, bias) of those between; V^T and c of the last, by entry:
+        float32."""
         first, *between, last = [(tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias))
                                  for layer in self.stack]
         return (*tf.split(first[0], 2), first[1]), between, (tf.transpose(last[0]), last[1])
 
     def _logits(self, x, order):
-        """Of x [batch, D], the logits of all positions of one order [D], each given those before it; a block of
-        positions at a time."""
+        """Computes, of x [batch, D], the logits of all positions of one order [D], each given those before it; a block
+        of positions at a time."""
         (values, masks, bias), between, (outputs, output_bias) = self._weights()
         block, count = min(BLOCK, self.size), -(-self.size // BLOCK)
         # what pads comes last, and is cut off
@@ -201,11 +206,10 @@ class EoNADE(Autoregressive):
             for kernel, b in between:
                 h = tf.nn.relu(tf.nn.bias_add(tf.matmul(h, kernel), b))
             logit = tf.reduce_sum(h * tf.gather(outputs, place), -1) + tf.gather(output_bias, place)
-            value = (
-                tf.gather(x, place, batch_dims=1)
-                if uniforms is None
-                else pixels.from_noise(logit, tf.gather(uniforms, place, batch_dims=1), 2)
-            )
+            if uniforms is None:
+                value = tf.gather(x, place, batch_dims=1)
+            else:
+                value = pixels.from_noise(logit, tf.gather(uniforms, place, batch_dims=1), 2)
             active = tf.cast(step < count, tf.float32)
             a += active[:, None] * (value[:, None] * tf.gather(values, place) + tf.gather(masks, place))
             drawn += (active * value)[:, None] * tf.one_hot(place, self.size)

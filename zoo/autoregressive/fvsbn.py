@@ -8,10 +8,11 @@ one product with a triangular matrix.
 import numpy as np
 import tensorflow as tf
 
-from zoo.autoregressive.parts.prefix_sum import BinaryRunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import BinaryPrefixSum, float32
+from zoo.paper import Paper
 
 
-class FVSBN(BinaryRunningSum):
+class FVSBN(BinaryPrefixSum):
     """p(x_d = 1 | x_<d) = sigmoid(b_d + sum_{e<d} x_e W_ed): logits = x (W * strictly triangular) + b.
 
     Args:
@@ -22,6 +23,9 @@ class FVSBN(BinaryRunningSum):
     Raises:
         ValueError: if a size in `shape` is below 1, or `order` is no permutation.
     """
+
+    paper = Paper(("Frey", "Hinton", "Dayan"),
+                  "Does the wake-sleep algorithm produce good density estimators?", 1996, "NeurIPS")
 
     def __init__(self, shape=(28, 28, 1), order="raster", **kwargs):
         super().__init__(**kwargs)
@@ -34,12 +38,12 @@ class FVSBN(BinaryRunningSum):
         return dict(shape=self.shape, order=self.given_order)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
+        """Returns the logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
-        b, W, _ = self.running()
+        b, W, _ = self.prefix_sum()
         return self.placed(tf.matmul(self.arranged(x), W) + b)
 
-    def running(self):
-        """The running activations of an FVSBN are its logits: c = b, H = D."""
+    def prefix_sum(self):
+        """Returns b, W and the logits themselves: they are the running activations, c = b, H = D."""
         W = float32(self.W) * (1.0 - np.tri(self.size, dtype=np.float32))
         return float32(self.b), W, lambda d, a: a[:, d]

@@ -18,6 +18,7 @@ from zoo.distributions import pixels
 from zoo.layers.gated_convolution import HorizontalConv, VerticalConv, dense, gated
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.model import image_shape
+from zoo.paper import Paper
 
 
 class GatedLayer(keras.layers.Layer):
@@ -33,14 +34,16 @@ class GatedLayer(keras.layers.Layer):
         self.out = MaskedConv2D(channels, 1, "B", groups)
 
     def call(self, v, u, v_bias=None, u_bias=None):
-        """(v', u') of both stacks' maps; the biases are what the condition adds to their gates, [batch, 2 channels]."""
+        """Returns (v', u') of both stacks' maps; the biases are what the condition adds to their gates, [batch, 2
+        channels]."""
         z = self.vertical(v)
         y = self.out(gated(_add(self.horizontal(u) + self.link(z), u_bias)))
         return gated(_add(z, v_bias)), u + y if self.residual else y
 
 
 def _add(z, bias):
-    """z [batch, ..., n] with the bias of its row, [batch, n] or one for each place as z has them, if there is one."""
+    """Adds to z [batch, ..., n] the bias of its row, [batch, n] or one for each place as z has them, if there is
+    one."""
     if bias is None or bias.shape.rank == z.shape.rank:
         return z if bias is None else z + bias
     return z + tf.reshape(bias, [-1, *[1] * (z.shape.rank - 2), bias.shape[-1]])
@@ -69,6 +72,9 @@ class GatedPixelCNN(PixelModel):
             both classes and features, an image channel gets no feature, or an image of several channels is to be
             embedded.
     """
+
+    paper = Paper(("van den Oord", "Kalchbrenner", "Vinyals", "Espeholt", "Graves", "Kavukcuoglu"),
+                  "Conditional Image Generation with PixelCNN Decoders", 2016, "arXiv:1606.05328")
 
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=10, kernel_size=7, block_kernel_size=3,
                  head_channels=32, classes=None, features: tuple | None = None, embedding=0, **kwargs):
@@ -109,7 +115,7 @@ class GatedPixelCNN(PixelModel):
                     embedding=self.embedding)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}, h): `pixels` says their shape."""
+        """Returns the logits of every p(x_{i,c} | x_{<i}, x_{i,<c}, h): `pixels` says their shape."""
         v = u = self._read(x, self.levels)
         for layer, bias in zip(self.stack, self._biases(condition)):
             v, u = layer(v, u, *bias)
@@ -123,13 +129,14 @@ class GatedPixelCNN(PixelModel):
         whatever the dtype policy."""
         _, width, colours = self.shape
         biases = self._biases(condition)
-        horizontal, out = [layer.horizontal.matrices() for layer in self.stack], [layer.out.matrices()
-                                                                                  for layer in self.stack]
+        horizontal = [layer.horizontal.matrices() for layer in self.stack]
+        out = [layer.out.matrices() for layer in self.stack]
         head = [layer.matrices() for layer in self.head]
         half, batch = self.block_kernel_size // 2, tf.shape(noise)[0]
 
         def begin(above, kept, memory):
-            """Each layer's gates but for what the horizontal stack itself adds, [batch, width, layers * 2 channels];
+            """Returns each layer's gates but for what the horizontal stack itself adds, [batch, width, layers * 2
+            channels];
             memory: of v, the rows before."""
             here, rows, at = [], [], memory[-1]  # the last entry: the number of the row
             for number, (layer, both) in enumerate(zip(self.stack, biases)):
@@ -159,7 +166,8 @@ class GatedPixelCNN(PixelModel):
                                        self._read, self.embedding or colours)
 
     def _biases(self, condition):
-        """V h of every layer's vertical and horizontal gates, [batch, 2 channels] each, None where there is none."""
+        """Computes V h of every layer's vertical and horizontal gates, [batch, 2 channels] each, None where there is
+        none."""
         self.domain.require(condition)
         if condition is None:
             return [(None, None)] * (self.blocks + 1)
@@ -175,8 +183,8 @@ class GatedPixelCNN(PixelModel):
         return [*zip(gates[::2], gates[1::2]), (None, last)]
 
     def _read(self, x, levels):
-        """What the network reads of pixels [..., 1 or more channels]: their centred values, or the vectors of their
-        levels."""
+        """Returns what the network reads of pixels [..., 1 or more channels]: their centred values, or the vectors of
+        their levels."""
         if not self.embedding:
             return pixels.centre(x, levels)
         vectors = 1.0 * tf.convert_to_tensor(self.vectors)  # the factor makes the gradient dense

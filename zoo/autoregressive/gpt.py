@@ -14,6 +14,7 @@ from zoo.control import Control
 from zoo.distributions import categories
 from zoo.model import Domain
 from zoo.networks.transformer import STDDEV, Decoder
+from zoo.paper import Paper
 
 _LOWEST, _HIGHEST = 1e-4, 100.0  # temperature
 _NEVER = -1e9  # log-odds of what can't follow
@@ -38,6 +39,9 @@ class GPT(Autoregressive):
         ValueError: if `shape` is not (T,), the vocabulary has fewer than two tokens, `width` is no multiple of `heads`,
             a number is below 1, the rate of dropout is none, or `end` is no token.
     """
+
+    paper = Paper(("Radford", "Wu", "Child", "Luan", "Amodei", "Sutskever"),
+                  "Language Models are Unsupervised Multitask Learners", 2019, "OpenAI")
 
     controls = {
         "temperature": Control(1.0, _LOWEST, _HIGHEST, "divisor of the log-odds; 1 draws from the model",
@@ -74,7 +78,7 @@ class GPT(Autoregressive):
         return Domain("tokens", self.shape, self.levels)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_t | x_<t), [batch, T, V]."""
+        """Returns the logits of every p(x_t | x_<t), [batch, T, V]."""
         self.domain.require(condition)
         # the factor makes the gradient dense, as clipping and all-reducing want it
         tokens = 1.0 * tf.convert_to_tensor(self.tokens)
@@ -105,22 +109,20 @@ class GPT(Autoregressive):
         return self._draw(noise, x, known, lambda logits: logits)
 
     def _sample(self, seeds, condition=None, **controls):
-        """x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
-        return (
-            self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls))
-            if controls
-            else super()._sample(seeds, condition)
-        )
+        """Draws x ~ p(x); with controls, [batch] each, every token from the likely ones only."""
+        if controls:
+            return self._continued(self.noise(seeds), None, None, *self._settings(seeds, controls))
+        return super()._sample(seeds, condition)
 
     def _complete(self, x, mask, seeds, condition=None, **controls):
-        """As `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only, whatever
-        is known after it."""
+        """Completes as `Autoregressive` does; with controls each token is drawn in its turn, from the likely ones only,
+        whatever is known after it."""
         if not controls:
             return super()._complete(x, mask, seeds, condition)
         return self._continued(self.noise(seeds), x, mask, *self._settings(seeds, controls))
 
     def _settings(self, seeds, given):
-        """A value of every control for each row."""
+        """Returns a value of every control for each row."""
         rows = tf.shape(seeds)[:1]
         return [given.get(name, tf.fill(rows, tf.cast(control.default, control.dtype))) for name,
                 control in self.controls.items()]
@@ -154,8 +156,8 @@ class GPT(Autoregressive):
 
 
 def likely(logits, temperature, top_k, top_p):
-    """Log-odds [batch, V] at a temperature, those of all but the `top_k` likeliest tokens, then of all beyond the
-    probability `top_p`, -inf.
+    """Returns log-odds [batch, V] at a temperature, those of all but the `top_k` likeliest tokens, then of all beyond
+    the probability `top_p`, -inf.
 
     A token stays if those that are likelier have less than `top_p` together, so that one always does; tokens that tie
     with the last one stay too.

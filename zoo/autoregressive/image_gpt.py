@@ -15,6 +15,7 @@ from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.model import image_shape
 from zoo.networks.transformer import STDDEV, Affine, Decoder
+from zoo.paper import Paper
 
 
 class ImageGPT(PixelModel):
@@ -34,18 +35,15 @@ class ImageGPT(PixelModel):
             number is below 1, or the rate of dropout is none.
     """
 
+    paper = Paper(("Chen", "Radford", "Child", "Wu", "Jun", "Luan", "Sutskever"),
+                  "Generative Pretraining from Pixels", 2020, "ICML")
+
     def __init__(self, shape=(28, 28, 1), levels=2, width=64, heads=2, layers=8, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
         if levels < 2:
             raise ValueError(f"levels must be at least 2, found {levels}.")
-        self.shape, self.levels, self.width, self.heads, self.depth, self.dropout = (
-            image_shape(shape),
-            levels,
-            width,
-            heads,
-            layers,
-            dropout,
-        )
+        self.shape, self.levels, self.width, self.heads, self.depth = image_shape(shape), levels, width, heads, layers
+        self.dropout = dropout
         height, columns, colours = self.shape
         normal = keras.initializers.RandomNormal(stddev=STDDEV)
         self.decoder = Decoder(width, heads, layers, dropout)
@@ -61,7 +59,7 @@ class ImageGPT(PixelModel):
                     dropout=self.dropout)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_t | x_<t): `pixels` says their shape."""
+        """Returns the logits of every p(x_t | x_<t): `pixels` says their shape."""
         self.domain.require(condition)
         size = math.prod(self.shape)
         before = self._embedded(tf.reshape(x, [-1, size])[:, :-1])  # [batch, T - 1, width]
@@ -94,7 +92,7 @@ class ImageGPT(PixelModel):
         return tf.reshape(tf.transpose(drawn.stack()), [-1, *self.shape])
 
     def _embedded(self, x):
-        """[...] -> [..., width]: the row of a level."""
+        """Maps [...] -> [..., width]: the row of a level."""
         # the factor makes the gradient dense, as clipping and all-reducing want it
         tokens = 1.0 * tf.convert_to_tensor(self.tokens)
         if self.levels == 2:
@@ -102,13 +100,13 @@ class ImageGPT(PixelModel):
         return tf.gather(tokens, x)
 
     def _places(self):
-        """What each place adds, float32 [T, width]: its pixel's row, and its channel's."""
+        """Returns what each place adds, float32 [T, width]: its pixel's row, and its channel's."""
         places = tf.convert_to_tensor(self.positions)
         if self.colours is not None:
             places += tf.convert_to_tensor(self.colours)
         return tf.reshape(places, [-1, self.width])
 
     def _sequence(self, t):
-        """[batch, height, width, channels, ...] -> [T, batch, ...]."""
+        """Maps [batch, height, width, channels, ...] -> [T, batch, ...]."""
         t = tf.reshape(t, [-1, math.prod(self.shape), *t.shape[4:]])
         return tf.transpose(t, [1, 0, *range(2, t.shape.rank)])

@@ -20,6 +20,7 @@ from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import mixtures, pixels
 from zoo.layers.masked_dense import MaskedDense, StaircaseDense
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -46,6 +47,9 @@ class MADE(Autoregressive):
         ValueError: if `shape` has less than two entries, a number is too small, or the order is no permutation.
     """
 
+    paper = Paper(("Germain", "Gregor", "Murray", "Larochelle"),
+                  "MADE: Masked autoencoder for distribution estimation", 2015, "arXiv:1502.03509")
+
     def __init__(self, shape=(28, 28, 1), hidden=(500,), direct=False, masks=1, order="raster", components=0, **kwargs):
         super().__init__(**kwargs)
         self.size = size = math.prod(shape)
@@ -53,26 +57,22 @@ class MADE(Autoregressive):
             raise ValueError("shape must have at least two entries, hidden at least one layer, each layer and masks be "
                              "at least 1, components at least 0, "
                              f"found {tuple(shape)}, {tuple(hidden)}, {masks} and {components}.")
-        self.shape, self.hidden, self.direct, self.masks, self.components = (
-            tuple(shape),
-            tuple(hidden),
-            direct,
-            masks,
-            components,
-        )
+        self.shape, self.hidden, self.direct, self.masks = tuple(shape), tuple(hidden), direct, masks
+        self.components = components
         self.given_order = order if isinstance(order, str) else tuple(int(i) for i in np.ravel(order))
         self.width = 3 * components or 1  # outputs of an entry
         self.orders, self.degrees = self._sets()
         # an output at d reads < d
         sides = [np.arange(size) + 1, *(_even(n, size) for n in self.hidden), np.repeat(np.arange(size), self.width)]
         self.stack = [MaskedDense(len(t)) if masks > 1 else StaircaseDense(s, t) for s, t in zip(sides, sides[1:])]
-        self.skip = (MaskedDense(len(sides[-1]), False) if masks > 1
-                     else StaircaseDense(sides[0], sides[-1], False)) if direct else None
+        self.skip = None
+        if direct:
+            self.skip = MaskedDense(len(sides[-1]), False) if masks > 1 else StaircaseDense(sides[0], sides[-1], False)
         self.build()
 
     def _sets(self):
-        """Of every set of masks: the order of the entries, [K, D], and the degrees of each layer's units, a list of [K,
-        units]."""
+        """Returns, of every set of masks, the order of the entries, [K, D], and the degrees of each layer's units, a
+        list of [K, units]."""
         places = math.prod(self.domain.places)
         fixed = None if self.given_order == "random" else orders.check(self.given_order, places)
         order = np.stack([orders.permutation(places, 0, k) if fixed is None else fixed for k in range(self.masks)])
@@ -80,8 +80,8 @@ class MADE(Autoregressive):
         # alike.
         shuffle = [[orders.permutation(n, 1 + layer, k) if self.masks > 1 else np.arange(n) for k in range(self.masks)]
                    for layer, n in enumerate(self.hidden)]
-        return orders.entries(order, self.passes), [_even(n, self.size)[np.stack(s)] for n,
-                                                    s in zip(self.hidden, shuffle)]
+        degrees = [_even(n, self.size)[np.stack(places)] for n, places in zip(self.hidden, shuffle)]
+        return orders.entries(order, self.passes), degrees
 
     def get_config(self):
         return dict(shape=self.shape, hidden=self.hidden, direct=self.direct, masks=self.masks, order=self.given_order,
@@ -108,7 +108,7 @@ class MADE(Autoregressive):
                                  0 if seed is None else tf.random.stateless_uniform([], seed, 0, self.masks, tf.int32))
 
     def conditionals(self, x, index):
-        """The parameters of every p(x_d | the places before d) under one set of masks."""
+        """Returns the parameters of every p(x_d | the places before d) under one set of masks."""
         h = tf.reshape(tf.cast(x, tf.float32), [-1, self.size])
         ordered = self.masks == 1 and self.given_order != "raster"  # a staircase has the entries in their order
         h = tf.gather(h, self.orders[0], axis=1) if ordered else h
@@ -128,25 +128,25 @@ class MADE(Autoregressive):
         return tfd.Independent(self._each(parameters), len(self.shape))
 
     def _each(self, parameters):
-        return (
-            mixtures.mixture(parameters) if self.components else pixels.Bernoulli(logits=parameters, dtype=tf.float32)
-        )
+        if self.components:
+            return mixtures.mixture(parameters)
+        return pixels.Bernoulli(logits=parameters, dtype=tf.float32)
 
     def _log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
+        """Computes log p(x) in nats, [batch]: exact, of the mixture of all sets of masks."""
         if self.masks == 1:
             return super()._log_prob(x, condition)
         self.domain.require(condition)
         return self._mean(lambda k: self.distribution(self.conditionals(x, k)).log_prob(x), x)
 
     def _mean(self, log_prob, x):
-        """log 1/K sum_k exp(log_prob(k)), [batch]; one set of masks at a time, for bounded memory."""
+        """Computes log 1/K sum_k exp(log_prob(k)), [batch]; one set of masks at a time, for bounded memory."""
         terms = tf.map_fn(log_prob, tf.range(self.masks), fn_output_signature=tf.TensorSpec(x.shape[:1], tf.float32),
                           parallel_iterations=1)
         return tf.reduce_logsumexp(terms, axis=0) - math.log(self.masks)
 
     def noise(self, seeds):
-        """(noise of every entry, number of the set of masks [batch])."""
+        """Returns (noise of every entry, number of the set of masks [batch])."""
         index = tf.cast(random.uniform_rows(random.fold_in_rows(seeds, 1), []) * self.masks, tf.int32)
         values = (
             mixtures.noise_rows(seeds, self.shape, self.components)
@@ -156,9 +156,9 @@ class MADE(Autoregressive):
         return values, tf.minimum(index, self.masks - 1)
 
     def from_noise(self, parameters, noise):
-        return (
-            mixtures.from_noise(parameters, noise[0]) if self.components else pixels.from_noise(parameters, noise[0], 2)
-        )
+        if self.components:
+            return mixtures.from_noise(parameters, noise[0])
+        return pixels.from_noise(parameters, noise[0], 2)
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
@@ -184,8 +184,8 @@ class MADE(Autoregressive):
         return self.masks > 1 or super().completes_exactly(mask)
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact probability of
-        what `complete` draws."""
+        """Computes log p(what is missing | what is known) in nats, [batch]; with several sets of masks the exact
+        probability of what `complete` draws."""
         if self.masks == 1:
             return super()._missing_log_prob(x, mask, seeds, condition)
         self.domain.require(condition)
@@ -205,7 +205,7 @@ class MADE(Autoregressive):
         return self._mean(one, x)
 
     def _entries(self, mask):
-        """A mask of places as one of entries, [batch, D]."""
+        """Returns a mask of places as one of entries, [batch, D]."""
         return tf.repeat(tf.reshape(mask, [-1, self.size // self.passes]), self.passes, axis=1)
 
     def _run(self, noise, index, order, x=None, known=None):
@@ -257,15 +257,15 @@ class MADE(Autoregressive):
         return drawn, used.stack()
 
     def _draw(self, parameters, noise):
-        return (
-            mixtures.from_noise(parameters, noise) if self.components else pixels.from_noise(parameters[:, 0], noise, 2)
-        )
+        if self.components:
+            return mixtures.from_noise(parameters, noise)
+        return pixels.from_noise(parameters[:, 0], noise, 2)
 
     def _weights(self):
-        """First weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the direct
-        ones or None; entries by number."""
-        matrices, biases = [layer.matrix() for layer in self.stack], [tf.convert_to_tensor(layer.bias)
-                                                                      for layer in self.stack]
+        """Returns first weights by unit [H, D], first bias, the other layers' weights [inputs, units] and biases, the
+        direct ones or None; entries by number."""
+        matrices = [layer.matrix() for layer in self.stack]
+        biases = [tf.convert_to_tensor(layer.bias) for layer in self.stack]
         skip = self.skip.matrix() if self.direct else None
         if self.masks == 1 and self.given_order != "raster":
             entry = orders.positions(self.orders[0])
@@ -277,13 +277,13 @@ class MADE(Autoregressive):
 
 
 def _even(units, size):
-    """Degrees 1..size-1 spread evenly over the units, ascending."""
+    """Returns degrees 1..size-1 spread evenly over the units, ascending."""
     return 1 + np.arange(units) * (size - 1) // units
 
 
 def _units(degrees, size):
-    """For every set of masks [K, units], the units of each degree 1..size, int32 [K, size, n]; -1 where there are fewer
-    than n."""
+    """Returns, for every set of masks [K, units], the units of each degree 1..size, int32 [K, size, n]; -1 where there
+    are fewer than n."""
     found = [[np.flatnonzero(row == d) for d in range(1, size + 1)] for row in degrees]
     table = np.full([len(degrees), size, max(len(units) for row in found for units in row)], -1, np.int32)
     for k, row in enumerate(found):

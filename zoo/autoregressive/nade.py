@@ -3,16 +3,17 @@
 H. Larochelle, I. Murray, The Neural Autoregressive Distribution Estimator, 2011 (AISTATS); B. Uria, M.-A. Cote, K.
 Gregor, I. Murray, H. Larochelle, Neural Autoregressive Distribution Estimation, 2016, arXiv:1605.02226. Because a
 hidden layer's input differs from the one before by one row of W, all D of them cost what one dense layer of D inputs
-costs, O(D H); `running_activations` does it a block of entries at a time.
+costs, O(D H); `prefix_conditionals` does it a block of entries at a time.
 """
 
 import tensorflow as tf
 
-from zoo.autoregressive.parts.prefix_sum import BinaryRunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import BinaryPrefixSum, float32
 from zoo.layers import prefix_conditionals
+from zoo.paper import Paper
 
 
-class NADE(BinaryRunningSum):
+class NADE(BinaryPrefixSum):
     """p(x_d = 1 | x_<d) = sigmoid(b_d + V_d . h_d), h_d = act(c + sum_{e<d} x_e W_e).
 
     Args:
@@ -26,6 +27,8 @@ class NADE(BinaryRunningSum):
         ValueError: if a size in `shape` or `hidden` is below 1, the activation is neither, or `order` is no
             permutation.
     """
+
+    paper = Paper(("Larochelle", "Murray"), "The Neural Autoregressive Distribution Estimator", 2011, "AISTATS")
 
     def __init__(self, shape=(28, 28, 1), hidden=100, activation="sigmoid", order="raster", **kwargs):
         super().__init__(**kwargs)
@@ -42,15 +45,15 @@ class NADE(BinaryRunningSum):
         return dict(shape=self.shape, hidden=self.hidden, activation=self.activation, order=self.given_order)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
+        """Returns the logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
         # [batch, D, 1]
         y = prefix_conditionals.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)
         return self.placed(y[..., 0] + b)
 
-    def running(self):
-        """The hidden layers' inputs; each step reads them by its own row of V."""
+    def prefix_sum(self):
+        """Returns the hidden layers' inputs; each step reads them by its own row of V."""
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
         act = prefix_conditionals.ACTIVATIONS[self.activation]
         return c, W, lambda d, a: tf.linalg.matvec(act(a), V[d]) + b[d]

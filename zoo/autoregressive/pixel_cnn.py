@@ -14,6 +14,7 @@ from zoo.autoregressive.parts.pixel_model import PixelModel
 from zoo.distributions import pixels
 from zoo.layers.masked_convolution import MaskedConv2D
 from zoo.model import image_shape
+from zoo.paper import Paper
 
 
 class ResidualBlock(keras.layers.Layer):
@@ -51,6 +52,9 @@ class PixelCNN(PixelModel):
             below 3, or an image channel gets no feature.
     """
 
+    paper = Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"),
+                  "Pixel Recurrent Neural Networks", 2016, "arXiv:1601.06759")
+
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=15, kernel_size=7, block_kernel_size=3,
                  head_channels=32, classes=None, **kwargs):
         super().__init__(**kwargs)
@@ -63,12 +67,8 @@ class PixelCNN(PixelModel):
             raise ValueError(f"kernel_size and block_kernel_size must be at least 3, found {kernel_size} and "
                              f"{block_kernel_size}.")
         self.shape, self.levels, self.channels, self.blocks = image_shape(shape), levels, channels, blocks
-        self.kernel_size, self.block_kernel_size, self.head_channels, self.classes = (
-            kernel_size,
-            block_kernel_size,
-            head_channels,
-            classes,
-        )
+        self.kernel_size, self.block_kernel_size, self.head_channels = kernel_size, block_kernel_size, head_channels
+        self.classes = classes
         colours = self.shape[-1]
         self.first = MaskedConv2D(channels, kernel_size, "A", colours)
         self.stack = [ResidualBlock(channels, block_kernel_size, colours) for _ in range(blocks)]
@@ -84,7 +84,7 @@ class PixelCNN(PixelModel):
                     head_channels=self.head_channels, classes=self.classes)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
+        """Returns the logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
         h = self.first(pixels.centre(x, self.levels))
         biases = self._class_biases(condition)  # [batch, blocks * h], or None
         for block, bias in zip(self.stack, self._per_block(biases)):
@@ -119,7 +119,7 @@ class PixelCNN(PixelModel):
                                known)
 
     def _class_biases(self, condition):
-        """What the class adds in the blocks, [batch, blocks * h], or None."""
+        """Returns what the class adds in the blocks, [batch, blocks * h], or None."""
         self.domain.require(condition)
         # The factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there
         # isn't.

@@ -18,6 +18,7 @@ from zoo.distributions import pixels
 from zoo.domain import condition_of
 from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D, ShiftedConv2DTranspose, down_shift, right_shift
 from zoo.model import Domain, image_shape
+from zoo.paper import Paper
 
 
 class Scale(keras.layers.Layer):
@@ -40,18 +41,17 @@ class Scale(keras.layers.Layer):
         self.up = [GatedResidual(channels, *kind, rate, joined=kind is horizontal) for _ in range(blocks)
                    for kind in (vertical, horizontal)]
         self.reduce = [] if last else [ShiftedConv2D(channels, *kind, strides=2) for kind in (vertical, horizontal)]
-        self.expand = (
-            []
-            if last
-            else [ShiftedConv2DTranspose(channels, size[1], direction) for size, direction in (vertical, horizontal)]
-        )
+        self.expand = []
+        if not last:
+            self.expand = [ShiftedConv2DTranspose(channels, size[1], direction)
+                           for size, direction in (vertical, horizontal)]
         self.down = [GatedResidual(channels, *kind, rate, joined=True) for _ in range(blocks + (not last))
                      for kind in (vertical, horizontal)]
         shape = (classes, len(self.up + self.down) * 2 * channels)
         self.class_bias = self.add_weight(shape, "random_normal", name="class_bias") if classes else None
 
     def call(self, u, v, condition=None, seed=None):
-        """(u, v), each [B, H, W, channels], to the same shapes."""
+        """Maps (u, v), each [B, H, W, channels], to the same shapes."""
         biases = (None if bias is None else bias[:, None, None] for bias in self.biases(condition))
         seeds = iter([None] * len(self.up + self.down) if seed is None
                      else random.split(random.fold_in(seed, 0), len(self.up + self.down)))
@@ -73,7 +73,8 @@ class Scale(keras.layers.Layer):
         return u, v
 
     def biases(self, condition):
-        """What the class adds in each block, [B, 2 channels], or None: an iterator over up's blocks, then down's."""
+        """Returns what the class adds in each block, [B, 2 channels], or None: an iterator over up's blocks, then
+        down's."""
         number = len(self.up + self.down)
         if not self.classes:
             return iter([None] * number)
@@ -83,7 +84,7 @@ class Scale(keras.layers.Layer):
 
 
 def pairs(layers):
-    """[(vertical, horizontal), ...] of a list in which they take turns."""
+    """Returns the pairs [(vertical, horizontal), ...] of a list in which they take turns."""
     return list(zip(layers[::2], layers[1::2]))
 
 
@@ -110,6 +111,11 @@ class PixelCNNPP(Autoregressive):
         ValueError: if `shape` is not an image's, has more than 3 channels, or does not divide by 2^(resolutions - 1); a
             number is too small; the dropout is outside of [0, 1); or two levels have several channels.
     """
+
+    paper = Paper(("Salimans", "Karpathy", "Chen", "Kingma"),
+                  "PixelCNN++: Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other "
+                  "Modifications",
+                  2017, "arXiv:1701.05517")
 
     def __init__(self, shape=(32, 32, 3), levels=256, channels=32, blocks=2, resolutions=3, components=5, dropout=0.0,
                  classes=None, **kwargs):
@@ -156,8 +162,8 @@ class PixelCNNPP(Autoregressive):
         return scales
 
     def parameters(self, x, condition=None, seed=None):
-        """What each pixel's distribution is made of, [B, H, W, components * size] (`dlm.mixture`), or a logit where
-        there are two levels."""
+        """Returns what each pixel's distribution is made of, [B, H, W, components * size] (`dlm.mixture`), or a logit
+        where there are two levels."""
         self.domain.require(condition)
         x = self.embed(x)
         above, left = down_shift(x), right_shift(x)
@@ -165,29 +171,25 @@ class PixelCNNPP(Autoregressive):
         return tf.cast(self.head(tf.nn.elu(v)), tf.float32)
 
     def embed(self, x):
-        """What the network reads of pixels: their levels on [-1, 1], and a one that tells them from the padding, [...,
-        channels + 1]."""
+        """Returns what the network reads of pixels: their levels on [-1, 1], and a one that tells them from the
+        padding, [..., channels + 1]."""
         x = pixels.centre(x, self.levels)
         return tf.concat([x, tf.ones_like(x[..., :1])], -1)
 
     def distribution(self, parameters):
-        return (
-            pixels.pixels(parameters, 2) if self.levels == 2 else dlm.mixture(parameters, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.pixels(parameters, 2)
+        return dlm.mixture(parameters, self.levels, self.shape[-1])
 
     def noise(self, seeds):
-        return (
-            pixels.noise_rows(seeds, self.shape, 2)
-            if self.levels == 2
-            else dlm.noise_rows(seeds, self.shape, self.components)
-        )
+        if self.levels == 2:
+            return pixels.noise_rows(seeds, self.shape, 2)
+        return dlm.noise_rows(seeds, self.shape, self.components)
 
     def from_noise(self, parameters, noise):
-        return (
-            pixels.from_noise(parameters, noise, 2)
-            if self.levels == 2
-            else dlm.draw(parameters, noise, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.from_noise(parameters, noise, 2)
+        return dlm.draw(parameters, noise, self.levels, self.shape[-1])
 
     @tf.function(reduce_retracing=True, autograph=False)
     def generate(self, noise, condition=None, x=None, known=None):

@@ -7,21 +7,20 @@ Sampling takes a pixel a step: the convolutions' inputs at the pixels around are
 values as in `zoo.layers.attention`.
 """
 
-import math
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo import random
-from zoo.autoregressive.parts import raster
+from zoo.autoregressive.parts import pixel_snail_sampler
 from zoo.autoregressive.parts.autoregressive import Autoregressive
 from zoo.distributions import discretized_logistic_mixture as dlm
 from zoo.distributions import pixels
 from zoo.layers import attention
 from zoo.layers.masked_convolution import MaskedConv2D
-from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D, concat_elu
+from zoo.layers.shifted_convolution import GatedResidual, ShiftedConv2D
 from zoo.model import Domain, image_shape
+from zoo.paper import Paper
 
 
 class Block(keras.layers.Layer):
@@ -36,8 +35,8 @@ class Block(keras.layers.Layer):
         self.join = GatedResidual(channels, (1, 1), "down", rate, joined=True)
 
     def call(self, h, pixel=None, place=None, seed=None):
-        """[batch, height, width, channels] -> the same; pixel: what is read of the image, place: of where it is, each
-        [batch, height, width, n]."""
+        """Maps [batch, height, width, channels] -> the same; pixel: what is read of the image, place: of where it is,
+        each [batch, height, width, n]."""
         seeds = [None] * (1 + len(self.residuals)) if seed is None else random.split(seed, 1 + len(self.residuals))
         for layer, its_seed in zip(self.residuals, seeds[1:]):
             h = layer(h, seed=its_seed)
@@ -70,6 +69,9 @@ class PixelSNAIL(Autoregressive):
             small or the rate is none.
     """
 
+    paper = Paper(("Chen", "Mishra", "Rohaninejad", "Abbeel"),
+                  "PixelSNAIL: An Improved Autoregressive Generative Model", 2018, "arXiv:1712.09763")
+
     def __init__(self, shape=(28, 28, 1), levels=2, channels=32, blocks=4, residuals=2, keys=4, values=32, components=5,
                  dropout=0.0, **kwargs):
         super().__init__(**kwargs)
@@ -79,13 +81,8 @@ class PixelSNAIL(Autoregressive):
                              f"found {levels}, {channels}, {blocks}, {residuals}, {keys}, {values} and {components}.")
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout must be in [0, 1), found {dropout}.")
-        self.shape, self.levels, self.channels, self.blocks, self.residuals = (
-            image_shape(shape),
-            levels,
-            channels,
-            blocks,
-            residuals,
-        )
+        self.shape, self.levels, self.channels, self.blocks = image_shape(shape), levels, channels, blocks
+        self.residuals = residuals
         self.keys, self.values, self.components, self.dropout = keys, values, components, dropout
         colours = self.shape[-1]
         if colours > 3 or (levels == 2 and colours > 1):
@@ -113,7 +110,7 @@ class PixelSNAIL(Autoregressive):
         return tf.constant(np.stack([row / height - 0.5, column / width - 0.5, np.ones_like(row)], -1))
 
     def parameters(self, x, condition=None, seed=None):
-        """What each pixel's distribution is made of: a logit, or [batch, height, width, components * size]
+        """Returns what each pixel's distribution is made of: a logit, or [batch, height, width, components * size]
         (`dlm.mixture`)."""
         self.domain.require(condition)
         x = pixels.centre(x, self.levels)
@@ -125,134 +122,23 @@ class PixelSNAIL(Autoregressive):
         return tf.cast(self.head(tf.nn.elu(h)), tf.float32)
 
     def distribution(self, parameters):
-        return (
-            pixels.pixels(parameters, 2) if self.levels == 2 else dlm.mixture(parameters, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.pixels(parameters, 2)
+        return dlm.mixture(parameters, self.levels, self.shape[-1])
 
     def noise(self, seeds):
-        return (
-            pixels.noise_rows(seeds, self.shape, 2)
-            if self.levels == 2
-            else dlm.noise_rows(seeds, self.shape, self.components)
-        )
+        if self.levels == 2:
+            return pixels.noise_rows(seeds, self.shape, 2)
+        return dlm.noise_rows(seeds, self.shape, self.components)
 
     def from_noise(self, parameters, noise):
-        return (
-            pixels.from_noise(parameters, noise, 2)
-            if self.levels == 2
-            else dlm.draw(parameters, noise, self.levels, self.shape[-1])
-        )
+        if self.levels == 2:
+            return pixels.from_noise(parameters, noise, 2)
+        return dlm.draw(parameters, noise, self.levels, self.shape[-1])
 
     @tf.function(reduce_retracing=True)
     def generate(self, noise, condition=None, x=None, known=None):
         """Draws a pixel a step, what the layers read of the earlier ones being remembered; in float32 whatever the
-        dtype policy.
-
-        What a row's convolutions read of the row above is one product for the whole row, when it begins; what they read
-        of the pixel to the left is one for all layers.
-        """
+        dtype policy."""
         self.domain.require(condition)
-        height, width, colours = self.shape
-        size, ring, batch = height * width, width + 1, tf.shape(noise)[0]
-        layers, features = 2 * self.residuals * self.blocks, 2 * self.channels
-        places, noise = tf.reshape(self.places, [size, 1, -1]), raster.by_pixel(noise)
-        if known is not None:
-            x, known = raster.by_pixel(x), raster.by_pixel(known[..., None])
-        # A step is as slow as its many small operations: what can be done to the matrices is done to them, once.
-        first, head = self.first.matrices(), _matrix(self.head)
-        kernels, biases = zip(*(found for b in self.stack for r in b.residuals
-                                for found in (_mirrored(r.first), _matrix(r.second))))
-        # of the pixels up left, above, left and here
-        kernels = tf.reshape(tf.stack(kernels), [layers, 4, features, features])
-        here, left_of, above = tf.unstack(kernels[:, 3]), kernels[:, 2], tf.concat([kernels[:, 0], kernels[:, 1]], -1)
-        biases = tf.stack(biases)[:, None]
-        blocks = [(_matrix(b.query, self.keys**-0.5), _matrix(b.remember), _mirrored(b.join.first),
-                   _mirrored(b.join.join), _matrix(b.join.second))
-                  for b in self.stack]
-        table = tf.constant(_table(height, width, self.first.offsets, ring))
-
-        def begin_row(state):
-            *rest, row, _, _ = state
-            seen = tf.reshape(tf.transpose(row.stack(), [1, 0, 2, 3]), [layers, -1, features])
-            corner, over = tf.split(tf.reshape(tf.matmul(seen, above), [layers, width, -1, 2 * features]), 2, -1)
-            over += tf.pad(corner[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]])
-            return (*rest, row, tf.transpose(over, [1, 0, 2, 3]) + biases, tf.zeros([layers, batch, features]))
-
-        def step(p, state, memory):
-            image, drawn, row, over, left = state
-            place = tf.broadcast_to(places[p], [batch, 3])
-            around = tf.concat(tf.unstack(image.gather(table[p]), num=len(self.first.offsets)), -1)
-            h = _affine(tf.concat([around, tf.zeros([batch, colours + 3])], -1), first)
-            # a layer's matrix, and what it reads of the others, [batch, 2 channels]
-            around = iter(zip(here, tf.unstack(over[p % width] + left, num=layers)))
-            seen, hidden = [], []
-
-            def convolved(read):
-                kernel, others = next(around)
-                seen.append(read)
-                return tf.matmul(read, kernel) + others
-
-            for number, (query, _, enter, join, leave) in enumerate(blocks):
-                for _ in range(self.residuals):
-                    h = _gate(h, convolved(tf.nn.elu(convolved(concat_elu(h)))))
-                hidden.append(h)
-                found = memory.read(number, _affine(tf.concat([place, h], -1), query)[:, None])[:, 0]
-                u = _affine(concat_elu(h), enter) + _affine(concat_elu(found), join)
-                h = _gate(h, _affine(tf.nn.elu(u), leave))
-            pixel = self.from_noise(_affine(tf.nn.elu(h), head), noise[p])
-            pixel = pixel if known is None else tf.where(known[p], x[p], pixel)
-            centred = pixels.centre(pixel, self.levels)
-            for number, (block, h) in enumerate(zip(blocks, hidden)):
-                k, v = tf.split(_affine(tf.concat([centred, place, h], -1), block[1])[:, None],
-                                [self.keys, self.values], -1)
-                memory.write(number, k, v)
-            seen = tf.stack(seen)
-            return (
-                image.write(p % ring, tf.concat([centred, place], -1)),
-                drawn.write(p, pixel),
-                row.write(p % width, seen),
-                over,
-                tf.matmul(seen, left_of),
-            )
-
-        image = tf.TensorArray(tf.float32, ring + 1, clear_after_read=False, element_shape=[None, colours + 3])
-        image = image.write(ring, tf.zeros([batch, colours + 3]))  # the last entry is for the pixels outside
-        nothing = tf.zeros([width, layers, batch, features])
-        row = tf.TensorArray(tf.float32, width, clear_after_read=False,
-                             element_shape=[layers, None, features]).unstack(nothing)
-        state = (image, tf.TensorArray(self.domain.dtype, size, element_shape=[None, colours]), row, nothing,
-                 nothing[0])
-        drawn = attention.remembering(step, state, size, batch, [(self.keys, self.values)] * self.blocks, near=width,
-                                      begin=begin_row)[1]
-        return tf.reshape(tf.transpose(drawn.stack(), [1, 0, 2]), [-1, *self.shape])
-
-
-def _table(height, width, offsets, ring):
-    """The ring's entry for each pixel's neighbours, int32 [pixels, len(offsets)]; those outside have the last one."""
-    row, column = np.mgrid[:height, :width].reshape(2, -1, 1) + np.array(offsets).T[:, None]
-    inside = (row >= 0) & (column >= 0) & (column < width)
-    return np.where(inside, (row * width + column) % ring, ring).astype(np.int32)
-
-
-def _matrix(layer, scale=1.0):
-    """A convolution at one pixel, times `scale`: the kernel [pixels seen * inputs, outputs], in raster order, and the
-    bias."""
-    kernel = layer.kernel()
-    return scale * tf.reshape(kernel,
-                              [math.prod(kernel.shape[:-1]),
-                               kernel.shape[-1]]), scale * tf.convert_to_tensor(layer.bias)
-
-
-def _mirrored(layer):
-    """The same with outputs u and -u side by side, of which `concat_elu` takes the elu."""
-    kernel, bias = _matrix(layer)
-    return tf.concat([kernel, -kernel], -1), tf.concat([bias, -bias], -1)
-
-
-def _affine(x, layer):
-    return tf.nn.bias_add(tf.matmul(x, layer[0]), layer[1])
-
-
-def _gate(h, u):
-    a, b = tf.split(u, 2, axis=-1)
-    return h + a * tf.sigmoid(b)
+        return pixel_snail_sampler.generate(self, noise, x, known)

@@ -12,15 +12,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from zoo.autoregressive.parts.prefix_sum import RunningSum, float32
+from zoo.autoregressive.parts.prefix_sum import PrefixSum, float32
 from zoo.distributions import mixtures
 from zoo.layers import prefix_conditionals
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
 
-class RNADE(RunningSum):
+class RNADE(PrefixSum):
     """p(x_d | x_<d) = mixture(b_d + V_d^T h_d), h_d = act(rho_d a_d), a_d = c + sum_{e<d} x_e W_e.
 
     The paper's rho_d keeps the activations, sums of more and more terms, where a unit is neither shut nor saturated.
@@ -36,6 +37,9 @@ class RNADE(RunningSum):
     Raises:
         ValueError: if `shape` is not a vector's, a number is below 1, a name is unknown, or `order` is no permutation.
     """
+
+    paper = Paper(("Uria", "Murray", "Larochelle"),
+                  "RNADE: The real-valued neural autoregressive density-estimator", 2013, "arXiv:1306.0186")
 
     def __init__(self, shape=(2,), hidden=50, components=10, kind="gaussian", activation="relu", order="raster",
                  **kwargs):
@@ -68,7 +72,7 @@ class RNADE(RunningSum):
         return Domain("real", self.shape)
 
     def parameters(self, x, condition=None, seed=None):
-        """The mixtures' parameters, [batch, D, 3 * components]."""
+        """Returns the mixtures' parameters, [batch, D, 3 * components]."""
         self.domain.require(condition)
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
         return self.placed(prefix_conditionals.conditionals(self.arranged(x), W, c, V, rho, self.activation) + b)
@@ -82,8 +86,8 @@ class RNADE(RunningSum):
     def from_noise(self, parameters, noise):
         return mixtures.from_noise(parameters, noise, self.kind)
 
-    def running(self):
-        """The hidden layers' inputs; each step rescales them and reads them by its own matrix of V."""
+    def prefix_sum(self):
+        """Returns the hidden layers' inputs; each step rescales them and reads them by its own matrix of V."""
         W, c, V, b, rho = (float32(w) for w in (self.W, self.c, self.V, self.b, self.rho))
         act = prefix_conditionals.ACTIVATIONS[self.activation]
         return c, W, lambda d, a: tf.matmul(act(rho[d] * a), V[d]) + b[d]

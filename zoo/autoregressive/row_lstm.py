@@ -11,6 +11,7 @@ import tensorflow as tf
 from zoo.autoregressive.parts.pixel_rnn import PixelRNN, lstm
 from zoo.layers.gated_convolution import HorizontalConv, dense, windows
 from zoo.layers.masked_convolution import MaskedConv2D
+from zoo.paper import Paper
 
 SIZE = 3  # of both convolutions along the row
 
@@ -32,7 +33,7 @@ class RowLSTMLayer(keras.layers.Layer):
                                               name="state_to_state")
 
     def from_above(self, h):
-        """K_ss * h: [batch, width, units] -> [batch, width, 4 units]."""
+        """Computes K_ss * h: [batch, width, units] -> [batch, width, 4 units]."""
         gates = tf.matmul(tf.reshape(windows(h, SIZE), [-1, SIZE * self.units]),
                           tf.convert_to_tensor(self.state_to_state))
         return tf.reshape(gates, [-1, h.shape[1], 4 * self.units])
@@ -45,12 +46,12 @@ class RowLSTMLayer(keras.layers.Layer):
         return u + self.expand(tf.transpose(h, [1, 0, 2, 3]))
 
     def zeros(self, batch, width):
-        """(memory, state, kept): nothing; the map's features to the left; h and c."""
+        """Returns (memory, state, kept): nothing; the map's features to the left; h and c."""
         return (), tf.zeros([batch, SIZE // 2 * 2 * self.units]), tf.zeros([batch, width, 2 * self.units])
 
     def pixel(self):
-        """(u, [K_ss * h, c] of the row above, the features to the left) -> (u', features to the left of the next, [h,
-        c])."""
+        """Maps (u, [K_ss * h, c] of the row above, the features to the left) -> (u', features to the left of the next,
+        [h, c])."""
         input_to_state, expand = self.input_to_state.matrices(), self.expand.matrices()
 
         def column(u, here, left):
@@ -65,9 +66,12 @@ class RowLSTM(PixelRNN):
     """log p(x) = sum over pixels and channels of log p(x_{i,c} | x_{<i}, x_{i,<c}) by Row LSTM layers. Arguments and
     what bad ones raise: `PixelRNN`'s."""
 
+    paper = Paper(("van den Oord", "Kalchbrenner", "Kavukcuoglu"),
+                  "Pixel Recurrent Neural Networks", 2016, "arXiv:1601.06759")
+
     recurrent = staticmethod(RowLSTMLayer)
 
     def above(self, kept, memory):
-        """[K_ss * h, c] of the row above."""
+        """Returns [K_ss * h, c] of the row above."""
         states = [tf.split(states, 2, -1) for states in kept]
         return [tf.concat([layer.from_above(h), c], -1) for layer, (h, c) in zip(self.stack, states)], memory

@@ -14,6 +14,7 @@ from zoo.distributions import strokes
 from zoo.domain import condition_of
 from zoo.model import Domain, Player, split_batch
 from zoo.networks.sketching import SketchDecoder
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -37,6 +38,8 @@ class UnconditionalSketchRNN(Autoregressive):
         ValueError: if `shape` is not (T, 5), a size is below 1, or the rate is none.
     """
 
+    paper = Paper(("Ha", "Eck"), "A Neural Representation of Sketch Drawings", 2017, "arXiv:1704.03477")
+
     controls = {"temperature": Control(*strokes.TEMPERATURE, of=("sample", "complete"))}
 
     # NOTE: the paper's pen loss counts the padding after the end as well; see `zoo.latent.sketch_rnn`.
@@ -46,13 +49,8 @@ class UnconditionalSketchRNN(Autoregressive):
         if min(units, components) < 1 or (classes is not None and classes < 1) or not 0 <= dropout < 1:
             raise ValueError("units, components and classes must be at least 1 and dropout in [0, 1), found "
                              f"{units}, {components}, {classes} and {dropout}.")
-        self.shape, self.units, self.components, self.dropout, self.classes = (
-            strokes.sketch_shape(shape),
-            units,
-            components,
-            dropout,
-            classes,
-        )
+        self.shape, self.units, self.components, self.dropout = strokes.sketch_shape(shape), units, components, dropout
+        self.classes = classes
         self.decoder = SketchDecoder(units, 6 * components + 3, classes or 0, dropout)
         self.build()
 
@@ -65,7 +63,7 @@ class UnconditionalSketchRNN(Autoregressive):
         return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def parameters(self, x, condition=None, seed=None):
-        """Those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""
+        """Returns those of every p(S_i | S_<i) (`strokes` says which), [batch, T, 6 M + 3]."""
         return strokes.certain(self.decoder(x, self._given(condition), lengths=strokes.lengths(x), seed=seed),
                                strokes.over(x))
 
@@ -93,16 +91,15 @@ class UnconditionalSketchRNN(Autoregressive):
         return self._draw(noise, condition, x, known, 1.0)
 
     def _sample(self, seeds, condition=None, temperature=None):
-        """S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the
-        model, less is safer."""
-        return (
-            super()._sample(seeds, condition)
-            if temperature is None
-            else self._at(self.noise(seeds), temperature, None, None, condition)
-        )
+        """Draws S ~ p(S) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is
+        the model, less is safer."""
+        if temperature is None:
+            return super()._sample(seeds, condition)
+        return self._at(self.noise(seeds), temperature, None, None, condition)
 
     def _complete(self, x, mask, seeds, condition=None, temperature=None):
-        """As `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after it."""
+        """Completes as `Autoregressive` does; at a temperature each step is drawn in its turn, whatever is known after
+        it."""
         if temperature is None:
             return super()._complete(x, mask, seeds, condition)
         return self._at(self.noise(seeds), temperature, x, mask, condition)

@@ -4,7 +4,7 @@ convolutions.
 A. van den Oord, S. Dieleman, H. Zen, K. Simonyan, O. Vinyals, A. Graves, N. Kalchbrenner, A. Senior, K. Kavukcuoglu,
 WaveNet: A Generative Model for Raw Audio, 2016, arXiv:1609.03499. Amplitudes are mu-law codes, a category each.
 Training and `log_prob` take one parallel pass; sampling takes one step per sample, with the layers' inputs remembered
-in queues (`queues`; T. Le Paine et al. 2016, arXiv:1611.09482).
+in queues (`wavenet_sampler`; T. Le Paine et al. 2016, arXiv:1611.09482).
 """
 
 import keras
@@ -12,22 +12,16 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from zoo import random
+from zoo.autoregressive.parts import wavenet_sampler
 from zoo.autoregressive.parts.autoregressive import Autoregressive
-from zoo.autoregressive.parts.queues import Queue
 from zoo.distributions import mu_law
 from zoo.domain import condition_of
 from zoo.layers.causal_convolution import CausalConv1D
+from zoo.layers.gated_convolution import gated
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
-
-BLOCK = 8  # steps of the sampler's loop that are written out in the graph, at most; a power of two
-
-
-def gate(u):
-    """tanh(u_f) * sigmoid(u_g), the halves of the last dimension (equation 2)."""
-    filters, gates = tf.split(u, 2, axis=-1)
-    return tf.tanh(filters) * tf.sigmoid(gates)
 
 
 class GatedLayer(keras.layers.Layer):
@@ -43,7 +37,7 @@ class GatedLayer(keras.layers.Layer):
         if context is not None:  # [frames, B, 2C], each for as many steps
             shape = tf.shape(u)
             u = tf.reshape(tf.reshape(u, [context.shape[0], -1, *tf.unstack(shape)[1:]]) + context[:, None], shape)
-        z = gate(u)
+        z = gated(u)  # equation 2
         return h if self.residual is None else h + self.residual(z), z
 
 
@@ -72,6 +66,9 @@ class WaveNet(Autoregressive):
             both classes and features, or the samples are no multiple of the frames.
     """
 
+    paper = Paper(("van den Oord", "Dieleman", "Zen", "Simonyan", "Vinyals", "Graves", "Kalchbrenner", "Senior",
+                   "Kavukcuoglu"), "WaveNet: A Generative Model for Raw Audio", 2016, "arXiv:1609.03499")
+
     # NOTE: the paper's first causal convolution is a lookup of the sample before; figure 4's residual 1x1 convolutions
     # have no bias here.
 
@@ -91,19 +88,10 @@ class WaveNet(Autoregressive):
         if classes and features:
             raise ValueError(f"one of classes and features can be conditioned on, found classes {classes} and features "
                              f"{tuple(features)}.")
-        self.shape, self.levels, self.channels, self.layers_per_cycle, self.cycles = (
-            tuple(shape),
-            levels,
-            channels,
-            layers,
-            cycles,
-        )
-        self.skip_channels, self.head_channels, self.classes, self.features = (
-            skip_channels,
-            head_channels,
-            classes,
-            features and tuple(features),
-        )
+        self.shape, self.levels, self.channels, self.layers_per_cycle = tuple(shape), levels, channels, layers
+        self.cycles = cycles
+        self.skip_channels, self.head_channels, self.classes = skip_channels, head_channels, classes
+        self.features = features and tuple(features)
         if self.receptive_field > shape[0]:
             raise ValueError(f"waveforms of {shape[0]} samples are shorter than the receptive field of "
                              f"{self.receptive_field}; take longer ones, or fewer "
@@ -134,17 +122,17 @@ class WaveNet(Autoregressive):
 
     @property
     def receptive_field(self):
-        """How many samples before it a factor sees."""
+        """Number of samples before it that a factor sees."""
         return 1 + self.cycles * (2 ** self.layers_per_cycle - 1)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(k_t | k_<t), [B, T, levels]."""
+        """Computes the logits of every p(k_t | k_<t), [B, T, levels]."""
         codes = tf.transpose(mu_law.encode(x, self.levels))  # [T, B]
         before = tf.concat([tf.fill(tf.shape(codes[:1]), self.start), codes[:-1]], 0)
         # The factor makes the gradient dense, as clipping and all-reducing want it.
         h = tf.gather(1.0 * tf.convert_to_tensor(self.embedding), before)  # [T, B, C]
         outputs = []
-        for layer, context in zip(self.stack, self._per_layer(self._context(condition))):
+        for layer, context in zip(self.stack, self.per_layer(self.context(condition))):
             h, z = layer(h, context)
             outputs.append(z)
         h = tf.nn.relu(self.head[0](tf.concat(outputs, -1)))
@@ -164,70 +152,10 @@ class WaveNet(Autoregressive):
     def generate(self, noise, condition=None, x=None, known=None):
         """Draws a block of samples in each step of the loop, one after another; computed in float32 whatever the dtype
         policy."""
-        length = self.shape[0]
-        block = min(BLOCK, 2 ** (length - 1).bit_length())
-        blocks = -(-length // block)
-        queues = [Queue(d, block, self.channels) for d in self.dilations]
-        taps = [layer.convolution.matrices() for layer in self.stack]
-        residuals = [None if layer.residual is None else tf.convert_to_tensor(layer.residual.kernel)
-                     for layer in self.stack]
-        head = [(tf.convert_to_tensor(layer.kernel), tf.convert_to_tensor(layer.bias)) for layer in self.head]
-        embedding, context, batch = tf.convert_to_tensor(self.embedding), self._context(condition), tf.shape(noise)[0]
+        return wavenet_sampler.generate(self, noise, condition, x, known)
 
-        def in_blocks(t):
-            """[B, T] -> [blocks, block, B], filled up with zeros."""
-            t = tf.pad(tf.transpose(t), [[0, blocks * block - length], [0, 0]])
-            return tf.reshape(t, [blocks, block, -1])
-
-        noise = in_blocks(noise)
-        amplitudes = x, known
-        if known is not None:
-            given, known = in_blocks(mu_law.encode(x, self.levels)), in_blocks(known)
-
-        def biases(number):
-            """For each layer its bias and what is conditioned on, [block or 1, B or 1, 2C]."""
-            if context is None:
-                return [bias[None, None] for _, _, bias in taps]
-            frames = tf.minimum((number * block + tf.range(block)) * context.shape[0] // length, context.shape[0] - 1)
-            return [y + bias for y, (_, _, bias) in zip(self._per_layer(tf.gather(context, frames)), taps)]
-
-        def body(number, code, states, drawn):
-            seen, added = [queue.recall(state, number) for queue, state in zip(queues, states)], biases(number)
-            for i, (queue, (past, _, _)) in enumerate(zip(queues, taps)):
-                if queue.far:  # all that the block reads of the past, in one product
-                    added[i] += tf.reshape(tf.matmul(tf.reshape(seen[i], [-1, self.channels]), past),
-                                           [block, -1, 2 * self.channels])
-                added[i] = tf.unstack(added[i]) if added[i].shape[0] == block else [added[i][0]] * block
-                seen[i] = tf.unstack(seen[i], min(queue.dilation, block))
-            remembered = [[] for _ in queues]
-            uniforms, codes = tf.unstack(noise[number], block), []
-            for step in range(block):
-                h, outputs = tf.gather(embedding, code), []
-                for i, (queue, (past, now, _), residual) in enumerate(zip(queues, taps, residuals)):
-                    remembered[i].append(h)
-                    u = tf.matmul(h, now) + added[i][step]
-                    if not queue.far:
-                        u += tf.matmul((seen[i] + remembered[i])[step], past)
-                    outputs.append(gate(u))
-                    h = h if residual is None else h + tf.matmul(outputs[-1], residual)
-                h = tf.concat(outputs, -1)
-                for (kernel, bias), activation in zip(head, (tf.nn.relu, tf.nn.relu, tf.identity)):
-                    h = activation(tf.nn.bias_add(tf.matmul(h, kernel), bias))
-                code = mu_law.from_noise(h, uniforms[step])
-                code = code if known is None else tf.where(known[number, step], given[number, step], code)
-                codes.append(code)
-            states = [queue.remember(s, number, past, h) for queue, s, past, h in zip(queues, states, seen, remembered)]
-            return number + 1, code, states, drawn.write(number, tf.stack(codes))
-
-        start = (0, tf.fill([batch], self.start), [queue.empty(batch) for queue in queues],
-                 tf.TensorArray(tf.int32, blocks, element_shape=[block, None]))
-        drawn = tf.while_loop(lambda number, *_: number < blocks, body, start)[-1]
-        drawn = mu_law.decode(tf.transpose(tf.reshape(drawn.stack(), [blocks * block, -1])[:length]), self.levels)
-        return tf.ensure_shape(drawn if known is None else tf.where(amplitudes[1], amplitudes[0], drawn),
-                               [None, length])
-
-    def _context(self, condition):
-        """What the condition adds in the layers, [1 or frames, B, layers * 2C], or None."""
+    def context(self, condition):
+        """Computes what the condition adds in the layers, [1 or frames, B, layers * 2C], or None."""
         self.domain.require(condition)
         if self.conditioning is None:
             return None
@@ -236,12 +164,14 @@ class WaveNet(Autoregressive):
             return tf.gather(1.0 * kernel, condition)[None]
         return tf.tensordot(tf.transpose(tf.ensure_shape(condition, [None, *self.features]), [1, 0, 2]), kernel, 1)
 
-    def _per_layer(self, context):
+    def per_layer(self, context):
+        """Splits what a condition adds into each layer's part, [..., 2C]; None for each, where there is no
+        condition."""
         return [None] * len(self.stack) if context is None else tf.split(context, len(self.stack), axis=-1)
 
 
 def _smooth(shape, dtype=None):
-    """Sines and cosines of the code: neighbouring codes begin alike."""
+    """Returns sines and cosines of the code: neighbouring codes begin alike."""
     position = tf.linspace(0.0, 1.0, shape[0])[:, None]
     frequency = tf.range(1, shape[1] + 1, dtype=tf.float32)[None]
     return tf.cast(tf.cos(3.14159265 * position * frequency) * frequency ** -0.5, dtype)

@@ -15,6 +15,7 @@ from zoo.capabilities import SamplingMeans
 from zoo.density.parts.mixture import Mixture
 from zoo.distributions import pixels
 from zoo.model import Domain
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -33,6 +34,8 @@ class BernoulliMixture(Mixture, SamplingMeans):
         ValueError: if `components` is less than 1 or `smoothing` not more than 0 (a pixel that no example of a
             component has would be impossible).
     """
+
+    paper = Paper(("Larochelle", "Murray"), "The Neural Autoregressive Distribution Estimator", 2011, "AISTATS")
 
     def __init__(self, shape=(28, 28, 1), components=20, smoothing=1.0, **kwargs):
         super().__init__(shape, components, **kwargs)
@@ -57,7 +60,7 @@ class BernoulliMixture(Mixture, SamplingMeans):
         return tfd.Independent(pixels.Bernoulli(logits=tf.convert_to_tensor(self.logits), dtype=tf.float32), 1)
 
     def component_log_prob(self, x, known=None):
-        """sum_d x_d logit_kd + log(1 - mu_kd) over the known entries, [B, K]."""
+        """Computes sum_d x_d logit_kd + log(1 - mu_kd) over the known entries, [B, K]."""
         logits = tf.convert_to_tensor(self.logits)
         off = -tf.nn.softplus(logits)  # log(1 - mu)
         if known is None:
@@ -71,11 +74,11 @@ class BernoulliMixture(Mixture, SamplingMeans):
                        tf.float32)
 
     def _sample_mean(self, seeds, condition=None):
-        """mu of the component that `sample` draws for the same seed."""
+        """Computes mu of the component that `sample` draws for the same seed."""
         return self.example(tf.sigmoid(tf.gather(tf.convert_to_tensor(self.logits), self.component(seeds, None, None))))
 
     def statistics(self, x, r):
-        """(sum_n r_nk x_nd,)."""
+        """Returns (sum_n r_nk x_nd,)."""
         return (tf.matmul(r, x, transpose_a=True),)
 
     def maximize(self, num, sums, mean):

@@ -12,6 +12,7 @@ import tensorflow_probability as tfp
 
 from zoo import random
 from zoo.density.parts.mixture import Mixture
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 COVARIANCES = ("full", "diagonal", "spherical")
@@ -33,6 +34,10 @@ class GaussianMixture(Mixture):
         ValueError: if `components` is less than 1, `covariance` unknown or `regularization` not more than 0 (a
             component on one example would be a spike).
     """
+
+    paper = Paper(("Dempster", "Laird", "Rubin"),
+                  "Maximum Likelihood from Incomplete Data via the EM Algorithm",
+                  1977, "Journal of the Royal Statistical Society B 39")
 
     def __init__(self, shape=(2,), levels=None, components=8, covariance="diagonal", regularization=1e-6, **kwargs):
         super().__init__(shape, components, levels, **kwargs)
@@ -66,7 +71,7 @@ class GaussianMixture(Mixture):
         return tfd.MultivariateNormalDiag(loc, tf.broadcast_to(scale, loc.shape))
 
     def component_log_prob(self, x, known=None):
-        """log N(x; mu_k, Sigma_k), or of the marginal of the known entries, [B, K]."""
+        """Computes log N(x; mu_k, Sigma_k), or of the marginal of the known entries, [B, K]."""
         loc, scale = tf.convert_to_tensor(self.loc), tf.convert_to_tensor(self.scale)
         if self.covariance != "full":
             terms = tfd.Normal(loc, scale).log_prob(x[:, None])  # [B, K, D]
@@ -114,7 +119,7 @@ class GaussianMixture(Mixture):
         self.loc.assign(centres)
 
     def statistics(self, x, r):
-        """(sum_n r d, sum_n r d d^T or r d^2), with d = x - mu: from where the components are, squares lose no
+        """Returns (sum_n r d, sum_n r d d^T or r d^2), with d = x - mu: from where the components are, squares lose no
         digits."""
         d = x[:, None] - tf.convert_to_tensor(self.loc)  # [B, K, D]
         first = tf.einsum("nk,nkd->kd", r, d)
@@ -136,6 +141,6 @@ class GaussianMixture(Mixture):
 
 
 def _marginal(covariance, known):
-    """Covariances [..., D, D] in which what is not known is standard normal and independent of the rest."""
+    """Returns covariances [..., D, D] in which what is not known is standard normal and independent of the rest."""
     known = tf.cast(known, tf.float32)
     return covariance * known[:, None] * known + tf.linalg.diag(1.0 - known)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.density.parts.fitted import Completes, FittedModel
+from zoo.paper import Paper
 
 _CELLS = 1 << 24
 _DIMENSIONS = 7  # ten bins in each of eight would be more boxes than that
@@ -36,6 +37,10 @@ class Histogram(Completes, FittedModel):
         ValueError: if D is more than 7, `bins` or `edges` have not D entries, a dimension no bin, the grid more than
             2^24 boxes, `margin` or `smoothing` is negative, or `edges` come together with `bins` or `margin`.
     """
+
+    paper = Paper(("Freedman", "Diaconis"),
+                  "On the Histogram as a Density Estimator: L2 Theory",
+                  1981, "Zeitschrift für Wahrscheinlichkeitstheorie und verwandte Gebiete 57")
 
     def __init__(self, shape=(2,), bins: tuple | None = None, edges: tuple | None = None, margin=0.0, smoothing=0.0,
                  **kwargs):
@@ -94,12 +99,12 @@ class Histogram(Completes, FittedModel):
         self.mass.assign(mass / tf.reduce_sum(mass))
 
     def update(self, x):
-        """{log_likelihood: mean log p(x) of the data inside of the grid}: nothing is left to improve."""
+        """Returns {log_likelihood: mean log p(x) of the data inside of the grid}: nothing is left to improve."""
         values = self._log_prob(x)
         return {"log_likelihood": tf.reduce_mean(tf.boolean_mask(values, self._cell(self.flat(x))[1]))}
 
     def marginal_log_prob(self, x, known):
-        """log of the density of the known entries, [B]: the boxes that they leave open, over the known sides'
+        """Computes log of the density of the known entries, [B]: the boxes that they leave open, over the known sides'
         lengths."""
         index, inside = self._bins(x)
         widths = [tf.gather(edges[1:] - edges[:-1], index[d]) for d,
@@ -114,7 +119,7 @@ class Histogram(Completes, FittedModel):
         return tf.where(tf.reduce_all(inside | ~known, 1), density, -math.inf)
 
     def conditional(self, seeds, x, known):
-        """A box by its mass (of those that the known entries leave open), and a uniform point in it, [B, D]."""
+        """Draws a box by its mass (of those that the known entries leave open), and a uniform point in it, [B, D]."""
         uniforms = random.uniform_rows(seeds, [1 + self.size])
         mass = tf.convert_to_tensor(self.mass)
 
@@ -144,8 +149,8 @@ class Histogram(Completes, FittedModel):
         return low + (high - low) * uniforms[:, 1:]
 
     def _bins(self, x):
-        """(the bin of each entry, D tensors [B], and whether it is in one, bool [B, D]); the last edge belongs to the
-        last bin, as in NumPy."""
+        """Returns (the bin of each entry, D tensors [B], and whether it is in one, bool [B, D]); the last edge belongs
+        to the last bin, as in NumPy."""
         index, inside = [], []
         for d, edges in enumerate(map(tf.convert_to_tensor, self.grid)):
             found = tf.searchsorted(edges, x[:, d], side="right") - 1
@@ -154,7 +159,7 @@ class Histogram(Completes, FittedModel):
         return index, tf.stack(inside, axis=1)
 
     def _cell(self, x):
-        """(the number of x's box, int32 [B], and whether it is in one, bool [B])."""
+        """Returns (the number of x's box, int32 [B], and whether it is in one, bool [B])."""
         index, inside = self._bins(x)
         cell = index[0]
         for d in range(1, self.size):
@@ -162,8 +167,8 @@ class Histogram(Completes, FittedModel):
         return cell, tf.reduce_all(inside, axis=1)
 
     def _open(self, index, known):
-        """The mass of the boxes that agree with one point's known bins (index [D], known [D]), and 0 for others,
-        [*bins]."""
+        """Returns the mass of the boxes that agree with one point's known bins (index [D], known [D]), and 0 for
+        others, [*bins]."""
         mass = tf.reshape(tf.convert_to_tensor(self.mass), self.counts)
         for d, num in enumerate(self.counts):
             agrees = (tf.range(num) == index[d]) | ~known[d]
@@ -176,7 +181,7 @@ def _values(values):
 
 
 def _range(x, margin):
-    """(low, high) of each dimension, widened; a dimension of one value gets a bin of width 1, as in NumPy."""
+    """Returns (low, high) of each dimension, widened; a dimension of one value gets a bin of width 1, as in NumPy."""
     low, high = np.min(x, axis=0).astype(np.float64), np.max(x, axis=0).astype(np.float64)
     low, high = np.where(low == high, low - 0.5, low), np.where(low == high, high + 0.5, high)
     return low - margin * (high - low), high + margin * (high - low)

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.density.parts.fitted import BUDGET, Completes, FittedModel
+from zoo.paper import Paper
 
 KERNELS = ("gaussian", "epanechnikov")
 RULES = ("scott", "silverman", "leave_one_out")
@@ -44,6 +45,10 @@ class KernelDensity(Completes, FittedModel):
     Raises:
         ValueError: if `num_points` is less than 1, the kernel or the rule unknown, or a bandwidth not more than 0.
     """
+
+    paper = Paper(("Parzen",),
+                  "On Estimation of a Probability Density Function and Mode",
+                  1962, "Annals of Mathematical Statistics 33")
 
     def __init__(self, shape=(2,), levels=None, num_points: int | None = None, kernel="gaussian", bandwidth="scott",
                  **kwargs):
@@ -93,8 +98,8 @@ class KernelDensity(Completes, FittedModel):
             self.scale.assign(self.scale * _FACTORS[totals.argmax()])
 
     def update(self, x):
-        """{leave_one_out: mean log-likelihood of 1,000 stored points (or all) given the others}: nothing is left to
-        improve."""
+        """Returns {leave_one_out: mean log-likelihood of 1,000 stored points (or all) given the others}: nothing is
+        left to improve."""
         num = self.points.shape[0]
         if num < 2:
             return {"leave_one_out": tf.constant(-math.inf)}
@@ -103,15 +108,15 @@ class KernelDensity(Completes, FittedModel):
                                                              tf.int32))[0]}
 
     def marginal_log_prob(self, x, known):
-        """log of the mean kernel over the points, of the known entries, [B]."""
+        """Computes log of the mean kernel over the points, of the known entries, [B]."""
         def add(total, start, terms):
             return tf.reduce_logsumexp(tf.concat([total[:, None], terms], 1), axis=1)
 
         return self._over_points(x, known, add, tf.fill(tf.shape(x)[:1], -math.inf)) - math.log(self.points.shape[0])
 
     def conditional(self, seeds, x, known):
-        """A point n ~ p(n | x where `known`), and x = x_n + h u with u from the kernel (given its known part), [B,
-        D]."""
+        """Draws a point n ~ p(n | x where `known`), and x = x_n + h u with u from the kernel (given its known part),
+        [B, D]."""
         uniform = random.uniform_rows(random.fold_in_rows(seeds, 0), [])
         points, num = tf.convert_to_tensor(self.points), self.points.shape[0]
         if known is None:
@@ -130,30 +135,25 @@ class KernelDensity(Completes, FittedModel):
             index = self._over_points(x, known, count, (tf.zeros_like(uniform, tf.int32), tf.zeros_like(uniform)))[0]
             index = tf.minimum(index, num - 1)
         centre, h = tf.gather(points, index), tf.convert_to_tensor(self.scale)
-        return centre + h * self._kernel_sample(
-            random.fold_in_rows(seeds, 1), None if known is None else (x - centre) / h, known
-        )
+        given = None if known is None else (x - centre) / h
+        return centre + h * self._kernel_sample(random.fold_in_rows(seeds, 1), given, known)
 
     def _kernel_sample(self, seeds, u, known):
-        """u from the kernel, [B, D], given its known entries."""
+        """Draws u from the kernel, [B, D], given its known entries."""
         if self.kernel == "gaussian":
             return random.normal_rows(seeds, [self.size])
         # The first D entries of a uniform direction in D + 4 dimensions have this density; known entries shrink the
         # ball that is left.
         eps = random.normal_rows(seeds, [self.size + 4])
         free = eps[:, :self.size] if known is None else tf.where(known, 0.0, eps[:, :self.size])
-        radius = (
-            1.0
-            if known is None
-            else tf.sqrt(tf.maximum(1.0 - tf.reduce_sum(tf.where(known, u, 0.0) ** 2, axis=1, keepdims=True), 0.0))
-        )
-        return radius * free / tf.sqrt(tf.reduce_sum(free**2, axis=1,
-                                                     keepdims=True) + tf.reduce_sum(eps[:, self.size:] ** 2, axis=1,
-                                                                                    keepdims=True))
+        radius = 1.0
+        if known is not None:
+            radius = tf.sqrt(tf.maximum(1.0 - _square_sum(tf.where(known, u, 0.0)), 0.0))
+        return radius * free / tf.sqrt(_square_sum(free) + _square_sum(eps[:, self.size:]))
 
     def _log_kernel(self, squares, missing):
-        """log of K, the unknown entries integrated out, but for the product of h, from |u|^2 of the known ones [B, n]
-        and the number of the others [B, 1]."""
+        """Computes the log of K, the unknown entries integrated out, but for the product of h, from |u|^2 of the known
+        ones [B, n] and the number of the others [B, 1]."""
         dims = float(self.size)
         if self.kernel == "gaussian":
             return -0.5 * squares - 0.5 * (dims - missing) * math.log(2.0 * math.pi)
@@ -168,7 +168,7 @@ class KernelDensity(Completes, FittedModel):
         )
 
     def _squares(self, x, points, known):
-        """sum_d ((x_d - x_nd) / h_d)^2 over the known entries, [B, n]."""
+        """Computes sum_d ((x_d - x_nd) / h_d)^2 over the known entries, [B, n]."""
         h = tf.convert_to_tensor(self.scale)
         if self.size <= _SMALL:
             terms = ((x[:, None] - points) / h) ** 2  # [B, n, D]
@@ -211,8 +211,8 @@ class KernelDensity(Completes, FittedModel):
 
     @tf.function(reduce_retracing=True)
     def _leave_one_out(self, factors, index):
-        """Mean log density of the points `index`, each given all the others, with h times each of `factors`,
-        [len(factors)]."""
+        """Computes the mean log density of the points `index`, each given all the others, with h times each of
+        `factors`, [len(factors)]."""
         points, num = tf.convert_to_tensor(self.points), self.points.shape[0]
         rows = max(1, BUDGET // (num * (self.size if self.size <= _SMALL else 1)))
         log_h = tf.reduce_sum(tf.math.log(tf.convert_to_tensor(self.scale)))
@@ -239,3 +239,7 @@ def _is_positive(value):
         return 0.0 < float(value) < math.inf
     except (TypeError, ValueError):
         return False
+
+
+def _square_sum(x):
+    return tf.reduce_sum(x**2, axis=1, keepdims=True)

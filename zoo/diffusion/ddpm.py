@@ -16,6 +16,7 @@ from zoo.distributions.quantized import quantized_normal
 from zoo.model import Domain, GenerativeModel, Player
 from zoo.networks.time_dense import TimeDense
 from zoo.networks.unet import UNet, grids
+from zoo.paper import Paper
 
 
 class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
@@ -47,6 +48,8 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
             image's.
     """
 
+    paper = Paper(("Ho", "Jain", "Abbeel"), "Denoising Diffusion Probabilistic Models", 2020, "arXiv:2006.11239")
+
     controls = {"steps": Control("timesteps", 1, "timesteps",
                                  "of the reverse process, evenly among its T; fewer are faster and coarser", "steps")}
 
@@ -70,13 +73,8 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
             raise ValueError(
                 f"attention must name heights of the network's grids, {heights}, found {tuple(attention)}."
             )
-        self.shape, self.levels, self.timesteps, self.schedule, self.variance = (
-            tuple(shape),
-            levels,
-            timesteps,
-            schedule,
-            variance,
-        )
+        self.shape, self.levels, self.timesteps, self.schedule = tuple(shape), levels, timesteps, schedule
+        self.variance = variance
         self.network, self.channels, self.multipliers = network, channels, tuple(multipliers)
         self.blocks, self.attention = blocks, tuple(attention)
         self.process = SCHEDULES[schedule](timesteps)
@@ -102,17 +100,17 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
         return None if self.levels is None else (-1.0, 1.0)
 
     def scaled(self, x):
-        """x_0: levels on [-1, 1], real examples as they are."""
+        """Returns x_0: levels on [-1, 1], real examples as they are."""
         return x if self.levels is None else centre(x, self.levels)
 
     def predict_eps(self, x_t, t):
-        """eps(x_t, t), t int32 [batch] in 1..T."""
+        """Computes eps(x_t, t), t int32 [batch] in 1..T."""
         # The network's clock runs to 1000 for every T, so that its sinusoids see the range they were made for.
         return tf.cast(self.denoiser(x_t, tf.cast(t, tf.float32) * (1000.0 / self.timesteps)), tf.float32)
 
     def objective(self, x, seed):
-        """{mse: |eps - eps(x_t, t)|^2 averaged over dimensions}, [batch], one t ~ U{1..T} and one eps ~ N(0, I) for
-        each example (equation 14)."""
+        """Returns {mse: |eps - eps(x_t, t)|^2 averaged over dimensions}, [batch], one t ~ U{1..T} and one eps ~ N(0, I)
+        for each example (equation 14)."""
         x_0 = self.scaled(x)
         seed_t, seed_eps = random.split(seed)
         t = tf.random.stateless_uniform([tf.shape(x_0)[0]], seed_t, 1, self.timesteps + 1, tf.int32)
@@ -124,19 +122,19 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
         return (Player("model", self.trainable_weights, self.objective),)
 
     def call(self, x):
-        """The x_0 that the network predicts from x_1 = sqrt(alpha_bar_1) x_0."""
+        """Returns the x_0 that the network predicts from x_1 = sqrt(alpha_bar_1) x_0."""
         x_0, t = self.scaled(x), tf.ones_like(x, tf.int32)
         t = tf.reshape(t, [tf.shape(x)[0], -1])[:, 0]
         x_1 = gaussian.diffuse(self.process, x_0, t, tf.zeros_like(x_0))
         return gaussian.x_0_of_eps(self.process, x_1, t, self.predict_eps(x_1, t))
 
     def likelihood(self, p):
-        """p(x|x_1) given the Gaussian p(x_0|x_1): itself for real examples, collected into levels otherwise."""
+        """Returns p(x|x_1) given the Gaussian p(x_0|x_1): itself for real examples, collected into levels otherwise."""
         return p if self.levels is None else quantized_normal(p.mean(), p.stddev(), self.levels, len(self.shape))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def bound_terms(self, x, seeds, num_timesteps=None):
-        """{prior: L_T, diffusion: sum L_{t-1}, reconstruction: L_0} of -log p(x), in nats, [batch].
+        """Returns {prior: L_T, diffusion: sum L_{t-1}, reconstruction: L_0} of -log p(x), in nats, [batch].
 
         T evaluations of the network; with `num_timesteps` in 1..T-1, that many and one, an unbiased estimate of the
         same bound.
@@ -146,14 +144,14 @@ class DDPM(GenerativeModel, LowerBound, SeedInterpolating):
                                     self.scaled(x), seeds, self.variance, self.clip, num_timesteps)
 
     def _elbo(self, x, seeds, condition=None):
-        """-(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; T evaluations of
-        the network."""
+        """Computes -(L_T + sum L_{t-1} + L_0) in nats, [batch]; one draw of each x_t, row i's from `seeds[i]`; T
+        evaluations of the network."""
         return -tf.add_n(list(self.bound_terms(x, seeds).values()))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def _sample(self, seeds, condition=None, steps=None):
-        """Algorithm 2, in T steps, or in as many as each row has of its own: the mean of p(x_0|x_1), rounded to a level
-        where there are levels."""
+        """Runs algorithm 2, in T steps, or in as many as each row has of its own: the mean of p(x_0|x_1), rounded to a
+        level where there are levels."""
         given = (self.predict_eps, self.process, seeds, self.shape)
         if steps is None:
             x_0 = samplers.ancestral(*given, self.variance, self.clip)

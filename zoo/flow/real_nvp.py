@@ -20,6 +20,7 @@ import tensorflow_probability as tfp
 from zoo import random
 from zoo.capabilities import Autoencoding, ExactLikelihood
 from zoo.model import Domain, GenerativeModel, Player
+from zoo.paper import Paper
 from zoo.transforms.coupling import AffineCoupling, checkerboard
 from zoo.transforms.transform import Bijector, Chain
 
@@ -43,6 +44,8 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
         ValueError: if an example has fewer than 2 entries, `couplings` is less than 2, `levels` less than 2 or `alpha`
             not in (0, 0.5).
     """
+
+    paper = Paper(("Dinh", "Sohl-Dickstein", "Bengio"), "Density estimation using Real NVP", 2016, "arXiv:1605.08803")
 
     # NOTE: the paper prints logit(alpha + (1 - alpha) x), which is infinite at x = 1; the symmetric form keeps both
     # ends finite. In both, a little mass falls outside [0, 1]^D, so bits per dimension from this density are never too
@@ -74,17 +77,17 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
         return Domain("real", self.shape, self.levels, range=(0.0, 1.0), dequantized=True)
 
     def prior(self):
-        """p(z) = N(0, I)."""
+        """Returns p(z) = N(0, I)."""
         return tfd.Independent(tfd.Normal(tf.zeros([self.size]), 1.0), 1)
 
     def pixels(self):
-        """The last bijector: y -> (sigmoid(y) - alpha) / (1 - 2 alpha) for images, the identity otherwise."""
+        """Returns the last bijector: y -> (sigmoid(y) - alpha) / (1 - 2 alpha) for images, the identity otherwise."""
         if self.levels is None:
             return tfb.Identity()
         return tfb.Chain([tfb.Scale(1.0 / (1.0 - 2.0 * self.alpha)), tfb.Shift(-self.alpha), tfb.Sigmoid()])
 
     def transform(self):
-        """f: the couplings and then the pixels', from z [B, D] to x [B, D]."""
+        """Returns f: the couplings and then the pixels', from z [B, D] to x [B, D]."""
         return Chain([*self.flow, Bijector(self.pixels())])
 
     def forward(self, z):
@@ -96,7 +99,7 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
         return self.transform().inverse(tf.reshape(x, [-1, self.size]))
 
     def terms(self, x):
-        """{prior: -log p(z), log_det: -log|det dz/dx|}, each [B]."""
+        """Returns {prior: -log p(z), log_det: -log|det dz/dx|}, each [B]."""
         z, log_det = self.inverse(x)
         return {"prior": -self.prior().log_prob(z), "log_det": -log_det}
 
@@ -110,7 +113,7 @@ class RealNVP(GenerativeModel, ExactLikelihood, Autoencoding):
         return self._log_prob(x)
 
     def _log_prob(self, x, condition=None):
-        """log p(x) = log N(z; 0, I) + log|det dz/dx|, exact, in nats, [B]."""
+        """Computes log p(x) = log N(z; 0, I) + log|det dz/dx|, exact, in nats, [B]."""
         return -tf.add_n(list(self.terms(x).values()))
 
     def _encode(self, x, condition=None):

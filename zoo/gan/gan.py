@@ -14,6 +14,7 @@ from zoo.capabilities import SeedInterpolating
 from zoo.gan.parts.losses import OBJECTIVES
 from zoo.model import Domain, GenerativeModel, Player
 from zoo.networks import dense
+from zoo.paper import Paper
 
 
 class GAN(GenerativeModel, SeedInterpolating):
@@ -33,6 +34,9 @@ class GAN(GenerativeModel, SeedInterpolating):
     Raises:
         ValueError: if `objective` is unknown or `latent_size` less than 1.
     """
+
+    paper = Paper(("Goodfellow", "Pouget-Abadie", "Mirza", "Xu", "Warde-Farley", "Ozair", "Courville", "Bengio"),
+                  "Generative Adversarial Networks", 2014, "arXiv:1406.2661")
 
     def __init__(self, shape=(2,), bounded=False, latent_size=16, generator_hidden=(128, 128),
                  discriminator_hidden=(128, 128), activation="relu", objective="non_saturating", **kwargs):
@@ -59,23 +63,23 @@ class GAN(GenerativeModel, SeedInterpolating):
         return Domain("real", self.shape, range=(-1.0, 1.0) if self.bounded else None)
 
     def logits(self, x):
-        """The log-odds that x is data, float32 [batch]."""
+        """Returns the log-odds that x is data, float32 [batch]."""
         return tf.cast(self.discriminator(x), tf.float32)[:, 0]
 
     def generate(self, z):
-        """G(z), float32 [batch, *shape], z [batch, latent_size]."""
+        """Computes G(z), float32 [batch, *shape], z [batch, latent_size]."""
         return tf.cast(self.generator(z), tf.float32)
 
     def _fakes(self, x, seed):
         return self.generate(tf.random.stateless_normal([tf.shape(x)[0], self.latent_size], seed))
 
     def discriminator_objective(self, x, seed):
-        """The discriminator's terms: real, then fake."""
+        """Returns the discriminator's terms: real, then fake."""
         return OBJECTIVES[self.objective].discriminator(self.logits(x),
                                                         self.logits(tf.stop_gradient(self._fakes(x, seed))))
 
     def generator_objective(self, x, seed):
-        """The generator's term; of x only the batch size is read."""
+        """Returns the generator's term; of x only the batch size is read."""
         return OBJECTIVES[self.objective].generator(self.logits(self._fakes(x, seed)))
 
     def players(self):
@@ -83,7 +87,7 @@ class GAN(GenerativeModel, SeedInterpolating):
                 Player("generator", self.generator.trainable_weights, self.generator_objective))
 
     def call(self, x):
-        """The logits of x and of as many generated examples, two of [batch]."""
+        """Returns the logits of x and of as many generated examples, two of [batch]."""
         return self.logits(x), self.logits(self.generate(tf.zeros([tf.shape(x)[0], self.latent_size])))
 
     def _sample(self, seeds, condition=None):

@@ -7,6 +7,7 @@ G. E. Hinton, R. R. Salakhutdinov, Reducing the Dimensionality of Data with Neur
 import math
 
 from zoo.latent.parts.reconstructing import Reconstructing
+from zoo.paper import Paper
 
 
 class Autoencoder(Reconstructing):
@@ -34,6 +35,9 @@ class Autoencoder(Reconstructing):
             bottleneck.
     """
 
+    paper = Paper(("Hinton", "Salakhutdinov"),
+                  "Reducing the Dimensionality of Data with Neural Networks", 2006, "Science 313")
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200),
                  activation="relu", code_activation="linear", distortion="auto", **kwargs):
         super().__init__(**kwargs)
@@ -48,5 +52,5 @@ class Autoencoder(Reconstructing):
         return self.assembled()
 
     def objective(self, batch, seed):
-        """{reconstruction: d(x, g(f(x)))}, [batch]; nothing in it is random."""
+        """Returns {reconstruction: d(x, g(f(x)))}, [batch]; nothing in it is random."""
         return {"reconstruction": self.distortion(batch)}

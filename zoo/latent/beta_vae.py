@@ -9,10 +9,11 @@ import math
 import tensorflow as tf
 
 from zoo.latent.parts import schedules
-from zoo.latent.parts.one_layer import OneLayer
+from zoo.latent.vae import VAE
+from zoo.paper import Paper
 
 
-class BetaVAE(OneLayer):
+class BetaVAE(VAE):
     """-E_q [log p(x|z)] + beta KL(q(z|x) || p(z)) is minimised; the bounds that are reported are those of beta = 1.
 
     Args:
@@ -31,18 +32,25 @@ class BetaVAE(OneLayer):
         ValueError: if `shape` is not an image's, a name is unknown, or a number is too small.
     """
 
+    paper = Paper(("Higgins", "Matthey", "Pal", "Burgess", "Glorot", "Botvinick", "Mohamed", "Lerchner"),
+                  "beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework", 2017, "ICLR")
+
     def __init__(self, shape=(64, 64, 1), levels=2, latent_size=10, network="dense", hidden=(1200, 1200),
                  activation="relu", likelihood="auto", beta=4.0, warmup_steps=0, **kwargs):
-        super().__init__(**kwargs)
         if not 0.0 < beta < math.inf or warmup_steps < 0:
             raise ValueError(f"beta must be above 0 and warmup_steps not negative, found {beta} and {warmup_steps}.")
-        self.assemble(shape, levels, latent_size, network, hidden, activation, likelihood)
-        self.beta, self.warmup_steps = beta, warmup_steps
-        self.build()
+        super().__init__(shape, levels, latent_size, network, hidden, activation, likelihood, prior="normal",
+                         posterior="diagonal", flows=0, warmup_steps=warmup_steps, free_bits=0.0, **kwargs)
+        self.beta = beta
 
     def get_config(self):
-        return self.assembled() | dict(beta=self.beta, warmup_steps=self.warmup_steps)
+        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
+                    hidden=self.hidden, activation=self.activation, likelihood=self.given_likelihood, beta=self.beta,
+                    warmup_steps=self.warmup_steps)
 
-    def objective(self, batch, seed, step=None):
-        terms = self.terms(batch, tf.random.stateless_normal([tf.shape(batch)[0], self.noise_size], seed))
-        return terms | {"kl": schedules.warmup(step, self.warmup_steps, self.beta) * terms["kl"]}
+    def objective(self, x, seed, step=None):
+        """Returns {reconstruction: -log p(x|z), kl: beta KL(q(z|x) || p(z))}, [batch] each, at one z ~ q(z|x)."""
+        posterior = self.posterior(x)
+        z, _ = posterior.draw(tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed))
+        beta = schedules.warmup(step, self.warmup_steps, self.beta)
+        return {"reconstruction": -self.likelihood(z).log_prob(x), "kl": beta * posterior.kl()}

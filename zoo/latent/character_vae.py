@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from zoo.distributions import categories
 from zoo.latent.parts.sequence_vae import SequenceVAE
+from zoo.paper import Paper
 
 
 class CharacterVAE(SequenceVAE):
@@ -32,6 +33,11 @@ class CharacterVAE(SequenceVAE):
     Raises:
         ValueError: as `SequenceVAE` does, and if `end` is no token.
     """
+
+    paper = Paper(("Gomez-Bombarelli", "Wei", "Duvenaud", "Hernandez-Lobato", "Sanchez-Lengeling", "Sheberla",
+                   "Aguilera-Iparraguirre", "Hirzel", "Adams", "Aspuru-Guzik"),
+                  "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules",
+                  2016, "arXiv:1610.02415")
 
     def __init__(self, shape=(20,), levels=128, end=None, latent_size=25, filters=(2, 3, 4), kernels=(2, 3, 4),
                  dense=100, hidden=100, layers=3, beta=1.0, warmup_steps=0, **kwargs):
@@ -61,7 +67,7 @@ class CharacterVAE(SequenceVAE):
         return self._ended(tf.argmax(logits, -1, tf.int32))
 
     def _ended(self, x):
-        """x with nothing but the end after the first end."""
+        """Returns x with nothing but the end after the first end."""
         if self.end is None:
             return x
         return tf.where(tf.cumsum(tf.cast(x == self.end, tf.int32), axis=1) > 0, self.end, x)

@@ -16,15 +16,16 @@ import tensorflow_probability as tfp
 from zoo import random
 from zoo.domain import condition_of, known
 from zoo.latent.parts import observations, posteriors
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 _CERTAIN = 30.0  # log-odds of a given pixel: its log-probability is 0 in float32
 
 
-class ConditionalVAE(Variational):
+class ConditionalVAE(ImageVAE):
     """log p(x|c) >= E_{q(z|x, c)} [log p(x|z, c)] - KL(q(z|x, c) || p(z|c)), c a class label or given quadrants, all
     three diagonal Gaussian or independent pixels.
 
@@ -43,6 +44,9 @@ class ConditionalVAE(Variational):
             `classes` and `quadrants`.
     """
 
+    paper = Paper(("Sohn", "Lee", "Yan"),
+                  "Learning Structured Output Representation using Deep Conditional Generative Models", 2015, "NeurIPS")
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=50, hidden=(500, 500), activation="relu",
                  classes: int | None = None, quadrants: int | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -53,12 +57,8 @@ class ConditionalVAE(Variational):
             raise ValueError("quadrants must be "
                              f"{'left out, or 0, with classes' if classes else '1, 2 or 3 without classes'}, found "
                              f"{quadrants}.")
-        self.shape, self.levels, self.latent_size, self.noise_size = (
-            image_shape(shape),
-            levels,
-            latent_size,
-            latent_size,
-        )
+        self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
+        self.noise_size = latent_size
         if not classes and min(self.shape[:2]) < 2:
             raise ValueError(f"shape must be at least 2x2 to have quadrants, found {self.shape}.")
         self.hidden, self.activation, self.classes, self.quadrants = tuple(hidden), activation, classes, quadrants
@@ -81,8 +81,8 @@ class ConditionalVAE(Variational):
         return dataclasses.replace(plain, condition=condition_of(self.classes) or known(plain, self.given))
 
     def read(self, condition):
-        """What the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on [0, 1] and
-        -1 for the rest."""
+        """Returns what the networks read of a condition, [batch, ...]: the label's indicator, or the given pixels on
+        [0, 1] and -1 for the rest."""
         self.domain.require(condition)
         if self.classes:
             return tf.one_hot(condition, self.classes)
@@ -90,11 +90,11 @@ class ConditionalVAE(Variational):
                           [-1, math.prod(self.shape)])
 
     def prior(self, condition):
-        """p(z|c), a TFP distribution with batch shape [batch]."""
+        """Returns p(z|c), a TFP distribution with batch shape [batch]."""
         return self.prior_head(self.prior_trunk(self.read(condition))).distribution()
 
     def posterior(self, x, condition):
-        """q(z|x, c): an object of `zoo.latent.parts.posteriors`."""
+        """Returns q(z|x, c): an object of `zoo.latent.parts.posteriors`."""
         seen = tf.reshape(self.observation.read(x), [-1, math.prod(self.shape)])
         return self.head(self.trunk(tf.concat([seen, self.read(condition)], -1)))
 
@@ -107,6 +107,11 @@ class ConditionalVAE(Variational):
     def prior_density(self, condition=None):
         return self.prior(condition).log_prob
 
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|z, c), z ~ p(z|c)."""
+        z = self.draw_prior(random.fold_in_rows(seeds, 0), condition)
+        return self.draw_image(self.parameters(z, condition), random.fold_in_rows(seeds, 1))
+
     def draw_prior(self, seeds, condition=None):
         prior = self.prior(condition)
         return prior.mean() + prior.stddev() * random.normal_rows(seeds, [self.latent_size])
@@ -117,36 +122,26 @@ class ConditionalVAE(Variational):
         raw = autoencoding.float32(flatly(self.decoder, tf.concat([z, given], -1)))
         if self.classes:
             return raw
-        known = (
-            condition * 2.0 - 1.0
-            if self.levels == 2
-            else 2.0 * tf.one_hot(tf.cast(condition, tf.int32), self.levels) - 1.0
-        )
-        known = tf.reshape(known, [-1, *self.shape, self.observation.parameters])
+        ones = condition if self.levels == 2 else tf.one_hot(tf.cast(condition, tf.int32), self.levels)
+        known = tf.reshape(2.0 * ones - 1.0, [-1, *self.shape, self.observation.parameters])
         return tf.where(self.given[..., None, None], _CERTAIN * known, raw)
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z, c), kl: KL(q(z|x, c) || p(z|c))}, each [batch]."""
+        """Returns {reconstruction: -log p(x|z, c), kl: KL(q(z|x, c) || p(z|c))}, [batch] each: minus their sum is the
+        bound."""
         posterior = self.posterior(x, condition)
         z, _ = posterior.draw(eps)
         return {"reconstruction": -self.likelihood(z, condition).log_prob(x),
                 "kl": tfd.kl_divergence(posterior.distribution(), self.prior(condition))}
 
-    def rate_distortion(self, x, seeds, condition=None):
-        terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]), condition)
-        return terms["kl"], terms["reconstruction"]
-
     def _encode(self, x, condition=None):
-        """The posterior's mean, [batch, latent_size]."""
+        """Returns the posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
-
-    def _decode(self, z, condition=None):
-        """The mean of p(x|z, c), in levels."""
-        return self.observation.mean(self.parameters(z, condition))
 
 
 def given_quadrants(shape, number):
-    """bool [height, width]: the lower left quadrant; with 2 the upper left one too, with 3 the upper right one too."""
+    """Returns bool [height, width]: the lower left quadrant; with 2 the upper left one too, with 3 the upper right one
+    too."""
     height, width = shape[:2]
     given = np.zeros((height, width), bool)
     given[height // 2:, :width // 2] = True

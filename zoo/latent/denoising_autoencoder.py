@@ -12,6 +12,7 @@ from zoo.capabilities import Denoising
 from zoo.control import Control
 from zoo.latent.parts import corruptions
 from zoo.latent.parts.reconstructing import Reconstructing
+from zoo.paper import Paper
 
 
 class DenoisingAutoencoder(Reconstructing, Denoising):
@@ -39,6 +40,9 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
             corruption's.
     """
 
+    paper = Paper(("Vincent", "Larochelle", "Bengio", "Manzagol"),
+                  "Extracting and Composing Robust Features with Denoising Autoencoders", 2008, "ICML")
+
     controls = {"level": Control("level", 0.0, "most", "how much noise: the part of the entries that it takes, or the "
                                                        "standard deviation of that of pixels on [0, 1]",
                                  of=("corrupt",))}
@@ -59,12 +63,12 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         return f"{self.given_corruption} noise, level {self.level:g}"
 
     def objective(self, batch, seed):
-        """{reconstruction: d(x, g(f(noisy)))}, [batch]."""
+        """Returns {reconstruction: d(x, g(f(noisy)))}, [batch]."""
         noisy = self._noisy(batch, self.noise_process.noise(seed, tf.shape(batch)[0], self.shape), self.level)
         return {"reconstruction": self.measure.of(batch, self.parameters(self._encode(noisy)))}
 
     def _corrupt(self, x, seeds, condition=None, level=None):
-        """noisy ~ q(noisy|x), float32 in the domain's unit, row i's noise from `seeds[i]`."""
+        """Draws noisy ~ q(noisy|x), float32 in the domain's unit, row i's noise from `seeds[i]`."""
         return self._noisy(x, self.noise_process.noise_rows(seeds, self.shape), self.level if level is None else level)
 
     @property
@@ -77,5 +81,5 @@ class DenoisingAutoencoder(Reconstructing, Denoising):
         return top * self.noise_process.apply(self.measure.read(x), noise, level)
 
     def _denoise(self, x, condition=None):
-        """g(f(x)) of a noisy x, float32 in the domain's unit."""
+        """Computes g(f(x)) of a noisy x, float32 in the domain's unit."""
         return self._decode(self._encode(x))

@@ -11,12 +11,13 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations, posteriors, priors, schedules
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 
-class DLGM(Variational):
+class DLGM(ImageVAE):
     """xi^l ~ N(0, I), h^L = G^L xi^L, h^l = T^l(h^{l+1}) + G^l xi^l, x ~ p(x|T^0(h^1)); q(xi|x) = prod_l N(xi^l |
     mu^l(x), C^l(x)).
 
@@ -35,6 +36,10 @@ class DLGM(Variational):
         ValueError: if `shape` is not an image's, there is no layer, a name is unknown, or a number below 1.
     """
 
+    paper = Paper(("Rezende", "Mohamed", "Wierstra"),
+                  "Stochastic Backpropagation and Approximate Inference in Deep Generative Models",
+                  2014, "arXiv:1401.4082")
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50, 50), hidden=200, activation="relu",
                  likelihood="auto", posterior="rank_one", warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
@@ -44,12 +49,8 @@ class DLGM(Variational):
                              f"found {tuple(latent_sizes)}, {hidden} and {warmup_steps}.")
         if posterior in posteriors.FLOWS:
             raise ValueError(f"posterior must be a Gaussian, found {posterior!r}.")
-        self.shape, self.levels, self.latent_sizes, self.hidden = (
-            image_shape(shape),
-            levels,
-            tuple(latent_sizes),
-            hidden,
-        )
+        self.shape, self.levels, self.latent_sizes = image_shape(shape), levels, tuple(latent_sizes)
+        self.hidden = hidden
         self.activation, self.given_likelihood, self.given_posterior = activation, likelihood, posterior
         self.warmup_steps = warmup_steps
         self.noise_size = sum(latent_sizes)
@@ -69,11 +70,11 @@ class DLGM(Variational):
                     warmup_steps=self.warmup_steps)
 
     def prior(self):
-        """p(xi) = N(0, I), of all layers."""
+        """Returns p(xi) = N(0, I), of all layers."""
         return priors.standard_normal(self.noise_size)
 
     def posterior(self, x):
-        """q(xi^l|x) of every layer, the one next to the image first: a list of objects of
+        """Returns q(xi^l|x) of every layer, the one next to the image first: a list of objects of
         `zoo.latent.parts.posteriors`."""
         found, features = [], self.observation.read(x)
         for up, head in zip(self.up, self.heads):
@@ -93,6 +94,11 @@ class DLGM(Variational):
     def log_prior(self, z, condition=None):
         return self.prior().log_prob(z)
 
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|xi), xi ~ p(xi)."""
+        xi = self.draw_prior(random.fold_in_rows(seeds, 0))
+        return self.draw_image(self.parameters(xi), random.fold_in_rows(seeds, 1))
+
     def draw_prior(self, seeds, condition=None):
         return random.normal_rows(seeds, [self.noise_size])
 
@@ -100,7 +106,7 @@ class DLGM(Variational):
         return autoencoding.float32(flatly(lambda xi: self.decoder(self.down(xi)), z))
 
     def down(self, xi):
-        """h^1 [batch, latent_sizes[0]] of all layers' noises [batch, noise_size]."""
+        """Computes h^1 [batch, latent_sizes[0]] of all layers' noises [batch, noise_size]."""
         parts = tf.split(xi, self.latent_sizes, -1)
         h = self.G[-1](parts[-1])
         for layer in reversed(range(len(parts) - 1)):
@@ -108,21 +114,13 @@ class DLGM(Variational):
         return h
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|xi), kl: sum_l KL(q(xi^l|x) || N(0, I)), times its weight}, each [batch]."""
+        """Returns {reconstruction: -log p(x|xi), kl: sum_l KL(q(xi^l|x) || N(0, I)), times its weight}, [batch] each:
+        minus their sum is the bound, where the weight is 1."""
         layers = self.posterior(x)
         xi = tf.concat([q.draw(part)[0] for q, part in zip(layers, tf.split(eps, self.latent_sizes, -1))], -1)
         return {"reconstruction": -self.likelihood(xi).log_prob(x),
                 "kl": schedules.warmup(step, self.warmup_steps) * tf.add_n([q.kl() for q in layers])}
 
-    def rate_distortion(self, x, seeds, condition=None):
-        self.domain.require(condition)
-        terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]))
-        return terms["kl"], terms["reconstruction"]
-
     def _encode(self, x, condition=None):
-        """The posteriors' means, the layer next to the image first, [batch, noise_size]."""
+        """Returns the posteriors' means, the layer next to the image first, [batch, noise_size]."""
         return tf.concat([q.mean() for q in self.posterior(x)], -1)
-
-    def _decode(self, z, condition=None):
-        """The mean of p(x|xi), in the domain's unit."""
-        return self.observation.mean(self.parameters(z))

@@ -6,6 +6,7 @@ M. J. Kusner, B. Paige, J. M. Hernandez-Lobato, Grammar Variational Autoencoder,
 from zoo.distributions import grammar as grammars
 from zoo.distributions.derivations import Derivations
 from zoo.latent.parts.sequence_vae import SequenceVAE
+from zoo.paper import Paper
 
 
 class GrammarVAE(SequenceVAE):
@@ -37,6 +38,8 @@ class GrammarVAE(SequenceVAE):
     Raises:
         ValueError: as `SequenceVAE` and `Grammar` do, and if the grammar has no derivation of T rules or fewer.
     """
+
+    paper = Paper(("Kusner", "Paige", "Hernandez-Lobato"), "Grammar Variational Autoencoder", 2017, "arXiv:1703.01925")
 
     def __init__(self, shape=(15,), grammar=grammars.packaged("expressions").text, latent_size=25, filters=(2, 3, 4),
                  kernels=(2, 3, 4), dense=100, hidden=100, layers=3, finish=True, beta=1.0, warmup_steps=0, **kwargs):

@@ -10,14 +10,15 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations, posteriors, priors, schedules
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.model import image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 ESTIMATORS = ("iwae", "dreg")
 
 
-class IWAE(Variational):
+class IWAE(ImageVAE):
     """log p(x) >= E [log 1/k sum_k w_k], w_k = p(x, h_k) / q(h_k|x), h = h_1 or h_1, h_2 with p(h) = p(h_2) p(h_1|h_2),
     q(h|x) = q(h_1|x) q(h_2|h_1).
 
@@ -43,6 +44,8 @@ class IWAE(Variational):
             unknown, or a number below 1 (or 0, where it may be 0).
     """
 
+    paper = Paper(("Burda", "Grosse", "Salakhutdinov"), "Importance Weighted Autoencoders", 2015, "arXiv:1509.00519")
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(50,), hidden=(200,), activation="tanh",
                  likelihood="auto", k=5, estimator="iwae", backward_draws=0, early_k=1, early_steps=0, warmup_steps=0,
                  **kwargs):
@@ -60,19 +63,11 @@ class IWAE(Variational):
                              f"{backward_draws}, {early_steps} and {warmup_steps}.")
         if estimator not in ESTIMATORS:
             raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, found {estimator!r}.")
-        self.shape, self.levels, self.latent_sizes, self.hidden = (
-            image_shape(shape),
-            levels,
-            tuple(latent_sizes),
-            tuple(hidden),
-        )
+        self.shape, self.levels, self.latent_sizes = image_shape(shape), levels, tuple(latent_sizes)
+        self.hidden = tuple(hidden)
         self.activation, self.given_likelihood, self.k, self.estimator = activation, likelihood, k, estimator
-        self.backward_draws, self.early_k, self.early_steps, self.warmup_steps = (
-            backward_draws,
-            early_k,
-            early_steps,
-            warmup_steps,
-        )
+        self.backward_draws, self.early_k, self.early_steps = backward_draws, early_k, early_steps
+        self.warmup_steps = warmup_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
         self.up, self.heads = [], []
@@ -96,7 +91,7 @@ class IWAE(Variational):
         return lambda eps: self._draw(first, eps)
 
     def _draw(self, first, eps):
-        """(h, log q(h|x)) of noise, given q(h_1|x)."""
+        """Returns (h, log q(h|x)) of noise, given q(h_1|x)."""
         parts = tf.split(eps, self.latent_sizes, -1)
         h, log_q = first.draw(parts[0])
         z = [h]
@@ -106,11 +101,11 @@ class IWAE(Variational):
         return tuple(z), log_q
 
     def posterior(self, x):
-        """q(h_1|x): an object of `zoo.latent.parts.posteriors`."""
+        """Returns q(h_1|x): an object of `zoo.latent.parts.posteriors`."""
         return self.heads[0](self.up[0](self.observation.read(x)))
 
     def _log_above(self, z):
-        """log q(h_2|h_1), 0 where there is one layer."""
+        """Computes log q(h_2|h_1), 0 where there is one layer."""
         return sum(_given(head, up, below).distribution().log_prob(above)
                    for head, up, below, above in zip(self.heads[1:], self.up[1:], z, z[1:]))
 
@@ -119,6 +114,11 @@ class IWAE(Variational):
         for conditional, down, below, above in zip(self.conditionals, self.down, z, z[1:]):
             total += _given(conditional, down, above).distribution().log_prob(below)
         return total
+
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|h_1), h_1 ~ p(h_1|h_2), h_2 ~ p(h_2)."""
+        h = self.draw_prior(random.fold_in_rows(seeds, 0))
+        return self.draw_image(self.parameters(h), random.fold_in_rows(seeds, 1))
 
     def draw_prior(self, seeds, condition=None):
         parts = tf.split(random.normal_rows(seeds, [self.noise_size]), self.latent_sizes, -1)
@@ -130,8 +130,14 @@ class IWAE(Variational):
     def parameters(self, z, condition=None):
         return autoencoding.float32(flatly(self.decoder, z[0]))
 
+    def terms(self, x, eps, condition=None, step=None):
+        """Returns {reconstruction: -log p(x|h), kl: log q(h|x) / p(h)}, [batch] each, at one h ~ q(h|x): minus their
+        sum is the bound of one draw."""
+        h, log_q = self._draw(self.posterior(x), eps)
+        return {"reconstruction": -self.likelihood(h).log_prob(x), "kl": log_q - self.log_prior(h)}
+
     def objective(self, x, seed, step=None):
-        """{bound: -log 1/k sum_k w_k}, [batch]; `estimator` is what its gradient is."""
+        """Returns {bound: -log 1/k sum_k w_k}, [batch]; `estimator` is what its gradient is."""
         k = self.k if step is None or not self.early_steps else tf.where(step < self.early_steps, self.early_k, self.k)
         eps = tf.random.stateless_normal([k, tf.shape(x)[0], self.noise_size], seed)
         beta = schedules.warmup(step, self.warmup_steps)
@@ -145,17 +151,16 @@ class IWAE(Variational):
         return {"bound": -importance_bound(self.log_weight(x, z, log_q, beta))}
 
     def log_weight(self, x, z, log_q, beta=1.0):
-        """log p(x|z) + beta log p(z) / q(z|x), [..., batch]."""
+        """Computes log p(x|z) + beta log p(z) / q(z|x), [..., batch]."""
         return self.likelihood(z).log_prob(x) + beta * (self.log_prior(z) - log_q)
 
     def _resampled(self, x, q, eps, log_weights, seed, beta):
-        """The bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each log w_k
-        then counts 1/n."""
-        # [batch, n]
-        picked = tf.random.stateless_categorical(tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws, seed,
-                                                 tf.int32)
-        places = tf.stack([tf.transpose(picked),
-                           tf.broadcast_to(tf.range(tf.shape(x)[0]), [self.backward_draws, tf.shape(x)[0]])], -1)
+        """Computes the bound, with the gradient of n draws for that of all: n of the k picked by their shares s, each
+        log w_k then counts 1/n."""
+        held, draws = tf.transpose(tf.stop_gradient(log_weights)), self.backward_draws
+        picked = tf.random.stateless_categorical(held, draws, seed, tf.int32)  # [batch, n]
+        row = tf.broadcast_to(tf.range(tf.shape(x)[0]), [draws, tf.shape(x)[0]])
+        places = tf.stack([tf.transpose(picked), row], -1)
         z, log_q = self._draw(q, tf.gather_nd(eps, places))
         if self.estimator == "dreg":
             shares = tf.gather_nd(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)), places)
@@ -165,9 +170,9 @@ class IWAE(Variational):
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
     def _doubly_reparameterised(self, x, q, z, beta):
-        """The bound. Its gradient by the posterior's weights is sum_k s_k (1 - beta + beta s_k) d log w_k / dh_k dh_k /
-        dphi, s the shares of the weights
-        in their sum: the score, which counts -beta s_k, is worth -beta s_k (1 - s_k) d log w_k / dh_k."""
+        """Computes the bound. Its gradient by the posterior's weights is sum_k s_k (1 - beta + beta s_k) d log w_k /
+        dh_k dh_k / dphi, s the shares of the weights in their sum: the score, which counts -beta s_k, is worth -beta
+        s_k (1 - s_k) d log w_k / dh_k."""
         shares = []  # known once the weights are, long before a gradient is asked for
         log_weights, summands = self._pathwise(x, q, z, lambda: shares[0], beta)
         shares.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
@@ -175,7 +180,7 @@ class IWAE(Variational):
         return gradient + tf.stop_gradient(importance_bound(log_weights) - gradient)
 
     def _pathwise(self, x, q, z, shares, beta):
-        """log w_k, and what has its gradient but for the posterior's weights: by these it has (1 - beta + beta
+        """Returns log w_k, and what has its gradient but for the posterior's weights: by these it has (1 - beta + beta
         shares()) d log w_k / dh_k dh_k / dphi."""
 
         @tf.custom_gradient
@@ -190,21 +195,21 @@ class IWAE(Variational):
         return log_weights, log_weights + beta * self._log_above(held)
 
     def _encode(self, x, condition=None):
-        """The mean of q(h_1|x), [batch, latent_sizes[0]]."""
+        """Returns the mean of q(h_1|x), [batch, latent_sizes[0]]."""
         return self.posterior(x).mean()
 
     def _decode(self, z, condition=None):
-        """The mean of p(x|h_1), in the domain's unit."""
+        """Computes the mean of p(x|h_1), in the domain's unit."""
         return self.observation.mean(self.parameters((z,)))
 
 
 def _given(head, network, h):
-    """The Gaussian whose parameters a network reads off latents [..., D]."""
+    """Returns the Gaussian whose parameters a network reads off latents [..., D]."""
     q = head(network(tf.reshape(h, [-1, h.shape[-1]])))
     loc, log_scale = (tf.reshape(t, tf.concat([tf.shape(h)[:-1], t.shape[-1:]], 0)) for t in (q.mean(), q.log_scale))
     return posteriors.DiagonalGaussian(loc, log_scale)
 
 
 def importance_bound(log_weights):
-    """log 1/k sum_k w_k over the first dimension."""
+    """Computes log 1/k sum_k w_k over the first dimension."""
     return tf.reduce_logsumexp(log_weights, 0) - tf.math.log(tf.cast(tf.shape(log_weights)[0], tf.float32))

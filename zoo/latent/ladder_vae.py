@@ -12,11 +12,12 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations, priors, schedules
-from zoo.latent.parts.variational import Variational, flatly
+from zoo.latent.parts.image_vae import ImageVAE, flatly
 from zoo.layers.batch_normalization import BatchNormalization
 from zoo.layers.following import collect
-from zoo.model import Player, image_shape, split_batch
+from zoo.model import Player, image_shape
 from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 _SMALLEST = 1e-3  # scale of a conditional
 
@@ -62,13 +63,13 @@ class Trunk(keras.layers.Layer):
         self.layers = [NormalizedDense(width, activation) for _ in range(2)]
 
     def run(self, x, training=False):
-        """Features [rows, width] of x [rows, n]."""
+        """Computes features [rows, width] of x [rows, n]."""
         for layer in self.layers:
             x = layer(x, training=training)
         return x
 
 
-class LadderVAE(Variational):
+class LadderVAE(ImageVAE):
     """p(x|z_1) p(z_1|z_2) ... p(z_L), q(z_L|x) q(z_{L-1}|z_L, x) ... q(z_1|z_2, x).
 
     With loc^, scale^ read off the image by layer l's part of the encoder and loc_p, scale_p the prior's given the
@@ -91,6 +92,9 @@ class LadderVAE(Variational):
             unknown, or a number is too small.
     """
 
+    paper = Paper(("Sonderby", "Raiko", "Maaloe", "Sonderby", "Winther"),
+                  "Ladder Variational Autoencoders", 2016, "arXiv:1602.02282")
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_sizes=(32, 16, 8), hidden=(256, 128, 64),
                  activation="leaky_relu", likelihood="auto", warmup_steps=0, **kwargs):
         super().__init__(**kwargs)
@@ -98,12 +102,8 @@ class LadderVAE(Variational):
             raise ValueError("latent_sizes and hidden must have one entry for each of at least one layer, none below "
                              "1, and warmup_steps not be negative, "
                              f"found {tuple(latent_sizes)}, {tuple(hidden)} and {warmup_steps}.")
-        self.shape, self.levels, self.latent_sizes, self.hidden = (
-            image_shape(shape),
-            levels,
-            tuple(latent_sizes),
-            tuple(hidden),
-        )
+        self.shape, self.levels, self.latent_sizes = image_shape(shape), levels, tuple(latent_sizes)
+        self.hidden = tuple(hidden)
         self.activation, self.given_likelihood, self.warmup_steps = activation, likelihood, warmup_steps
         self.noise_size = sum(latent_sizes)
         self.observation = observations.make(likelihood, levels)
@@ -119,19 +119,20 @@ class LadderVAE(Variational):
                     activation=self.activation, likelihood=self.given_likelihood, warmup_steps=self.warmup_steps)
 
     def players(self):
-        """The model; the running moments of its normalised layers follow."""
+        """Returns the one player, the model; the running moments of its normalised layers follow."""
         moments = self.non_trainable_weights
         return (Player("model", self.trainable_weights, self.objective, scheduled=True, follows=moments),)
 
     def conditional(self, layer, above, training=False):
-        """p(z_l|z_{l+1}) as (loc, scale), each [..., latent_sizes[l]]; of the top layer, N(0, I)."""
+        """Returns p(z_l|z_{l+1}) as (loc, scale), each [..., latent_sizes[l]]; of the top layer, N(0, I)."""
         if above is None:
             return 0.0, 1.0
         head, trunk = self.conditionals[layer], self.down[layer]
         return tf.split(flatly(lambda z: head(trunk.run(z, training)), above), 2, axis=-1)
 
     def evidence(self, x, training=False):
-        """(loc^, scale^) of every layer, the one next to the image first: what the encoder reads off the image."""
+        """Returns (loc^, scale^) of every layer, the one next to the image first: what the encoder reads off the
+        image."""
         found, features = [], tf.reshape(self.observation.read(x), [-1, math.prod(self.shape)])
         for up, likely in zip(self.up, self.likely):
             features = up.run(features, training)
@@ -139,7 +140,7 @@ class LadderVAE(Variational):
         return found
 
     def path(self, x, eps, training=False):
-        """(z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first.
+        """Returns (z, KL(q(z_l|z_{l+1}, x) || p(z_l|z_{l+1})), log q) of every layer, the one next to the image first.
 
         z is what eps [..., batch, noise_size] gives.
         """
@@ -152,11 +153,8 @@ class LadderVAE(Variational):
             above = loc + scale * parts[layer]
             z.insert(0, above)
             kls.insert(0, kl(loc, scale, prior_loc, prior_scale))
-            log_qs.insert(
-                0,
-                priors.standard_normal(self.latent_sizes[layer]).log_prob(parts[layer])
-                - tf.reduce_sum(tf.math.log(scale), -1),
-            )
+            log_eps = priors.standard_normal(self.latent_sizes[layer]).log_prob(parts[layer])
+            log_qs.insert(0, log_eps - tf.reduce_sum(tf.math.log(scale), -1))
         return tuple(z), kls, log_qs
 
     def approximate(self, x, condition=None):
@@ -171,10 +169,14 @@ class LadderVAE(Variational):
         for layer, (own, above) in enumerate(zip(z, (*z[1:], None))):
             loc, scale = self.conditional(layer, above)
             standard = (own - loc) / scale
-            total += priors.standard_normal(self.latent_sizes[layer]).log_prob(standard) - tf.reduce_sum(
-                tf.math.log(scale) * tf.ones_like(own), -1
-            )
+            log_standard = priors.standard_normal(self.latent_sizes[layer]).log_prob(standard)
+            total += log_standard - tf.reduce_sum(tf.math.log(scale) * tf.ones_like(own), -1)
         return total
+
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|z_1), z_1 ~ p(z_1|z_2), ..., z_L ~ p(z_L)."""
+        z = self.draw_prior(random.fold_in_rows(seeds, 0))
+        return self.draw_image(self.parameters(z), random.fold_in_rows(seeds, 1))
 
     def draw_prior(self, seeds, condition=None):
         z, above = [], None
@@ -189,44 +191,37 @@ class LadderVAE(Variational):
         return autoencoding.float32(flatly(self.decoder, z[0]))
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, each [batch]; at a
-        step, as in training, by the batch's own moments."""
+        """Returns {reconstruction: -log p(x|z_1), kl_1, ..., kl_L: each layer's KL given the layers above}, [batch]
+        each: minus their sum is the bound; at a step, as in training, by the batch's own moments."""
         z, kls, _ = self.path(x, eps, training=step is not None)
         weight = schedules.warmup(step, self.warmup_steps)
-        return {"reconstruction": -self.likelihood(z).log_prob(x)} | {f"kl_{layer + 1}": weight * value for layer,
-                                                                      value in enumerate(kls)}
+        rate = {f"kl_{layer}": weight * value for layer, value in enumerate(kls, 1)}
+        return {"reconstruction": -self.likelihood(z).log_prob(x)} | rate
 
     def objective(self, batch, seed, step=None):
-        x, _ = split_batch(batch)
         with collect() as moments:
-            terms = self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed), step=step)
+            terms = super().objective(batch, seed, step)
         return terms, moments.values(self.non_trainable_weights)
 
-    def rate_distortion(self, x, seeds, condition=None):
-        self.domain.require(condition)
-        terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]))
-        distortion = terms.pop("reconstruction")
-        return tf.add_n(list(terms.values())), distortion
-
     def _encode(self, x, condition=None):
-        """The latents at the posteriors' means from the top down, the layer next to the image first, [batch,
+        """Returns the latents at the posteriors' means from the top down, the layer next to the image first, [batch,
         noise_size]."""
         z, _, _ = self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))
         return tf.concat(z, -1)
 
     def _decode(self, z, condition=None):
-        """The mean of p(x|z_1), in the domain's unit."""
+        """Computes the mean of p(x|z_1), in the domain's unit."""
         return self.observation.mean(self.parameters(tf.split(z, self.latent_sizes, -1)))
 
 
 def merge(loc, scale, prior_loc, prior_scale):
-    """The product of two Gaussians' densities, as (loc, scale): precisions add up, and means are weighed by them."""
+    """Multiplies two Gaussians' densities, as (loc, scale): precisions add up, and means are weighed by them."""
     own, prior = scale**-2, prior_scale**-2
     precision = own + prior
     return (loc * own + prior_loc * prior) / precision, tf.math.rsqrt(precision)
 
 
 def kl(loc, scale, prior_loc, prior_scale):
-    """KL(N(loc, scale^2) || N(prior_loc, prior_scale^2)), summed over the last dimension."""
+    """Computes KL(N(loc, scale^2) || N(prior_loc, prior_scale^2)), summed over the last dimension."""
     ratio = (scale / prior_scale) ** 2
     return 0.5 * tf.reduce_sum(ratio + ((loc - prior_loc) / prior_scale) ** 2 - 1.0 - tf.math.log(ratio), -1)

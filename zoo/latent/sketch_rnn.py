@@ -15,9 +15,10 @@ from zoo.capabilities import Autoencoding
 from zoo.control import Control
 from zoo.distributions import strokes
 from zoo.domain import condition_of
-from zoo.latent.parts.bounded import Bounded
+from zoo.latent.parts.importance_weighting import ImportanceWeightedModel
 from zoo.model import Domain, split_batch
 from zoo.networks.sketching import SketchDecoder, SketchEncoder
+from zoo.paper import Paper
 
 tfd = tfp.distributions
 
@@ -25,7 +26,7 @@ tfd = tfp.distributions
 _CHUNK, _STATES = 50, 1 << 20
 
 
-class SketchRNN(Bounded, Autoencoding):
+class SketchRNN(ImportanceWeightedModel, Autoencoding):
     """log p(S) >= E_{q(z|S)} [sum_{i <= N} log p(dx_i, dy_i | S_<i, z) + sum_{i <= N+1} log p(pen_i | S_<i, z)] -
     KL(q(z|S) || N(0, I)).
 
@@ -55,6 +56,8 @@ class SketchRNN(Bounded, Autoencoding):
         ValueError: if `shape` is not (T, 5), a size is below 1, or a weight or rate out of its range.
     """
 
+    paper = Paper(("Ha", "Eck"), "A Neural Representation of Sketch Drawings", 2017, "arXiv:1704.03477")
+
     controls = {"temperature": Control(*strokes.TEMPERATURE)}
 
     # NOTE: the paper's pen loss counts all T steps, the padding after the end as well, so that p(S) depends on T and
@@ -73,19 +76,10 @@ class SketchRNN(Bounded, Autoencoding):
             raise ValueError("kl_weight and kl_min must be at least 0, eta_min in [0, 1], annealing in (0, 1] and "
                              "dropout in [0, 1), found "
                              f"{kl_weight}, {kl_min}, {eta_min}, {annealing} and {dropout}.")
-        self.shape, self.latent_size, self.encoder_units, self.decoder_units = (
-            strokes.sketch_shape(shape),
-            latent_size,
-            encoder_units,
-            decoder_units,
-        )
-        self.components, self.kl_weight, self.kl_min, self.eta_min, self.annealing = (
-            components,
-            kl_weight,
-            kl_min,
-            eta_min,
-            annealing,
-        )
+        self.shape, self.latent_size, self.encoder_units = strokes.sketch_shape(shape), latent_size, encoder_units
+        self.decoder_units = decoder_units
+        self.components, self.kl_weight, self.kl_min, self.eta_min = components, kl_weight, kl_min, eta_min
+        self.annealing = annealing
         self.dropout, self.classes, self.noise_size = dropout, classes, latent_size
         self.encoder = SketchEncoder(encoder_units, dropout)
         self.head = keras.layers.Dense(2 * latent_size, dtype="float32", name="posterior")
@@ -103,18 +97,19 @@ class SketchRNN(Bounded, Autoencoding):
         return Domain("strokes", self.shape, condition=condition_of(self.classes))
 
     def prior(self):
-        """p(z) = N(0, I)."""
+        """Returns p(z) = N(0, I)."""
         return tfd.Independent(tfd.Normal(tf.zeros([self.latent_size]), 1.0), 1)
 
     def posterior(self, x, condition=None, seed=None):
-        """q(z|S) = N(mu, diag(sigma^2)), [mu, log sigma^2] = W [h_forwards; h_backwards] + b; `seed` is the noise of
+        """Returns q(z|S) = N(mu, diag(sigma^2)), [mu, log sigma^2] = W [h_forwards; h_backwards] + b; `seed` is the
+        noise of
         dropout, None: none."""
         h = self._given(self.encoder(x, lengths=strokes.lengths(x), seed=seed), condition)
         loc, log_variance = tf.split(self.head(h), 2, axis=-1)
         return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * log_variance)), 1)
 
     def parameters(self, x, z, condition=None, seed=None):
-        """Those of every p(S_i | S_<i, z) (`strokes` says which), [batch, T, 6 M + 3]."""
+        """Returns those of every p(S_i | S_<i, z) (`strokes` says which), [batch, T, 6 M + 3]."""
         return strokes.certain(self.decoder(x, self._given(z, condition), lengths=strokes.lengths(x), seed=seed),
                                strokes.over(x))
 
@@ -124,8 +119,8 @@ class SketchRNN(Bounded, Autoencoding):
         return 1.0 if step is None else 1.0 - (1.0 - self.eta_min) * tf.pow(self.annealing, tf.cast(step, tf.float32))
 
     def terms(self, x, eps, condition=None, seed=None):
-        """{offsets: -log p(offsets|z), pen: -log p(pen|z), kl: KL(q(z|S) || p(z))}, each [batch], at z = mu + sigma
-        eps."""
+        """Returns {offsets: -log p(offsets|z), pen: -log p(pen|z), kl: KL(q(z|S) || p(z))}, each [batch], at z = mu +
+        sigma eps."""
         seeds = (None, None) if seed is None else random.split(seed)
         posterior = self.posterior(x, condition, seeds[0])
         steps = strokes.Strokes(self.parameters(x, posterior.mean() + posterior.stddev() * eps, condition, seeds[1]))
@@ -146,8 +141,8 @@ class SketchRNN(Bounded, Autoencoding):
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.latent_size]), condition).values()))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each: KL(q(z|S) || p(z)), and -log p(S|z) at one z ~ q(z|S); the bound is
-        minus their sum."""
+        """Returns (rate, distortion) in nats, [batch] each: KL(q(z|S) || p(z)), and -log p(S|z) at one z ~ q(z|S); the
+        bound is minus their sum."""
         terms = self.terms(x, random.normal_rows(seeds, [self.latent_size]), condition)
         return terms["kl"], terms["offsets"] + terms["pen"]
 
@@ -172,23 +167,23 @@ class SketchRNN(Bounded, Autoencoding):
         return max(1, min(_CHUNK, _STATES // (self.shape[0] * (self.decoder_units + 6 * self.components))))
 
     def _encode(self, x, condition=None):
-        """The posterior's mean, [batch, latent_size]."""
+        """Returns the posterior's mean, [batch, latent_size]."""
         return self.posterior(x, condition).mean()
 
     @tf.function(autograph=False, reduce_retracing=True)
     def _decode(self, z, condition=None):
-        """The sketch at temperature 0: in every step the location of the component of most weight, and the likeliest
-        state of the pen."""
+        """Returns the sketch at temperature 0: in every step the location of the component of most weight, and the
+        likeliest state of the pen."""
         return self._drawn(lambda i, parameters: strokes.likeliest(parameters), z, condition)
 
     def draw(self, z, seeds, condition=None, temperature=None):
-        """S ~ p(S|z) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is the
-        model, less is safer."""
+        """Draws S ~ p(S|z) at a temperature, float32 [batch]: logits divided by it, variances times it; 1, or None, is
+        the model, less is safer."""
         temperature = tf.ones_like(z[:, 0]) if temperature is None else temperature
         return self._draw(z, strokes.noise_rows(seeds, self.shape[0]), temperature, condition)
 
     def _sample(self, seeds, condition=None, temperature=None):
-        """S ~ p(S|z) at a temperature (see `draw`), z ~ p(z) as it is."""
+        """Draws S ~ p(S|z) at a temperature (see `draw`), z ~ p(z) as it is."""
         return self.draw(random.normal_rows(random.fold_in_rows(seeds, 2), [self.latent_size]), seeds, condition,
                          temperature)
 
@@ -209,6 +204,6 @@ class SketchRNN(Bounded, Autoencoding):
         )
 
     def _given(self, h, condition):
-        """[h, the label's indicator], what a network is given besides the sketch."""
+        """Returns [h, the label's indicator], what a network is given besides the sketch."""
         self.domain.require(condition)
         return h if condition is None else tf.concat([h, tf.one_hot(condition, self.classes)], -1)

@@ -6,11 +6,15 @@ D. P. Kingma, M. Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114
 Welling, 2018, arXiv:1705.07120.
 """
 
-from zoo.latent.parts import priors, schedules
-from zoo.latent.parts.one_layer import OneLayer
+from zoo import random
+from zoo.latent.parts import observations, posteriors, priors, schedules
+from zoo.latent.parts.image_vae import ImageVAE, flatly
+from zoo.model import image_shape
+from zoo.networks import autoencoding
+from zoo.paper import Paper
 
 
-class VAE(OneLayer):
+class VAE(ImageVAE):
     """log p(x) >= E_{q(z|x)} [log p(x|z)] - KL(q(z|x) || p(z)),  p(z) = N(0, I),  q(z|x) = N(loc(x), diag(scale(x)^2)).
 
     Args:
@@ -38,6 +42,8 @@ class VAE(OneLayer):
             for with a posterior that is not diagonal.
     """
 
+    paper = Paper(("Kingma", "Welling"), "Auto-Encoding Variational Bayes", 2013, "arXiv:1312.6114")
+
     def __init__(self, shape=(28, 28, 1), levels=2, latent_size=16, network="dense", hidden=(200, 200),
                  activation="tanh", likelihood="auto", prior="normal", components=500, posterior="diagonal", flows=0,
                  warmup_steps=0, free_bits=0.0, **kwargs):
@@ -45,45 +51,80 @@ class VAE(OneLayer):
         if components < 1 or warmup_steps < 0 or free_bits < 0:
             raise ValueError("components must be at least 1, warmup_steps and free_bits not negative, found "
                              f"{components}, {warmup_steps} and {free_bits}.")
-        if prior not in priors.PRIORS:
-            raise ValueError(f"prior must be one of {', '.join(priors.PRIORS)}, found {prior!r}.")
-        if prior == "vamp" and posterior != "diagonal":
-            raise ValueError(f"the VampPrior needs posterior 'diagonal', found {posterior!r}.")
-        self.assemble(shape, levels, latent_size, network, hidden, activation, likelihood, posterior, flows)
+        priors.require(prior, posterior)
+        if latent_size < 1:
+            raise ValueError(f"latent_size must be at least 1, found {latent_size}.")
+        self.shape, self.levels, self.latent_size, self.network = image_shape(shape), levels, latent_size, network
+        self.hidden, self.activation, self.given_likelihood = tuple(hidden), activation, likelihood
         self.given_prior, self.components, self.given_posterior, self.flows = prior, components, posterior, flows
-        self.warmup_steps, self.free_bits = warmup_steps, free_bits
-        self.learned_prior = {"mixture": lambda: priors.Mixture(components, latent_size),
-                              "vamp": lambda: priors.PseudoInputs(components, self.shape),
-                              "normal": lambda: None}[prior]()
+        self.warmup_steps, self.free_bits, self.noise_size = warmup_steps, free_bits, latent_size
+        self.observation = observations.make(likelihood, levels)
+        self.trunk = autoencoding.trunk(network, self.hidden, activation)
+        self.decoder = autoencoding.decoder(network, *self.observation.layout(self.shape), self.hidden, activation)
+        self.head = posteriors.make(posterior, latent_size, flows)
+        self.learned_prior = priors.make(prior, components, latent_size, self.shape)
         self.build()
 
     def get_config(self):
-        return self.assembled() | dict(prior=self.given_prior, components=self.components,
-                                       posterior=self.given_posterior, flows=self.flows, warmup_steps=self.warmup_steps,
-                                       free_bits=self.free_bits)
+        return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
+                    hidden=self.hidden, activation=self.activation, likelihood=self.given_likelihood,
+                    prior=self.given_prior, components=self.components, posterior=self.given_posterior,
+                    flows=self.flows, warmup_steps=self.warmup_steps, free_bits=self.free_bits)
+
+    def posterior(self, x):
+        """Returns q(z|x), the encoder: an object of `zoo.latent.parts.posteriors`."""
+        return self.head(self.trunk(self.observation.read(x)))
 
     def prior(self):
-        """p(z), a TFP distribution."""
-        if self.given_prior == "normal":
-            return priors.standard_normal(self.latent_size)
-        return (
-            self.learned_prior.distribution()
-            if self.given_prior == "mixture"
-            else priors.vamp(self.head(self.trunk(self.learned_prior.clipped())).distribution())
-        )
+        """Returns p(z), a TFP distribution."""
+        if self.given_prior == "mixture":
+            return self.learned_prior.distribution()
+        if self.given_prior == "vamp":
+            return priors.vamp(self.head(self.trunk(self.learned_prior.clipped())).distribution())
+        return priors.standard_normal(self.latent_size)
 
-    def kl(self, posterior, z, log_q):
-        return super().kl(posterior, z, log_q) if self.given_prior == "normal" else log_q - self.log_prior(z)
+    def parameters(self, z, condition=None):
+        """Computes what p(x|z) (`likelihood`) is made of: the decoder."""
+        return autoencoding.float32(flatly(self.decoder, z))
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z), kl: KL(q(z|x) || p(z))}, each [batch]; at a training step the KL as the
-        schedules weigh it."""
+        """Returns {reconstruction: -log p(x|z), kl: KL(q(z|x) || p(z))}, [batch] each, at the z ~ q(z|x) that eps
+        gives: minus their sum is the bound; at a training step, where the schedules weigh the KL, the loss."""
         posterior = self.posterior(x)
         z, log_q = posterior.draw(eps)
         kl = self.kl(posterior, z, log_q)
         if step is not None and self.free_bits:
-            parts = (
-                posterior.kls() if self.given_prior == "normal" and self.given_posterior == "diagonal" else kl[:, None]
-            )
-            kl = schedules.at_least(parts, self.free_bits * self.latent_size / parts.shape[-1])
+            kl = self._beyond_free_bits(posterior, kl)
         return {"reconstruction": -self.likelihood(z).log_prob(x), "kl": schedules.warmup(step, self.warmup_steps) * kl}
+
+    def kl(self, posterior, z, log_q):
+        """Computes KL(q(z|x) || p(z)), [batch]: in closed form where there is one, else log q(z|x) - log p(z) at z."""
+        closed = posterior.kl() if self.given_prior == "normal" else None
+        return log_q - self.log_prior(z) if closed is None else closed
+
+    def _beyond_free_bits(self, posterior, kl):
+        independent = self.given_prior == "normal" and self.given_posterior == "diagonal"
+        parts = posterior.kls() if independent else kl[:, None]
+        return schedules.at_least(parts, self.free_bits * self.latent_size / parts.shape[-1])
+
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|z), z ~ p(z)."""
+        z = self.draw_prior(random.fold_in_rows(seeds, 0))
+        return self.draw_image(self.parameters(z), random.fold_in_rows(seeds, 1))
+
+    def draw_prior(self, seeds, condition=None):
+        return priors.draw_rows(self.prior(), seeds, self.latent_size)
+
+    def log_prior(self, z, condition=None):
+        return self.prior_density()(z)
+
+    def prior_density(self, condition=None):
+        prior = self.prior()
+        return lambda z: priors.log_prob(prior, z)
+
+    def approximate(self, x, condition=None):
+        return self.posterior(x).draw
+
+    def _encode(self, x, condition=None):
+        """Returns the posterior's mean, [batch, latent_size]."""
+        return self.posterior(x).mean()

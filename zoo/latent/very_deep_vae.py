@@ -8,56 +8,23 @@ arXiv:2007.03898, appendix A.
 
 import math
 
-import keras
 import tensorflow as tf
 
 from zoo import random
 from zoo.latent.parts import observations
-from zoo.latent.parts.variational import Variational
-from zoo.model import image_shape, split_batch
+from zoo.latent.parts.image_vae import ImageVAE
+from zoo.latent.parts.top_down import TopDown
+from zoo.model import image_shape
 from zoo.networks.autoencoding import float32
 from zoo.networks.bottleneck import Bottleneck, convolution
+from zoo.paper import Paper
 
-BOUND = 5.0  # of a log-scale
 _BIASED = 64  # pixels: grids that are larger have no learned bias
 _CHUNK, _ENTRIES = 50, 1 << 23  # importance samples in memory at once, and features that they may take, of an image
 _LOG_ROOT = 0.5 * math.log(2.0 * math.pi)
 
 
-class TopDown(keras.layers.Layer):
-    """A block of the way down: p(z|h) with residual features, q(z|h, x), and what z makes of h; h [rows, height, width,
-    width of the network].
-
-    Args:
-        width, middle: features of h, and of the bottlenecks. channels: of z at each place. size: of the kernels. scale:
-            of what is added to h, at the start.
-    """
-
-    def __init__(self, width, middle, channels, size, scale, **kwargs):
-        super().__init__(**kwargs)
-        self.channels = channels
-        # NOTE: the paper's starts at zero, so that p(z|h) = N(0, I); a tenth of the usual size comes close, and lets
-        # gradients through from the first step on.
-        self.prior_net = Bottleneck(2 * channels + width, middle, size, 0.1, name="prior")
-        self.posterior_net = Bottleneck(2 * channels, middle, size, name="posterior")
-        self.project = convolution(width, 1, scale, name="project")
-        self.residual = Bottleneck(width, middle, size, scale, name="residual")
-
-    def prior(self, h):
-        """((loc, log_scale) of p(z|h), h with the residual features that come with them)."""
-        gaussian, features = tf.split(self.prior_net(h), [2 * self.channels, -1], -1)
-        return _gaussian(gaussian), h + features
-
-    def posterior(self, h, found):
-        """(loc, log_scale) of q(z|h, x), where the encoder found `found` in x."""
-        return _gaussian(self.posterior_net(tf.concat([h, found], -1)))
-
-    def add(self, h, z):
-        h += self.project(z)
-        return h + self.residual(h)
-
-
-class VeryDeepVAE(Variational):
+class VeryDeepVAE(ImageVAE):
     """p(x|z) prod_l p(z_l|z_<l),  q(z|x) = prod_l q(z_l|z_<l, x), all z_l diagonal Gaussians on grids, coarse ones
     first; log p(x) >= E_q[log p(x|z)] - sum_l KL_l.
 
@@ -83,6 +50,10 @@ class VeryDeepVAE(Variational):
             a number is too small.
     """
 
+    paper = Paper(("Child",),
+                  "Very Deep VAEs Generalize Autoregressive Models and Can Outperform Them on Images",
+                  2021, "arXiv:2011.10650")
+
     def __init__(self, shape=(28, 28, 1), levels=2, width=64, bottleneck=16, latent_channels=8, rates=(2, 2, 2),
                  encoder_blocks=(2, 2, 2, 1), decoder_blocks=(4, 3, 2, 1), likelihood="auto", components=10, **kwargs):
         super().__init__(**kwargs)
@@ -94,18 +65,10 @@ class VeryDeepVAE(Variational):
             raise ValueError("width, bottleneck, latent_channels and each number of blocks must be at least 1, "
                              f"found {width}, {bottleneck}, {latent_channels}, {tuple(encoder_blocks)} and "
                              f"{tuple(decoder_blocks)}.")
-        self.shape, self.levels, self.width, self.bottleneck, self.latent_channels = (
-            image_shape(shape),
-            levels,
-            width,
-            bottleneck,
-            latent_channels,
-        )
-        self.rates, self.encoder_blocks, self.decoder_blocks = (
-            tuple(rates),
-            tuple(encoder_blocks),
-            tuple(decoder_blocks),
-        )
+        self.shape, self.levels, self.width, self.bottleneck = image_shape(shape), levels, width, bottleneck
+        self.latent_channels = latent_channels
+        self.rates, self.encoder_blocks = tuple(rates), tuple(encoder_blocks)
+        self.decoder_blocks = tuple(decoder_blocks)
         self.given_likelihood, self.components = likelihood, components
         self.observation = observations.make(likelihood, levels, components)
         self.grids = [self.shape[:2]]
@@ -115,15 +78,15 @@ class VeryDeepVAE(Variational):
         self.grid_of = [k for k, number in enumerate(self.decoder_blocks) for _ in range(number)]
         self.sizes = [math.prod(self.grids[k]) * latent_channels for k in self.grid_of]
         self.noise_size = sum(self.sizes)
-        sizes, up = [3 if min(grid) > 2 else 1 for grid in self.grids], (sum(encoder_blocks) + len(rates)) ** -0.5
+        sizes = [3 if min(grid) > 2 else 1 for grid in self.grids]  # of kernels
+        up = (sum(encoder_blocks) + len(rates)) ** -0.5
         self.read = convolution(width, 3, name="read")
-        self.up = [[Bottleneck(width, bottleneck, size, up) for _ in range(number + (k < len(rates)))] for k,
-                   (size, number) in enumerate(zip(sizes, encoder_blocks))]
+        counts = [number + (k < len(rates)) for k, number in enumerate(encoder_blocks)]
+        self.up = [[Bottleneck(width, bottleneck, size, up) for _ in range(n)] for size, n in zip(sizes, counts)]
         self.down = [TopDown(width, bottleneck, latent_channels, sizes[k], len(self.sizes) ** -0.5)
                      for k in self.grid_of]
         # NOTE: the paper's biases start at zero; the coarsest grid's first prior network reads nothing else.
-        self.biases = [self.add_weight((*grid, width), "random_normal", name="bias") if max(grid) <= _BIASED
-                       or k == len(rates) else None for k, grid in enumerate(self.grids)]
+        self.biases = [self._bias(grid, coarsest=k == len(rates)) for k, grid in enumerate(self.grids)]
         self.head = convolution(math.prod(self._layout()) // math.prod(self.shape[:2]), 1, name="head")
         self.build()
 
@@ -132,8 +95,13 @@ class VeryDeepVAE(Variational):
                     latent_channels=self.latent_channels, rates=self.rates, encoder_blocks=self.encoder_blocks,
                     decoder_blocks=self.decoder_blocks, likelihood=self.given_likelihood, components=self.components)
 
+    def _bias(self, grid, coarsest):
+        if max(grid) > _BIASED and not coarsest:
+            return None
+        return self.add_weight((*grid, self.width), "random_normal", name="bias")
+
     def evidence(self, x):
-        """What the encoder finds at each grid, the finest first: [batch, *grid, width]."""
+        """Returns what the encoder finds at each grid, the finest first: [batch, *grid, width]."""
         found, h = [], self.read(self.observation.read(x))
         for k, blocks in enumerate(self.up):
             for block in blocks[:self.encoder_blocks[k]]:
@@ -144,8 +112,8 @@ class VeryDeepVAE(Variational):
         return found
 
     def descend(self, rows, choose):
-        """Features [rows, height, width, width], from the top down: choose(layer, h, prior) gives the latents of each
-        layer, [rows, *grid, latent_channels]."""
+        """Computes features [rows, height, width, width], from the top down: choose(layer, h, prior) gives the latents
+        of each layer, [rows, *grid, latent_channels]."""
         h, grid = None, len(self.grids)
         for layer, block in reversed(list(enumerate(self.down))):
             if self.grid_of[layer] < grid:
@@ -156,7 +124,7 @@ class VeryDeepVAE(Variational):
         return h
 
     def _enter(self, k, h, rows):
-        """The features with which grid k begins: its bias, and those of the coarser grid repeated."""
+        """Returns the features with which grid k begins: its bias, and those of the coarser grid repeated."""
         height, width = self.grids[k]
         if h is not None:
             h = tf.repeat(tf.repeat(h, self.rates[k], 1), self.rates[k], 2)[:, :height, :width]
@@ -166,7 +134,7 @@ class VeryDeepVAE(Variational):
         return tf.repeat(bias[None], rows, 0) if h is None else bias + h
 
     def path(self, x, eps, prepared=None):
-        """(features, z, KL(q(z_l|z_<l, x) || p(z_l|z_<l)), log q, log p) at the latents that eps [..., batch,
+        """Returns (features, z, KL(q(z_l|z_<l, x) || p(z_l|z_<l)), log q, log p) at the latents that eps [..., batch,
         noise_size] gives.
 
         The last four are lists, the layer next to the image first: z_l [..., batch, sizes[l]], the others [..., batch].
@@ -215,9 +183,9 @@ class VeryDeepVAE(Variational):
                               tf.shape(z[0])[:-1])
 
     def dream(self, seeds):
-        """(features, z) of z ~ p(z), a row for each seed."""
-        parts, z = self._grids_of(tf.split(random.normal_rows(seeds, [self.noise_size]), self.sizes,
-                                           -1)), [None] * len(self.down)
+        """Returns (features, z) of z ~ p(z), a row for each seed."""
+        noise, z = random.normal_rows(seeds, [self.noise_size]), [None] * len(self.down)
+        parts = self._grids_of(tf.split(noise, self.sizes, -1))
 
         def choose(layer, h, prior):
             own = prior[0] + tf.exp(prior[1]) * parts[layer]
@@ -226,6 +194,10 @@ class VeryDeepVAE(Variational):
 
         return self.descend(tf.shape(seeds)[0], choose), tuple(z)
 
+    def _sample(self, seeds, condition=None):
+        """Draws x ~ p(x|z), z_l ~ p(z_l|z_<l) from the coarsest layer on."""
+        return self.draw_image(self.draw_parameters(random.fold_in_rows(seeds, 0)), random.fold_in_rows(seeds, 1))
+
     def draw_prior(self, seeds, condition=None):
         return self.dream(seeds)[1]
 
@@ -233,54 +205,39 @@ class VeryDeepVAE(Variational):
         return self._observed(self.dream(seeds)[0], tf.shape(seeds)[:1])
 
     def terms(self, x, eps, condition=None, step=None):
-        """{reconstruction: -log p(x|z), kl_1, ..., kl_L: each layer's KL given those before it, the one next to the
-        image first}, each [batch]."""
+        """Returns {reconstruction: -log p(x|z), kl_1, ..., kl_L: each layer's KL given those before it, the one next to
+        the image first}, [batch] each: minus their sum is the bound."""
         h, _, kls, _, _ = self.path(x, eps)
         likelihood = self.observation.distribution(self._observed(h, tf.shape(eps)[:-1]))
-        return {"reconstruction": -likelihood.log_prob(x)} | {f"kl_{layer + 1}": value for layer,
-                                                              value in enumerate(kls)}
-
-    def objective(self, batch, seed, step=None):
-        x, _ = split_batch(batch)
-        return self.terms(x, tf.random.stateless_normal([tf.shape(x)[0], self.noise_size], seed))
-
-    def rate_distortion(self, x, seeds, condition=None):
-        self.domain.require(condition)
-        terms = self.terms(x, random.normal_rows(seeds, [self.noise_size]))
-        distortion = terms.pop("reconstruction")
-        return tf.add_n(list(terms.values())), distortion
+        return {"reconstruction": -likelihood.log_prob(x)} | {f"kl_{layer}": kl for layer, kl in enumerate(kls, 1)}
 
     def weigher(self, x, condition=None):
         found = self.evidence(x)
 
-        def weigh(eps):
+        def log_weight(eps):
             h, _, _, log_qs, log_ps = self.path(x, eps, found)
-            return (
-                self.observation.distribution(self._observed(h, tf.shape(eps)[:-1])).log_prob(x)
-                + tf.add_n(log_ps)
-                - tf.add_n(log_qs)
-            )
+            likelihood = self.observation.distribution(self._observed(h, tf.shape(eps)[:-1]))
+            return likelihood.log_prob(x) + tf.add_n(log_ps) - tf.add_n(log_qs)
 
-        return weigh
+        return log_weight
 
     @property
     def chunk(self):
         """Importance samples in memory at once: fewer for larger images and wider networks, and 50 at most."""
-        return max(1, min(_CHUNK,
-                          _ENTRIES // max(math.prod(self.shape[:2]) * 4 * self.width, self.noise_size,
-                                          math.prod(self._layout()))))
+        largest = max(math.prod(self.shape[:2]) * 4 * self.width, self.noise_size, math.prod(self._layout()))
+        return max(1, min(_CHUNK, _ENTRIES // largest))
 
     def _encode(self, x, condition=None):
-        """The latents at the posteriors' means from the top down, the layer next to the image first, [batch,
+        """Returns the latents at the posteriors' means from the top down, the layer next to the image first, [batch,
         noise_size]."""
         return tf.concat(self.path(x, tf.zeros([tf.shape(x)[0], self.noise_size]))[1], -1)
 
     def _decode(self, z, condition=None):
-        """The mean of p(x|z), in the domain's unit."""
+        """Computes the mean of p(x|z), in the domain's unit."""
         return self.observation.mean(self.parameters(tf.split(z, self.sizes, -1)))
 
     def _grids_of(self, layers):
-        """[..., sizes[l]] of each layer as [rows, *grid, latent_channels]."""
+        """Reshapes [..., sizes[l]] of each layer to [rows, *grid, latent_channels]."""
         return [tf.reshape(z, [-1, *self.grids[k], self.latent_channels]) for z, k in zip(layers, self.grid_of)]
 
     def _layout(self):
@@ -288,18 +245,12 @@ class VeryDeepVAE(Variational):
         return *shape, parameters
 
     def _observed(self, h, lead):
-        """What p(x|z) is made of, [*lead, ...]."""
+        """Computes what p(x|z) is made of, [*lead, ...]."""
         return float32(tf.reshape(self.head(h), tf.concat([lead, self._layout()], 0)))
 
 
-def _gaussian(raw):
-    """(loc, log_scale), float32, of what a network says of each; log-scales cannot leave [-5, 5]."""
-    loc, log_scale = tf.split(float32(raw), 2, axis=-1)
-    return loc, BOUND * tf.tanh(log_scale / BOUND)
-
-
 def kl(loc, log_scale, prior_loc, prior_log_scale):
-    """KL(N(loc, exp(log_scale)^2) || N(prior_loc, exp(prior_log_scale)^2)), summed over all dimensions but the
+    """Computes KL(N(loc, exp(log_scale)^2) || N(prior_loc, exp(prior_log_scale)^2)), summed over all dimensions but the
     first."""
     log_ratio = log_scale - prior_log_scale
     squares = tf.exp(2.0 * log_ratio) + ((loc - prior_loc) * tf.exp(-prior_log_scale)) ** 2
@@ -307,5 +258,5 @@ def kl(loc, log_scale, prior_loc, prior_log_scale):
 
 
 def log_density(z, loc, log_scale):
-    """log N(z; loc, exp(log_scale)^2), summed over all dimensions but the first."""
+    """Computes log N(z; loc, exp(log_scale)^2), summed over all dimensions but the first."""
     return tf.reduce_sum(-0.5 * ((z - loc) * tf.exp(-log_scale)) ** 2 - log_scale - _LOG_ROOT, [1, 2, 3])

@@ -8,13 +8,14 @@ are, as P. Dhariwal et al., Jukebox, 2020, arXiv:2005.00341, do.
 
 import keras
 
-from zoo.latent.parts.coded import Coded, make_prior
+from zoo.latent.parts.codebook_model import CodebookModel, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
+from zoo.paper import Paper
 
 
-class VQVAE(Coded):
+class VQVAE(CodebookModel):
     """z_q(x) = e_k, k = argmin_j ||z_e(x) - e_j||^2 at each place;  L = -log p(x|z_q) + beta ||z_e - sg[e]||^2;  log
     p(x) >= log p(x|z_q(x)) + log p(k).
 
@@ -44,6 +45,9 @@ class VQVAE(Coded):
         ValueError: if `shape` is not an image's, or its sides are no multiples of 2^halvings, the codebook has fewer
             than two entries, a name is unknown, or a number is too small.
     """
+
+    paper = Paper(("van den Oord", "Vinyals", "Kavukcuoglu"),
+                  "Neural Discrete Representation Learning", 2017, "arXiv:1711.00937")
 
     def __init__(self, shape=(28, 28, 1), levels=2, codebook_size=128, embedding_size=32, channels=64, halvings=2,
                  residuals=2, residual_channels=32,

@@ -9,13 +9,14 @@ transformer, the bottom one a Gated PixelCNN.
 import keras
 import tensorflow as tf
 
-from zoo.latent.parts.coded import Coded, make_prior
+from zoo.latent.parts.codebook_model import CodebookModel, make_prior
 from zoo.layers.vector_quantizer import VectorQuantizer
 from zoo.networks import strided
 from zoo.networks.autoencoding import float32
+from zoo.paper import Paper
 
 
-class VQVAE2(Coded):
+class VQVAE2(CodebookModel):
     """top = q(E_top(h(x))), bottom = q(E_bottom(h(x), D_top(top)));  log p(x) >= log p(x|top, bottom) + log p(top) +
     log p(bottom|top)  (algorithms 1 and 2).
 
@@ -46,6 +47,9 @@ class VQVAE2(Coded):
             fewer than two entries, a name is unknown, or a number is too small.
     """
 
+    paper = Paper(("Razavi", "van den Oord", "Vinyals"),
+                  "Generating Diverse High-Fidelity Images with VQ-VAE-2", 2019, "arXiv:1906.00446")
+
     level_names = ("top_", "bottom_")
 
     def __init__(self, shape=(32, 32, 3), levels=256, codebook_size=512, embedding_size=32, channels=64, halvings=2,
@@ -58,11 +62,10 @@ class VQVAE2(Coded):
         blocks = residuals, residual_channels
         self.channels, self.halvings, self.residuals, self.residual_channels = channels, halvings, *blocks
         self.given_prior, self.prior_channels, self.prior_blocks = top_prior, prior_channels, prior_blocks
-        self.quantizers = [VectorQuantizer(codebook_size, embedding_size, h * w, decay, revival) for h,
-                           w in ((rows, columns), bottom)]
-        self.encoder, self.top_encoder = strided.encoder(channels, halvings,
-                                                         *blocks), strided.encoder(channels, 1, *blocks,
-                                                                                   name="top_encoder")
+        self.quantizers = [VectorQuantizer(codebook_size, embedding_size, h * w, decay, revival)
+                           for h, w in ((rows, columns), bottom)]
+        self.encoder = strided.encoder(channels, halvings, *blocks)
+        self.top_encoder = strided.encoder(channels, 1, *blocks, name="top_encoder")
         self.to_top, self.to_bottom = (keras.layers.Conv2D(embedding_size, 1) for _ in range(2))
         self.top_decoder = strided.decoder(channels, channels, 1, *blocks, name="top_decoder")
         self.enlarge = keras.layers.Conv2DTranspose(embedding_size, 4, 2, "same")
@@ -97,8 +100,8 @@ class VQVAE2(Coded):
         return self.to_pixels(self.decoder(tf.concat([float32(self.enlarge(top)), bottom], -1)))
 
     def prior_condition(self, level, entries, condition):
-        """The class for the top; for the bottom features of the top's entries and of the class, each for the four
-        places under it."""
+        """Returns the class for the top; for the bottom features of the top's entries and of the class, each for the
+        four places under it."""
         if level == 0:
             return condition
         h = entries[0]

@@ -27,7 +27,7 @@ def causal_attention(q, k, v, strict=False):
 
 
 def _attend(q, k, v, start, strict):
-    """(o, weights) of the queries that begin at place `start`, given the keys up to the last query's place."""
+    """Returns (o, weights) of the queries that begin at place `start`, given the keys up to the last query's place."""
     logits = tf.matmul(q, k, transpose_b=True)
     place, key = start + tf.range(q.shape[-2])[:, None], tf.range(k.shape[-2])
     logits += tf.where(key < place if strict else key <= place, tf.zeros([], q.dtype), tf.constant(_MASKED, q.dtype))
@@ -70,14 +70,14 @@ def _blockwise(q, k, v, strict):
 
 
 def split_heads(t, parts, heads):
-    """[batch, T, heads * parts * d] -> a list of `parts` tensors [batch, heads, T, d]."""
+    """Maps [batch, T, heads * parts * d] -> a list of `parts` tensors [batch, heads, T, d]."""
     length, width = t.shape[-2:]
     t = tf.reshape(t, [-1, length, heads, parts, width // (parts * heads)])
     return tf.unstack(tf.transpose(t, [3, 0, 2, 1, 4]))
 
 
 def merge_heads(t):
-    """[batch, heads, T, d] -> [batch, T, heads * d]."""
+    """Maps [batch, heads, T, d] -> [batch, T, heads * d]."""
     return tf.reshape(tf.transpose(t, [0, 2, 1, 3]), [-1, t.shape[2], t.shape[1] * t.shape[3]])
 
 
@@ -99,8 +99,8 @@ class Memory:
         self.near[layer] = tf.concat([keys, k], 1), tf.concat([values, v], 1)
 
     def read(self, layer, q):
-        """What a query [N, 1, d] sees of the places so far (this one included if it was written): [N, 1, e]; 0 where
-        there are none.
+        """Returns what a query [N, 1, d] sees of the places so far (this one included if it was written): [N, 1, e]; 0
+        where there are none.
 
         The query is scaled by 1 / sqrt(d) already: a step is as slow as its many small operations, and this one is done
         once, to the matrix that makes queries.

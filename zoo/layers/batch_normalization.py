@@ -61,15 +61,15 @@ class BatchNormalization(keras.layers.Layer):
         return tf.cast(y, self.compute_dtype)
 
     def followed(self):
-        """What a player follows whose loss calls the layer (`zoo.layers.following.of`)."""
+        """Returns what a player follows whose loss calls the layer (`zoo.layers.following.of`)."""
         return self.moments()
 
     def moments(self):
-        """The running mean and variance: weights that follow."""
+        """Returns the running mean and variance: weights that follow."""
         return [self.mean, self.variance]
 
     def _of_batch(self, y):
-        """(the layer's values by the moments of y, those moments)."""
+        """Returns (the layer's values by the moments of y, those moments)."""
         if y.shape.rank != 4:
             mean, variance = tf.nn.moments(y, list(range(y.shape.rank - 1)))
             return self._normalized(y, mean, variance), mean, variance

@@ -40,7 +40,7 @@ class CausalConv1D(keras.layers.Layer):
         return tf.nn.bias_add(tf.tensordot(x, now, 1), bias) + before
 
     def matrices(self):
-        """(W_0, W_1, b), [C, filters], [C, filters] and [filters]."""
+        """Returns (W_0, W_1, b), [C, filters], [C, filters] and [filters]."""
         kernel = tf.convert_to_tensor(self.kernel)
         past, now = tf.split(kernel, 2)
         return past, now, tf.convert_to_tensor(self.bias)

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 
 def dropout(x, rate, seed=None):
-    """x / (1 - rate) where a coin of probability 1 - rate says so, else 0; x itself if `rate` is 0 or `seed` (int32
-    [2]) is None.
+    """Computes x / (1 - rate) where a coin of probability 1 - rate says so, else 0; x itself if `rate` is 0 or `seed`
+    (int32 [2]) is None.
 
     Each layer needs a seed of its own (`zoo.random.fold_in`). Raises ValueError for a rate outside of [0, 1).
     """

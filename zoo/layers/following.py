@@ -33,7 +33,7 @@ class Followed(NamedTuple):
 
 
 def followed(follows):
-    """`Player.follows` as a list of `Followed`: a bare weight is one whose replicas agree on the mean.
+    """Returns `Player.follows` as a list of `Followed`: a bare weight is one whose replicas agree on the mean.
 
     Raises:
         ValueError: if `replicas` is none of `REPLICAS`, or is the mean of a weight that is not real.
@@ -49,8 +49,8 @@ def followed(follows):
 
 
 def of(*layers):
-    """What the layers, and those within them, ask to follow by a method `followed()`: a list of `Followed`, for a
-    player whose loss runs them."""
+    """Returns what the layers, and those within them, ask to follow by a method `followed()`: a list of `Followed`, for
+    a player whose loss runs them."""
     found = []
     for layer in layers:
         for part in layer._flatten_layers():
@@ -69,8 +69,8 @@ class Collected:
         self._noted.setdefault(id(weight), []).append(value)
 
     def values(self, follows):
-        """The values of weights, or `Followed` ones, in their order: the mean of those that were noted; a weight of
-        which none was keeps its own.
+        """Returns the values of weights, or `Followed` ones, in their order: the mean of those that were noted; a
+        weight of which none was keeps its own.
         """
         return [self._value(item.weight if isinstance(item, Followed) else item) for item in follows]
 
@@ -98,12 +98,13 @@ def follow(weight, value):
 
     NOTE: not from within a `tf.cond` or a `tf.while_loop`, whose tensors nobody outside can read.
     """
-    if stack := getattr(_heard, "stack", None):
+    stack = getattr(_heard, "stack", None)
+    if stack:
         stack[-1].note(weight, tf.stop_gradient(tf.convert_to_tensor(value)))
 
 
 def assign(follows, values):
-    """In a replica, or where there are none: gives followed weights their values, after the replicas have agreed."""
+    """Gives, in a replica or where there are none, followed weights their values, after the replicas have agreed."""
     if not follows:
         return
     context = tf.distribute.get_replica_context()

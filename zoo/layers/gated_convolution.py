@@ -14,18 +14,19 @@ from zoo.layers.masked_convolution import causal_mask
 
 
 def gated(z):
-    """tanh(a) * sigmoid(b) of z = [a, b], features last: [..., 2 n] -> [..., n]."""
+    """Computes tanh(a) * sigmoid(b) of z = [a, b], features last: [..., 2 n] -> [..., n]."""
     a, b = tf.split(z, 2, axis=-1)
     return tf.tanh(a) * tf.sigmoid(b)
 
 
 def dense(x, layer):
-    """x W + b of layer = (W, b), for x [N, inputs]."""
+    """Computes x W + b of layer = (W, b), for x [N, inputs]."""
     return tf.nn.bias_add(tf.matmul(x, layer[0]), layer[1])
 
 
 def windows(x, size):
-    """The `size` (odd) columns around each column side by side, zeros outside: [batch, width, n] -> [batch, width, size
+    """Returns the `size` (odd) columns around each column side by side, zeros outside: [batch, width, n] -> [batch,
+    width, size
     * n]."""
     half = size // 2
     padded = tf.pad(x, [[0, 0], [half, half], [0, 0]])
@@ -78,8 +79,8 @@ class HorizontalConv(keras.layers.Layer):
         return tf.nn.bias_add(tf.nn.conv2d(x, self.masked_kernel(), 1, padding), tf.convert_to_tensor(self.bias))
 
     def matrices(self):
-        """The layer at one pixel: kernel [(half + 1) * inputs, gates * filters], for the features from left to right,
-        its own last, and bias."""
+        """Returns the layer at one pixel: kernel [(half + 1) * inputs, gates * filters], for the features from left to
+        right, its own last, and bias."""
         kernel = self.masked_kernel()
         own = tf.zeros([1, self.kernel_size // 2 + 1 - kernel.shape[1], *kernel.shape[2:]])
         return tf.reshape(tf.concat([kernel, own], 1), [-1, kernel.shape[-1]]), tf.convert_to_tensor(self.bias)
@@ -113,7 +114,7 @@ class VerticalConv(keras.layers.Layer):
                               tf.convert_to_tensor(self.bias))
 
     def row(self, rows):
-        """y of one row, of the half + 1 rows that it reads: [batch, half + 1, width, inputs] -> [batch, width,
+        """Computes y of one row, of the half + 1 rows that it reads: [batch, half + 1, width, inputs] -> [batch, width,
         filters]."""
         half = self.kernel_size // 2
         y = tf.nn.conv2d(rows, tf.convert_to_tensor(self.kernel), 1, [[0, 0], [0, 0], [half, half], [0, 0]])

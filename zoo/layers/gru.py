@@ -32,7 +32,7 @@ class RepeatedGRU(keras.layers.Layer):
         self.biases = [self.add_weight((2, 3 * units), "zeros", name=f"bias_{k}") for k in range(layers)]
 
     def call(self, z):
-        """h_1, ..., h_T of the last layer, [batch, T, U], of z [batch, inputs]."""
+        """Computes h_1, ..., h_T of the last layer, [batch, T, U], of z [batch, inputs]."""
         kernels, recurrent, biases = ([tf.convert_to_tensor(w) for w in some]
                                       for some in (self.kernels, self.recurrent, self.biases))
         first = tf.matmul(z, kernels[0]) + biases[0][0]

@@ -28,11 +28,11 @@ class LSTM(keras.layers.Layer):
         self.bias = self.add_weight((4 * units,), _remember, name="bias")
 
     def zeros(self, batch):
-        """(h, c) before the first step of a sequence that starts from nothing."""
+        """Returns (h, c) before the first step of a sequence that starts from nothing."""
         return tf.zeros([batch, self.units]), tf.zeros([batch, self.units])
 
     def call(self, x, context=None, state=None, steps=None, keep=None):
-        """h_1, ..., h_T of x [T, batch, inputs]: [T, batch, U].
+        """Computes h_1, ..., h_T of x [T, batch, inputs]: [T, batch, U].
 
         context: [batch, 4U], added to the gates. state: (h_0, c_0), zeros if None. steps: how many of the T to take
         (int32; the rest of h is zero),
@@ -46,19 +46,19 @@ class LSTM(keras.layers.Layer):
         return _loop(x, added, *weights, h, c, steps) if keep is None else _loop(x, added, *weights, h, c, steps, keep)
 
     def matrices(self):
-        """What `step` multiplies by, read once before a loop: ([W; V], b)."""
+        """Returns what `step` multiplies by, read once before a loop: ([W; V], b)."""
         return tf.concat([tf.convert_to_tensor(self.kernel), tf.convert_to_tensor(self.recurrent)],
                          0), tf.convert_to_tensor(self.bias)
 
     def step(self, matrices, x, state, context=None):
-        """(h_t, c_t) of x_t [batch, inputs] and (h_{t-1}, c_{t-1})."""
+        """Returns (h_t, c_t) of x_t [batch, inputs] and (h_{t-1}, c_{t-1})."""
         gates = tf.nn.bias_add(tf.matmul(tf.concat([x, state[0]], -1), matrices[0]), matrices[1])
         *_, c, h = _cell(gates if context is None else gates + context, state[1], None)
         return h, c
 
 
 def _remember(shape, dtype=None):
-    """Zeros, but one for the forget gates: a new network remembers."""
+    """Returns zeros, but one for the forget gates: a new network remembers."""
     units = shape[0] // 4
     return tf.cast(tf.concat([tf.zeros([2 * units]), tf.ones([units]), tf.zeros([units])], 0), dtype or tf.float32)
 

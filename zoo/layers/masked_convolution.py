@@ -13,8 +13,8 @@ import tensorflow as tf
 
 
 def causal_mask(kernel_size, kind, groups, inputs, outputs):
-    """The mask of a causal kernel's upper half, float32 [kernel_size // 2 + 1, kernel_size, inputs, outputs]; the rows
-    below are all closed."""
+    """Returns the mask of a causal kernel's upper half, float32 [kernel_size // 2 + 1, kernel_size, inputs, outputs];
+    the rows below are all closed."""
     half = kernel_size // 2
     mask = np.ones((half + 1, kernel_size, inputs, outputs), np.float32)
     mask[half, half + 1:] = 0.0
@@ -72,7 +72,7 @@ class MaskedConv2D(keras.layers.Layer):
         return square[:square.index((0, 0))]
 
     def matrices(self):
-        """The layer at one pixel: kernel [(T + 1) * inputs, filters], for the earlier pixels' features, then its own,
-        and bias."""
+        """Returns the layer at one pixel: kernel [(T + 1) * inputs, filters], for the earlier pixels' features, then
+        its own, and bias."""
         flat = tf.reshape(self.masked_kernel(), [-1, *self.kernel.shape[2:]])[:len(self.offsets) + 1]
         return tf.reshape(flat, [-1, self.filters]), tf.convert_to_tensor(self.bias)

@@ -36,7 +36,7 @@ class MaskedDense(keras.layers.Layer):
         return tf.nn.bias_add(y, tf.convert_to_tensor(self.bias)) if self.use_bias else y
 
     def matrix(self):
-        """W, float32 [sources, targets], with what a mask may close."""
+        """Returns W, float32 [sources, targets], with what a mask may close."""
         return tf.convert_to_tensor(self.kernel)
 
 
@@ -87,7 +87,7 @@ class StaircaseDense(keras.layers.Layer):
             yield self.open[first:last, a:b] if self.by_target else self.open[a:b, first:last]
 
     def _tensors(self):
-        """(masked, full) of every block, the closed entries zero."""
+        """Returns (masked, full) of every block, the closed entries zero."""
         for (masked, full), mask in zip(self.kernels, self._masks()):
             masked = None if masked is None else tf.convert_to_tensor(masked)
             yield (
@@ -120,7 +120,7 @@ class StaircaseDense(keras.layers.Layer):
         return tf.add_n(rows)
 
     def matrix(self):
-        """W, float32 [sources, targets], zero where it is closed."""
+        """Returns W, float32 [sources, targets], zero where it is closed."""
         blocks = []
         for (masked, full), a, b, first, last in zip(self._tensors(), self.edges, self.edges[1:], self.first,
                                                      self.last):

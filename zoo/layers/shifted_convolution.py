@@ -16,7 +16,7 @@ DIRECTIONS = ("down", "down_right")
 
 
 def concat_elu(x):
-    """elu of x and of -x side by side, [..., C] -> [..., 2 C]."""
+    """Computes elu of x and of -x side by side, [..., C] -> [..., 2 C]."""
     return tf.nn.elu(tf.concat([x, -x], -1))
 
 
@@ -126,8 +126,8 @@ class GatedResidual(keras.layers.Layer):
         self.join = ShiftedConv2D(filters, (1, 1)) if joined else None
 
     def call(self, x, s=None, bias=None, seed=None):
-        """`s`: a list of what N reads side by side; bias: h, [B, 1, 1, 2 filters]; seed: of the dropout, None for
-        none."""
+        """Computes the layer; `s`: a list of what N reads side by side; bias: h, [B, 1, 1, 2 filters]; seed: of the
+        dropout, None for none."""
         h = self.first(concat_elu(x))
         if self.join is not None:
             h += self.join(tf.concat([concat_elu(t) for t in s], -1))

@@ -52,17 +52,18 @@ class SpectralNormalization(keras.layers.Wrapper):
         return self.layer.compute_output_shape(input_shape)
 
     def kernel(self):
-        """W / sigma(W, u), float32, of the shape of W; u' is noted as what u shall be."""
+        """Computes W / sigma(W, u), float32, of the shape of W; u' is noted as what u shall be."""
         u, sigma = self._iterate(tf.convert_to_tensor(self.u))
         follow(self.u, u)
         return self._weight() / tf.where(sigma > 0.0, sigma, 1.0)
 
     def sigma(self):
-        """The largest singular value of W as u has it, a scalar."""
+        """Returns the largest singular value of W as u has it, a scalar."""
         return self._iterate(tf.convert_to_tensor(self.u))[1]
 
     def followed(self):
-        """What the player follows that moves W (`zoo.layers.following.of`): u, which is the same on all replicas."""
+        """Returns what the player follows that moves W (`zoo.layers.following.of`): u, which is the same on all
+        replicas."""
         return [Followed(self.u, "same")]
 
     def settle(self):
@@ -83,7 +84,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         self._folded = None
 
     def _iterate(self, u):
-        """(u', sigma) of one power iteration from u."""
+        """Returns (u', sigma) of one power iteration from u."""
         matrix = self._matrix(self._weight())
         held = tf.stop_gradient(matrix)
         v = _unit(tf.linalg.matvec(held, u))
@@ -95,7 +96,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return tf.convert_to_tensor(self.layer.kernel._value)  # not cast, as it is where precision is mixed
 
     def _matrix(self, kernel):
-        """A kernel as [the rest, outputs]: a transposed convolution's holds its outputs before its inputs."""
+        """Returns a kernel as [the rest, outputs]: a transposed convolution's holds its outputs before its inputs."""
         kernel = tf.convert_to_tensor(kernel)
         kernel = tf.linalg.matrix_transpose(kernel) if isinstance(self.layer, _TRANSPOSED) else kernel
         return tf.reshape(kernel, [-1, kernel.shape[-1]])

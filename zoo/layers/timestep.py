@@ -11,8 +11,8 @@ import tensorflow as tf
 
 
 def sinusoids(time, size, longest=10000.0):
-    """[sin(w_i time), cos(w_i time)] with w from 1 to 1/longest in size/2 geometric steps: [batch] -> [batch, size],
-    size even."""
+    """Returns [sin(w_i time), cos(w_i time)] with w from 1 to 1/longest in size/2 geometric steps: [batch] -> [batch,
+    size], size even."""
     w = tf.exp(tf.linspace(0.0, -math.log(longest), size // 2))
     angles = tf.cast(time, tf.float32)[:, None] * w  # [batch, size / 2]
     return tf.concat([tf.sin(angles), tf.cos(angles)], -1)

@@ -46,34 +46,34 @@ class VectorQuantizer(keras.layers.Layer):
         self.sums = self.add_weight((entries, size), keras.initializers.RandomNormal(0, even), name="sums", **followed)
 
     def codebook(self):
-        """The entries e, float32 [K, size]."""
+        """Returns the entries e, float32 [K, size]."""
         counts = tf.convert_to_tensor(self.counts)
         total = tf.reduce_sum(counts)
         return tf.convert_to_tensor(self.sums) / ((counts + _EPSILON) * (total
                                                                          / (total + self.entries * _EPSILON)))[:, None]
 
     def codes(self, z):
-        """The number of the nearest entry, int32 [...], of z [..., size]; the first of several."""
+        """Returns the number of the nearest entry, int32 [...], of z [..., size]; the first of several."""
         flat, codebook = tf.reshape(z, [-1, self.size]), self.codebook()
         distance = tf.reduce_sum(codebook**2, -1) - 2.0 * tf.matmul(flat, codebook, transpose_b=True)  # but for ||z||^2
         return tf.reshape(tf.argmin(distance, -1, output_type=tf.int32), tf.shape(z)[:-1])
 
     def embed(self, codes):
-        """e_k of codes k, float32 [..., size]."""
+        """Computes e_k of codes k, float32 [..., size]."""
         return tf.gather(self.codebook(), codes)
 
     def replace(self, z):
-        """(q(z), codes): q's gradient is passed on to z as it is, and none reaches the codebook."""
+        """Returns (q(z), codes): q's gradient is passed on to z as it is, and none reaches the codebook."""
         codes = self.codes(tf.stop_gradient(z))
         return z + tf.stop_gradient(self.embed(codes) - z), codes
 
     def usage(self):
-        """The share of each entry in all uses, by the moving average, [K]."""
+        """Returns the share of each entry in all uses, by the moving average, [K]."""
         counts = tf.maximum(tf.convert_to_tensor(self.counts), 0.0)
         return tf.math.divide_no_nan(counts, tf.reduce_sum(counts))
 
     def dead(self, step=None):
-        """Which entries are to be revived, bool [K]; at step 0 all: a codebook begins where vectors are."""
+        """Returns which entries are to be revived, bool [K]; at step 0 all: a codebook begins where vectors are."""
         rare = tf.convert_to_tensor(self.counts) < self.revival * self.places / self.entries
         return rare if step is None or not self.revival else rare | tf.equal(step, 0)
 
@@ -82,7 +82,7 @@ class VectorQuantizer(keras.layers.Layer):
         return [Followed(weight, parts=not self.revival) for weight in (self.counts, self.sums)]
 
     def moved(self, z, codes, seed, step=None):
-        """The values that `averages()` shall take, of z [batch, ..., size] and its codes [batch, ...].
+        """Returns the values that `averages()` shall take, of z [batch, ..., size] and its codes [batch, ...].
 
         n_k and the sum of the z at k are of each example. An entry that is dead before gets N_k = places / K and m_k =
         N_k z, at a vector z drawn from the batches of all replicas. The replicas' mean is what the joined batch gives,
@@ -101,13 +101,13 @@ class VectorQuantizer(keras.layers.Layer):
 
 
 def perplexity(usage):
-    """exp(-sum_k p_k log p_k) of shares p [K]: how many entries, equally used, would say as much."""
+    """Computes exp(-sum_k p_k log p_k) of shares p [K]: how many entries, equally used, would say as much."""
     return tf.exp(-tf.reduce_sum(tf.math.xlogy(usage, usage)))
 
 
 def _drawn(z, num, seed):
-    """`num` of the vectors that all replicas have together, z [N, size] being a replica's own: R z on the one that has
-    it, zeros elsewhere, R replicas.
+    """Returns `num` of the vectors that all replicas have together, z [N, size] being a replica's own: R z on the one
+    that has it, zeros elsewhere, R replicas.
 
     So their mean over the replicas is the vectors, and those are the same however the vectors are parted.
     """

@@ -30,7 +30,7 @@ class WeightNormalized(keras.layers.Layer):
         self.bias = self.add_weight(shape=shape[-1:], initializer="zeros", autocast=False, name="bias")
 
     def kernel(self):
-        """g V / |V|, float32."""
+        """Computes g V / |V|, float32."""
         v = tf.convert_to_tensor(self.direction_weight)
         return tf.math.l2_normalize(v, axis=list(range(v.shape.rank - 1)),
                                     epsilon=1e-12) * tf.convert_to_tensor(self.length)

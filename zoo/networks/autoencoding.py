@@ -11,13 +11,13 @@ import tensorflow as tf
 
 
 def trunk(network, hidden, activation):
-    """The encoder `dense` or `conv`, up to its features. Raises ValueError for another name."""
+    """Returns the encoder `dense` or `conv`, up to its features. Raises ValueError for another name."""
     _require(network)
     return (dense_trunk if network == "dense" else conv_trunk)(hidden, activation)
 
 
 def decoder(network, shape, parameters, hidden, activation):
-    """The decoder that mirrors `trunk`. Raises ValueError for another name."""
+    """Returns the decoder that mirrors `trunk`. Raises ValueError for another name."""
     _require(network)
     return (dense_decoder if network == "dense" else conv_decoder)(shape, parameters, hidden, activation)
 
@@ -34,21 +34,21 @@ def dense_trunk(hidden, activation):
 
 
 def conv_trunk(channels, activation):
-    """A 3x3 convolution of stride 2 for each entry of `channels`, then flattened."""
+    """Makes a 3x3 convolution of stride 2 for each entry of `channels`, then flattened."""
     layers = [keras.layers.Conv2D(n, 3, 2, "same", activation=activation) for n in channels]
     return keras.Sequential([*layers, keras.layers.Flatten()], name="trunk")
 
 
 def dense_decoder(shape, parameters, hidden, activation):
-    """A dense layer for each width in `hidden`, in reverse, then one for the image."""
+    """Makes a dense layer for each width in `hidden`, in reverse, then one for the image."""
     layers = [keras.layers.Dense(n, activation) for n in reversed(hidden)]
     return keras.Sequential([*layers, keras.layers.Dense(math.prod(shape) * parameters),
                              keras.layers.Reshape((*shape, parameters))], name="decoder")
 
 
 def conv_decoder(shape, parameters, channels, activation):
-    """The mirror of `conv_trunk`: a dense layer to the coarsest grid, then transposed convolutions, cropped to the
-    image."""
+    """Returns the mirror of `conv_trunk`: a dense layer to the coarsest grid, then transposed convolutions, cropped to
+    the image."""
     height, width, depth = shape
     rows, columns = (math.ceil(n / 2 ** len(channels)) for n in (height, width))
     up = [keras.layers.Conv2DTranspose(n, 3, 2, "same", activation=activation) for n in reversed(channels[:-1])]

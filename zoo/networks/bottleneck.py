@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def convolution(outputs, size, scale=1.0, **kwargs):
-    """A convolution whose kernel starts uniform with variance scale^2 / fan_in, and whose bias starts at zero."""
+    """Makes a convolution whose kernel starts uniform with variance scale^2 / fan_in, and whose bias starts at zero."""
     # NOTE: the published code has a third of that variance, at which what four convolutions and GELUs let through of a
     # small network is next to nothing.
     return keras.layers.Conv2D(outputs, size, padding="same",

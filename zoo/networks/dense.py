@@ -6,7 +6,7 @@ import keras
 
 
 def to_example(shape, hidden, activation, output_activation=None, name=None):
-    """A dense layer for each width in `hidden`, then one for the example: [B, n] -> [B, *shape]."""
+    """Makes a dense layer for each width in `hidden`, then one for the example: [B, n] -> [B, *shape]."""
     layers = [keras.layers.Dense(n, activation) for n in hidden]
     return keras.Sequential([*layers, keras.layers.Dense(math.prod(shape), output_activation),
                              keras.layers.Reshape(shape)], name=name)

@@ -27,7 +27,8 @@ class SketchEncoder(keras.layers.Layer):
         self.directions = [LSTM(STROKE, units), LSTM(STROKE, units)]
 
     def call(self, x, lengths=None, seed=None):
-        """x: [batch, T, 5]. lengths: steps up to and with the end, int32 [batch], at least 1. seed: the noise of
+        """Encodes x, [batch, T, 5]. lengths: steps up to and with the end, int32 [batch], at least 1. seed: the noise
+        of
         dropout, None: none."""
         last = tf.stack([lengths - 1, tf.range(tf.shape(x)[0])], -1)
         seeds = (None, None) if seed is None else random.split(seed)
@@ -60,7 +61,8 @@ class SketchDecoder(keras.layers.Layer):
         self.outputs = keras.layers.Dense(outputs, dtype="float32")
 
     def call(self, x, context=None, lengths=None, seed=None):
-        """[batch, T, outputs] of x [batch, T, 5] and y [batch, context]; beyond the longest of `lengths`, b_o."""
+        """Computes [batch, T, outputs] of x [batch, T, 5] and y [batch, context]; beyond the longest of `lengths`,
+        b_o."""
         first = tf.broadcast_to(tf.constant(self.first), [tf.shape(x)[0], 1, STROKE])
         before = tf.concat([first, x[:, :-1]], 1)
         state, added = self._start(context)
@@ -72,11 +74,8 @@ class SketchDecoder(keras.layers.Layer):
         """Draws steps, [batch, length, 5]: draw(i, parameters [batch, outputs], whether it has ended [batch]) -> S_i;
         after all ends, zeros."""
         (h, c), added = self._start(context) if context is not None else (self.lstm.zeros(batch), None)
-        matrices, kernel, bias = (
-            self.lstm.matrices(),
-            tf.convert_to_tensor(self.outputs.kernel),
-            tf.convert_to_tensor(self.outputs.bias),
-        )
+        matrices = self.lstm.matrices()
+        kernel, bias = tf.convert_to_tensor(self.outputs.kernel), tf.convert_to_tensor(self.outputs.bias)
 
         def step(i, x, over, h, c, drawn):
             h, c = self.lstm.step(matrices, x, (h, c), added)
@@ -84,22 +83,22 @@ class SketchDecoder(keras.layers.Layer):
             return i + 1, x, over | (x[:, -1] > 0.5), h, c, drawn.write(i, x)
 
         first = tf.broadcast_to(tf.constant(self.first), [batch, STROKE])
-        start = 0, first, tf.zeros([batch], tf.bool), h, c, tf.TensorArray(tf.float32, length,
-                                                                           element_shape=[None, STROKE])
+        drawn = tf.TensorArray(tf.float32, length, element_shape=[None, STROKE])
+        start = 0, first, tf.zeros([batch], tf.bool), h, c, drawn
         drawn = tf.while_loop(lambda i, x, over, *_: (i < length) & ~tf.reduce_all(over), step, start,
                               parallel_iterations=1)[-1]
         return tf.ensure_shape(tf.transpose(drawn.stack(), [1, 0, 2]), [None, length, STROKE])
 
     def _start(self, context):
-        """((h_0, c_0) or None, what y adds to the gates or None)."""
+        """Returns ((h_0, c_0) or None, what y adds to the gates or None)."""
         if context is None:
             return None, None
         return tf.split(self.initial(context), 2, -1), self.given(context)
 
 
 def _keep(x, units, rate, seed):
-    """The mask of the recurrent dropout, [T, batch, units]: 1 / (1 - rate) with that probability, else 0; None without
-    a seed or a rate."""
+    """Returns the mask of the recurrent dropout, [T, batch, units]: 1 / (1 - rate) with that probability, else 0; None
+    without a seed or a rate."""
     if seed is None or not rate:
         return None
     shape = tf.stack([x.shape[1], tf.shape(x)[0], units])

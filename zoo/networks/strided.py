@@ -21,7 +21,7 @@ class Residual(keras.layers.Layer):
 
 
 def encoder(channels, halvings, residuals, residual_channels, name="encoder"):
-    """[B, H, W, n] -> [B, H / 2^halvings, W / 2^halvings, channels]."""
+    """Maps [B, H, W, n] -> [B, H / 2^halvings, W / 2^halvings, channels]."""
     down = [keras.layers.Conv2D(channels, 4, 2, "same", activation="relu") for _ in range(halvings)]
     blocks = [Residual(channels, residual_channels) for _ in range(residuals)]
     return keras.Sequential([*down, keras.layers.Conv2D(channels, 3, padding="same"), *blocks,
@@ -29,7 +29,7 @@ def encoder(channels, halvings, residuals, residual_channels, name="encoder"):
 
 
 def decoder(outputs, channels, halvings, residuals, residual_channels, name="decoder"):
-    """The mirror of `encoder`: [B, H, W, n] -> [B, H 2^halvings, W 2^halvings, outputs]."""
+    """Returns the mirror of `encoder`: [B, H, W, n] -> [B, H 2^halvings, W 2^halvings, outputs]."""
     blocks = [Residual(channels, residual_channels) for _ in range(residuals)]
     up = [keras.layers.Conv2DTranspose(channels, 4, 2, "same", activation="relu") for _ in range(halvings - 1)]
     return keras.Sequential([keras.layers.Conv2D(channels, 3, padding="same"), *blocks, keras.layers.Activation("relu"),
@@ -38,7 +38,7 @@ def decoder(outputs, channels, halvings, residuals, residual_channels, name="dec
 
 
 def grid(shape, halvings):
-    """The sides of the grid of an image (height, width, channels). Raises ValueError where they are no whole
+    """Returns the sides of the grid of an image (height, width, channels). Raises ValueError where they are no whole
     numbers."""
     if halvings < 1:
         raise ValueError(f"halvings must be at least 1, found {halvings}.")

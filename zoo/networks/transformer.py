@@ -47,7 +47,7 @@ class LayerNorm(keras.layers.Layer):
 
 @tf.custom_gradient
 def _normalise(x, scale, offset):
-    """Layer normalisation of [N, width]; its gradient by hand is several times fewer passes over the data than
+    """Normalises the layer [N, width]; its gradient by hand is several times fewer passes over the data than
     autodiff's."""
     centred = x - tf.reduce_mean(x, -1, keepdims=True)
     inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), -1, keepdims=True) + EPSILON)
@@ -62,8 +62,8 @@ def _normalise(x, scale, offset):
 
 
 def gelu(x):
-    """x Phi(x) (D. Hendrycks and K. Gimpel, 2016, arXiv:1606.08415) in its approximation x / 2 (1 + tanh(sqrt(2 / pi)
-    (x + 0.044715 x^3)))."""
+    """Computes x Phi(x) (D. Hendrycks and K. Gimpel, 2016, arXiv:1606.08415) in its approximation x / 2 (1 +
+    tanh(sqrt(2 / pi) (x + 0.044715 x^3)))."""
     # (1 + tanh u) / 2 = sigmoid(2 u), which is fewer passes
     return x * tf.sigmoid(x * (1.5957691216 + 0.0713548163 * tf.square(x)))
 
@@ -82,15 +82,15 @@ class Block(keras.layers.Layer):
         self.narrow = Affine(4 * width, width, residual)
 
     def call(self, h, length=None, seed=None):
-        """[batch * length, width] -> the same, in parallel."""
+        """Maps [batch * length, width] -> the same, in parallel."""
         width = h.shape[-1]
         q, k, v = attention.split_heads(tf.reshape(self.qkv(self.norms[0](h)), [-1, length, 3 * width]), 3, self.heads)
         seen = attention.merge_heads(attention.causal_attention(q, k, v))
         return self._mix(h, tf.reshape(seen, [-1, width]), seed)
 
     def stepper(self, layer):
-        """(h, memory) -> h: the block at one place, for centred rows [batch, width]; this place's keys and values are
-        added to the memory of the earlier ones.
+        """Returns the function (h, memory) -> h: the block at one place, for centred rows [batch, width]; this place's
+        keys and values are added to the memory of the earlier ones.
 
         At one place the matrices are small, and it is the number of operations that takes the time. So what does not
         depend on h is done to the matrices here,
@@ -124,21 +124,21 @@ def _affine(x, layer):
 
 
 def _after(norm, affine, scale=1.0):
-    """The matrix and bias that do to the normalised rows, before gain and offset, what `affine` does after them, times
-    `scale`."""
+    """Returns the matrix and bias that do to the normalised rows, before gain and offset, what `affine` does after
+    them, times `scale`."""
     kernel, bias = tf.convert_to_tensor(affine.kernel), tf.convert_to_tensor(affine.bias)
     gain, offset = tf.convert_to_tensor(norm.scale), tf.convert_to_tensor(norm.offset)
     return gain[:, None] * kernel * scale, (tf.linalg.matvec(kernel, offset, transpose_a=True) + bias) * scale
 
 
 def _centred(affine):
-    """The matrix and bias whose outputs are those of `affine` less their mean over the features."""
+    """Returns the matrix and bias whose outputs are those of `affine` less their mean over the features."""
     kernel, bias = tf.convert_to_tensor(affine.kernel), tf.convert_to_tensor(affine.bias)
     return kernel - tf.reduce_mean(kernel, -1, keepdims=True), bias - tf.reduce_mean(bias)
 
 
 def _shrunk(h):
-    """Centred rows over their standard deviation."""
+    """Returns centred rows over their standard deviation."""
     return h * tf.math.rsqrt(tf.reduce_mean(tf.square(h), -1, keepdims=True) + EPSILON)
 
 
@@ -165,7 +165,7 @@ class Decoder(keras.layers.Layer):
         self.norm = LayerNorm(width)
 
     def call(self, h, seed=None):
-        """[batch, T, width] -> the same; `seed` is the noise of dropout, None: none."""
+        """Maps [batch, T, width] -> the same; `seed` is the noise of dropout, None: none."""
         length = h.shape[1]
         seeds = [None] * (1 + len(self.blocks)) if seed is None else random.split(seed, 1 + len(self.blocks))
         h = dropout(tf.reshape(h, [-1, self.width]), self.rate, seeds[0])

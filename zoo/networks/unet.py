@@ -20,7 +20,7 @@ def _small():
 
 
 def _norm(channels):
-    """Group norm over four channels at a time: the paper's 32 groups of 128 channels."""
+    """Makes a group norm over four channels at a time: the paper's 32 groups of 128 channels."""
     return keras.layers.GroupNormalization(channels // 4, epsilon=1e-5)
 
 
@@ -132,7 +132,7 @@ class UNet(keras.layers.Layer):
 
 
 def grids(size, num):
-    """The sizes of `num` grids, each half of the one before, rounded up."""
+    """Returns the sizes of `num` grids, each half of the one before, rounded up."""
     sizes = [size]
     for _ in range(num - 1):
         sizes.append((sizes[-1] + 1) // 2)

@@ -29,21 +29,22 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
 
     @abc.abstractmethod
     def parameters(self, x, condition=None, seed=None):
-        """The parameters of every p(x_i | x_<i), float32, in one parallel pass; `seed` is the noise of training
+        """Returns the parameters of every p(x_i | x_<i), float32, in one parallel pass; `seed` is the noise of training
         (dropout), None: none."""
 
     @abc.abstractmethod
     def distribution(self, parameters):
-        """p as a `tfd.Independent` over the places (and a pixel's channels) of one example, given all parameters."""
+        """Returns p as a `tfd.Independent` over the places (and a pixel's channels) of one example, given all
+        parameters."""
 
     @abc.abstractmethod
     def noise(self, seeds):
-        """What `generate` inverts, one example's for each row of `seeds`, int32 [batch, 2]."""
+        """Returns what `generate` inverts, one example's for each row of `seeds`, int32 [batch, 2]."""
 
     @abc.abstractmethod
     def from_noise(self, parameters, noise):
-        """x with every place drawn from its parameters and the noise that `generate` would use there: what the naive
-        sampler calls once a place."""
+        """Returns x with every place drawn from its parameters and the noise that `generate` would use there: what the
+        naive sampler calls once a place."""
 
     @abc.abstractmethod
     def generate(self, noise, condition=None, x=None, known=None):
@@ -60,11 +61,11 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         return 1
 
     def log_probs(self, x, condition=None):
-        """log p(x_i | x_<i) of every place, [batch, *domain.places]."""
+        """Computes log p(x_i | x_<i) of every place, [batch, *domain.places]."""
         return self._by_place(self.distribution(self.parameters(x, condition)), x)
 
     def _log_prob(self, x, condition=None):
-        """log p(x) (given the condition) in nats, [batch]: exact."""
+        """Computes log p(x) (given the condition) in nats, [batch]: exact."""
         return self.distribution(self.parameters(x, condition)).log_prob(x)
 
     def objective(self, batch, seed):
@@ -78,7 +79,7 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         return self._log_prob(*split_batch(batch))
 
     def _sample(self, seeds, condition=None):
-        """x ~ p(x), place by place."""
+        """Draws x ~ p(x), place by place."""
         return self.generate(self.noise(seeds), condition)
 
     def _complete(self, x, mask, seeds, condition=None):
@@ -94,7 +95,7 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         return _either(_come_first(self._in_order(mask)), drawn, lambda: self._resampled(x, mask, seeds, condition))
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(x where `mask` is false | x where it is true) in nats, [batch].
+        """Computes log p(x where `mask` is false | x where it is true) in nats, [batch].
 
         Exact if every row's known places come first. Else a lower bound on average, of the log-probability that
         `complete` draws these very values: x is one of the 16 candidates, log q(x) + log(16 w(x) / (w(x) + w_1 + ... +
@@ -108,9 +109,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         def bound():
             own = _sum(tf.where(mask, terms, 0.0))
             others = self._candidates(x, mask, seeds, condition, CANDIDATES - 1)[1]
-            return (
-                exact() + math.log(CANDIDATES) + own - tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
-            )
+            total = tf.reduce_logsumexp(tf.concat([own[:, None], others], 1), axis=1)
+            return exact() + math.log(CANDIDATES) + own - total
 
         return _either(_come_first(self._in_order(mask)), exact, bound)
 
@@ -120,8 +120,8 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         return f"importance resampling of {CANDIDATES} candidates"
 
     def completes_exactly(self, mask):
-        """Whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says is
-        exact."""
+        """Says whether every row's known places come first, so that what `complete` draws and `missing_log_prob` says
+        is exact."""
         return _come_first(self._in_order(tf.convert_to_tensor(mask, tf.bool)))
 
     def _resampled(self, x, mask, seeds, condition):
@@ -143,7 +143,7 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
         return tf.transpose(drawn, [1, 0, *range(2, drawn.shape.rank)]), tf.transpose(weights)
 
     def _in_order(self, mask):
-        """The mask with places in the order in which they are drawn, [batch, number of places]."""
+        """Returns the mask with places in the order in which they are drawn, [batch, number of places]."""
         return tf.gather(tf.reshape(mask, [-1, math.prod(self.domain.places)]), self.order, axis=1)
 
     def _by_place(self, distribution, x):
@@ -152,15 +152,17 @@ class Autoregressive(GenerativeModel, ExactLikelihood, Completing):
 
 
 def _come_first(mask):
-    """Whether in every row [batch, n] no place is known after one that is not: a Python bool where the mask can be
+    """Says whether in every row [batch, n] no place is known after one that is not: a Python bool where the mask can be
     seen."""
     late = tf.reduce_any(mask[:, 1:] & ~mask[:, :-1])
     return ~late if tf.is_symbolic_tensor(mask) else not bool(late)
 
 
 def _either(condition, true, false):
-    """`tf.cond`, or in eager mode the branch itself."""
-    return tf.cond(condition, true, false) if tf.is_tensor(condition) else (true if condition else false)()
+    """Calls `tf.cond`, or in eager mode the branch itself."""
+    if tf.is_tensor(condition):
+        return tf.cond(condition, true, false)
+    return true() if condition else false()
 
 
 def _sum(terms):

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 
 def check(order, size):
-    """`raster`, `reversed` (the last place first), or any permutation of 0..size-1, as an array. Raises ValueError if
-    it is none of them."""
+    """Returns `raster`, `reversed` (the last place first), or any permutation of 0..size-1, as an array. Raises
+    ValueError if it is none of them."""
     if isinstance(order, str):
         if order not in ("raster", "reversed"):
             raise ValueError(f"order must be 'raster', 'reversed' or a permutation of 0..{size - 1}, found {order!r}.")
@@ -22,31 +22,32 @@ def check(order, size):
 
 
 def permutation(size, *key):
-    """A permutation of 0..size-1, drawn from the integers `key`: the same in every process and version (NumPy's frozen
-    generator)."""
+    """Returns a permutation of 0..size-1, drawn from the integers `key`: the same in every process and version (NumPy's
+    frozen generator)."""
     return np.random.RandomState(key).permutation(size)
 
 
 def positions(order):
-    """The inverse permutation: where in the order each place comes, [..., size], from 0."""
+    """Returns the inverse permutation: where in the order each place comes, [..., size], from 0."""
     return np.argsort(order, axis=-1)
 
 
 def known_first(orders, known):
-    """Each row's order [batch, size] with its known places (bool [batch, size], by place) first, else as it was."""
+    """Returns each row's order [batch, size] with its known places (bool [batch, size], by place) first, else as it
+    was."""
     late = tf.cast(~tf.gather(known, orders, batch_dims=1), tf.int32)
     return tf.gather(orders, tf.argsort(late, axis=1, stable=True), batch_dims=1)
 
 
 def random_subsets(seed, sizes, size):
-    """Of 0..size-1 a uniformly random subset of `sizes[b]` members for each row b: bool [batch, size]."""
+    """Draws from 0..size-1 a uniformly random subset of `sizes[b]` members for each row b: bool [batch, size]."""
     words = tf.random.stateless_uniform([tf.shape(sizes)[0], size], seed, None, None, tf.int32)
     ranks = tf.argsort(tf.argsort(words, axis=1, stable=True), axis=1, stable=True)
     return ranks < sizes[:, None]
 
 
 def entries(order, channels):
-    """The order of places (pixels) [..., n] as one of entries [..., n * channels], a place's channels one after
+    """Returns the order of places (pixels) [..., n] as one of entries [..., n * channels], a place's channels one after
     another."""
     order = np.asarray(order)
     return (order[..., None] * channels + np.arange(channels)).reshape(*order.shape[:-1], -1)

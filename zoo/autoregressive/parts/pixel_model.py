@@ -39,5 +39,5 @@ class PixelModel(Autoregressive):
         return pixels.from_noise(parameters, noise, self.levels)
 
     def _per_pixel(self, h):
-        """[..., channels * parameters] -> [..., channels] or [..., channels, levels]."""
+        """Maps [..., channels * parameters] -> [..., channels] or [..., channels, levels]."""
         return h if self.levels == 2 else tf.reshape(h, [*tf.unstack(tf.shape(h))[:-1], self.shape[-1], self.levels])

@@ -20,8 +20,8 @@ from zoo.model import image_shape
 
 
 def lstm(gates, c):
-    """[o, f, i, g] = gates, before their nonlinearities; c' = f c + i g, in float32, and h' = o tanh(c'): returns (h',
-    c')."""
+    """Computes [o, f, i, g] = gates, before their nonlinearities; c' = f c + i g, in float32, and h' = o tanh(c'):
+    returns (h', c')."""
     o, f, i, g = tf.split(gates, 4, axis=-1)
     c = tf.cast(tf.sigmoid(f), c.dtype) * c + tf.cast(tf.sigmoid(i) * tf.tanh(g), c.dtype)
     return tf.sigmoid(o) * tf.cast(tf.tanh(c), o.dtype), c
@@ -64,7 +64,8 @@ class PixelRNN(PixelModel):
     @staticmethod
     @abc.abstractmethod
     def recurrent(channels, groups):
-        """A layer of the stack. It maps [batch, height, width, channels] to the same, and has what `generate` calls:
+        """Makes a layer of the stack. It maps [batch, height, width, channels] to the same, and has what `generate`
+        calls:
 
         zeros(batch, width): (memory, state, kept) before the first row and pixel.
         pixel(): a function (u, here, state) -> (u', state, kept), the layer at one pixel of each image; kept: [batch,
@@ -73,15 +74,15 @@ class PixelRNN(PixelModel):
 
     @abc.abstractmethod
     def above(self, kept, memory):
-        """What each layer reads of the rows above: (kept of the last row, memory) of each layer -> (here [batch, width,
-        m], memory) of each layer."""
+        """Returns what each layer reads of the rows above: (kept of the last row, memory) of each layer -> (here
+        [batch, width, m], memory) of each layer."""
 
     def get_config(self):
         return dict(shape=self.shape, levels=self.levels, channels=self.channels, blocks=self.blocks,
                     kernel_size=self.kernel_size, head_channels=self.head_channels)
 
     def parameters(self, x, condition=None, seed=None):
-        """The logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
+        """Returns the logits of every p(x_{i,c} | x_{<i}, x_{i,<c}): `pixels` says their shape."""
         self.domain.require(condition)
         u = self.first(pixels.centre(x, self.levels))
         for layer in self.stack:

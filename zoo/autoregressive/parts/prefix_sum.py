@@ -16,9 +16,9 @@ from zoo.distributions import pixels
 from zoo.model import Domain
 
 
-class RunningSum(Autoregressive):
+class PrefixSum(Autoregressive):
     """p(x) = prod_d p(x_d | a_d), a_d = c + sum_{e<d} x_e W_e. A subclass calls `arrange` before it makes weights, and
-    defines `running` and the rest."""
+    defines `prefix_sum` and the rest."""
 
     def arrange(self, shape, order):
         """Takes the constructor's arguments. Raises ValueError if a size is below 1, or `orders.check` refuses the
@@ -31,7 +31,7 @@ class RunningSum(Autoregressive):
         self.entries = orders.entries(checked, self.passes)  # [D]
 
     @abc.abstractmethod
-    def running(self):
+    def prefix_sum(self):
         """Returns c [H], W [D, H], and the function (d, a_d [batch, H]) -> parameters of p(x_d | a_d) [batch, ...], all
         float32."""
 
@@ -47,7 +47,7 @@ class RunningSum(Autoregressive):
     def generate(self, noise, condition=None, x=None, known=None):
         """Draws an entry a step from a_d, to which it then adds x_d W_d: O(D H) for an example."""
         self.domain.require(condition)
-        c, W, conditional = self.running()
+        c, W, conditional = self.prefix_sum()
         noise = self._by_entry(self.arranged(noise))  # [D, batch, ...]
         if known is not None:
             every = tf.broadcast_to(tf.reshape(known,
@@ -66,12 +66,12 @@ class RunningSum(Autoregressive):
         return self.placed(tf.transpose(drawn.stack()))
 
     def arranged(self, t):
-        """[batch, *shape, ...] -> [batch, D, ...], entries in the model's order."""
+        """Maps [batch, *shape, ...] -> [batch, D, ...], entries in the model's order."""
         t = tf.reshape(t, [-1, self.size, *t.shape[1 + len(self.shape):]])
         return t if self.given_order == "raster" else tf.gather(t, self.entries, axis=1)
 
     def placed(self, t):
-        """[batch, D, ...] -> [batch, *shape, ...]: the inverse of `arranged`."""
+        """Maps [batch, D, ...] -> [batch, *shape, ...]: the inverse of `arranged`."""
         t = t if self.given_order == "raster" else tf.gather(t, orders.positions(self.entries), axis=1)
         return tf.reshape(t, [-1, *self.shape, *t.shape[2:]])
 
@@ -79,7 +79,7 @@ class RunningSum(Autoregressive):
         return tf.transpose(t, [1, 0, *range(2, t.shape.rank)])
 
 
-class BinaryRunningSum(RunningSum):
+class BinaryPrefixSum(PrefixSum):
     """Of entries in {0, 1}: the parameters are the logits of a one, [batch, *shape]."""
 
     @property
@@ -97,5 +97,6 @@ class BinaryRunningSum(RunningSum):
 
 
 def float32(weight):
-    """The weight as a tensor, float32 whatever the dtype policy: sums over hundreds of entries want its precision."""
+    """Returns the weight as a tensor, float32 whatever the dtype policy: sums over hundreds of entries want its
+    precision."""
     return tf.cast(tf.convert_to_tensor(weight), tf.float32)

@@ -25,7 +25,7 @@ class Queue:
         self.far = dilation >= block
 
     def empty(self, batch):
-        """The state before the first block: zeros, as the convolution's padding."""
+        """Returns the state before the first block: zeros, as the convolution's padding."""
         if not self.far:
             return tf.zeros([self.dilation, batch, self.features])
         size = self.dilation // self.block
@@ -33,12 +33,12 @@ class Queue:
         return ring.unstack(tf.zeros([size, self.block, batch, self.features]))
 
     def recall(self, state, number):
-        """What block `number` reads of the blocks before it: [min(d, U), B, C], of its first steps."""
+        """Returns what block `number` reads of the blocks before it: [min(d, U), B, C], of its first steps."""
         return state.read(number % (self.dilation // self.block)) if self.far else state
 
     def remember(self, state, number, seen, features):
-        """The state after block `number`, whose steps had the inputs `features`, U of [B, C]; `seen`: the min(d, U)
-        that `recall` gave it."""
+        """Returns the state after block `number`, whose steps had the inputs `features`, U of [B, C]; `seen`: the
+        min(d, U) that `recall` gave it."""
         if self.far:
             return state.write(number % (self.dilation // self.block), tf.stack(features))
         return tf.stack((seen + features)[-self.dilation:])

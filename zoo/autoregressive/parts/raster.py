@@ -50,12 +50,12 @@ class Schedule:
         self.pixel = self.pixel.reshape(self.steps, self.slots)
 
     def ring(self, offsets):
-        """How many steps back the offsets reach: what a memory must hold."""
+        """Counts how many steps back the offsets reach: what a memory must hold."""
         return max(-(v + self.lag * u) for u, v in offsets)
 
     def table(self, offsets):
-        """A memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last entry, zeros,
-        is for those outside."""
+        """Returns a memory's entry for each neighbour of what each slot draws, int32 [steps, T * slots]; the last
+        entry, zeros, is for those outside."""
         ring = self.ring(offsets)
         up, right = np.array(offsets).T[..., None]  # [T, 1] each
         # [steps, T, slots]
@@ -65,8 +65,35 @@ class Schedule:
         return np.where(inside, entry, ring * self.slots).astype(np.int32).reshape(self.steps, -1)
 
 
+class _Store:
+    """A memory while images are drawn: a ring with an entry for each slot of the last steps, and an entry of zeros."""
+
+    def __init__(self, memory, schedule):
+        self.memory, self.slots, self.ring = memory, schedule.slots, schedule.ring(memory.offsets)
+        self.table = tf.constant(schedule.table(memory.offsets))
+
+    def empty(self, batch):
+        """Makes the entries before the first step."""
+        layers, features, zeros = self.memory.layers, self.memory.features, self.ring * self.slots
+        entries = tf.TensorArray(tf.float32, zeros + 1, clear_after_read=False, element_shape=[layers, None, features])
+        return entries.write(zeros, tf.zeros([layers, batch, features]))
+
+    def recall(self, entries, step):
+        """Returns, for each layer, its neighbours' features side by side, [slots * batch, T * C]."""
+        taps, layers, features = len(self.memory.offsets), self.memory.layers, self.memory.features
+        seen = tf.reshape(entries.gather(self.table[step]), [taps, self.slots, layers, -1, features])
+        seen = tf.concat(tf.unstack(seen), axis=-1)  # several times faster than a transpose of such small pieces
+        return [tf.reshape(s, [-1, taps * features]) for s in tf.unstack(seen, axis=1)]
+
+    def remember(self, entries, step, features):
+        """Returns the entries with a step's features, [slots * batch, C] of each layer."""
+        features = [tf.reshape(f, [self.slots, -1, f.shape[-1]]) for f in features]
+        # [slots, L, batch, C]
+        return entries.scatter(step % self.ring * self.slots + tf.range(self.slots), tf.stack(features, axis=1))
+
+
 def by_pixel(t):
-    """[batch, height, width, ...] -> [height * width, batch, ...]."""
+    """Transposes [batch, height, width, ...] to [height * width, batch, ...]."""
     t = tf.reshape(t, [-1, t.shape[1] * t.shape[2], *t.shape[3:]])
     return tf.transpose(t, [1, 0, *range(2, t.shape.rank)])
 
@@ -108,53 +135,35 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
             for `pixel`, and gives the parameters; None: `pixels.from_noise`, channel after channel.
         dtype: the domain's; None: float32 for two levels, int32 for more.
     """
-    height, width, channels = shape
-    dtype = dtype or (tf.float32 if levels == 2 else tf.int32)
-    schedule = Schedule(height, width, [o for m in memories for o in m.offsets])
+    channels, dtype = shape[-1], dtype or (tf.float32 if levels == 2 else tf.int32)
+    schedule = Schedule(*shape[:2], [o for m in memories for o in m.offsets])
     slots, batch = schedule.slots, tf.shape(tf.nest.flatten(noise)[0])[0]
     noise, drawn_at = tf.nest.map_structure(by_pixel, noise), tf.constant(schedule.pixel)
     context = None if context is None else tf.tile(context, [slots, 1])
-    if known is not None:
-        x, known = by_pixel(x), by_pixel(known[..., None])
-    rings = [schedule.ring(m.offsets) for m in memories]
-    tables = [tf.constant(schedule.table(m.offsets)) for m in memories]
+    given = None if known is None else (by_pixel(x), by_pixel(known[..., None]))
+    stores = [_Store(memory, schedule) for memory in memories]
 
     def at(t, step):
-        """The rows of [pixels, batch, ...] that a step draws, [slots * batch, ...]."""
+        """Returns the rows of [pixels, batch, ...] that a step draws, [slots * batch, ...]."""
         return tf.reshape(tf.gather(t, drawn_at[step]), [-1, *t.shape[2:]])
 
-    def store(memory, ring):
-        shape = [memory.layers, None, memory.features]
-        entries = tf.TensorArray(tf.float32, ring * slots + 1, clear_after_read=False, element_shape=shape)
-        return entries.write(ring * slots, tf.zeros([memory.layers, batch, memory.features]))
-
-    def recall(memory, entries, table):
-        """For each layer, its neighbours' features side by side, [slots * batch, T * C]."""
-        taps = len(memory.offsets)
-        seen = tf.reshape(entries.gather(table), [taps, slots, memory.layers, -1, memory.features])
-        seen = tf.concat(tf.unstack(seen), axis=-1)  # several times faster than a transpose of such small pieces
-        return [tf.reshape(s, [-1, taps * memory.features]) for s in tf.unstack(seen, axis=1)]
-
-    def remember(entries, ring, step, features):
-        features = [tf.reshape(f, [slots, -1, f.shape[-1]]) for f in features]
-        # [slots, L, batch, C]
-        return entries.scatter(step % ring * slots + tf.range(slots), tf.stack(features, axis=1))
-
-    def body(step, image, stores):
-        seen = [recall(m, s, t[step]) for m, s, t in zip(memories, stores, tables)]
-        given = None if known is None else (at(x, step), at(known, step))
+    def body(step, image, remembered):
+        seen = [store.recall(entries, step) for store, entries in zip(stores, remembered)]
+        stands = None if given is None else [at(t, step) for t in given]
         its_noise = tf.nest.map_structure(lambda t: at(t, step), noise)
         if draw is None:
-            pixel, features = by_channel(lambda pixel: column(seen, pixel, context), its_noise, channels, levels, given)
+            pixel, features = by_channel(lambda pixel: column(seen, pixel, context), its_noise, channels, levels,
+                                         stands)
         else:
             parameters, features = column(seen, tf.zeros([slots * batch, channels]), context)
-            pixel = _stands(draw(parameters, its_noise), given)
+            pixel = _stands(draw(parameters, its_noise), stands)
         features = [[pixels.centre(pixel, levels)], *features]
-        return step + 1, image.write(step, pixel), [remember(s, r, step, f) for s, r, f in zip(stores, rings, features)]
+        remembered = [s.remember(entries, step, f) for s, entries, f in zip(stores, remembered, features)]
+        return step + 1, image.write(step, pixel), remembered
 
     image = tf.TensorArray(dtype, schedule.steps, element_shape=[None, channels])
-    stores = [store(m, r) for m, r in zip(memories, rings)]
-    _, image, _ = tf.while_loop(lambda step, *_: step < schedule.steps, body, (0, image, stores))
+    _, image, _ = tf.while_loop(lambda step, *_: step < schedule.steps, body,
+                                (0, image, [store.empty(batch) for store in stores]))
     # [pixels, batch, channels]
     image = tf.gather(tf.reshape(image.stack(), [schedule.steps * slots, -1, channels]), schedule.position)
     return tf.reshape(tf.transpose(image, [1, 0, 2]), [-1, *shape])

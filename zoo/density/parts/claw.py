@@ -14,5 +14,5 @@ SCALES = np.array([1.0] + [0.1] * 5, np.float32)
 
 
 def claw():
-    """p(x) = 1/2 N(x; 0, 1) + 1/10 sum_{j=0..4} N(x; j/2 - 1, 1/10^2), of a scalar x."""
+    """Returns p(x) = 1/2 N(x; 0, 1) + 1/10 sum_{j=0..4} N(x; j/2 - 1, 1/10^2), of a scalar x."""
     return tfd.MixtureSameFamily(tfd.Categorical(probs=WEIGHTS), tfd.Normal(LOCS, SCALES))

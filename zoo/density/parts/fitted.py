@@ -50,7 +50,7 @@ class FittedModel(GenerativeModel, ExactLikelihood):
 
     @classmethod
     def sized(cls, arguments, x):
-        """The constructor's arguments with those that were left to the data, x [N, *shape], filled in."""
+        """Returns the constructor's arguments with those that were left to the data, x [N, *shape], filled in."""
         return dict(arguments)
 
     @classmethod
@@ -66,10 +66,11 @@ class FittedModel(GenerativeModel, ExactLikelihood):
 
     @abc.abstractmethod
     def update(self, x):
-        """One pass over all data that improves the weights where it can; returns {name: scalar}."""
+        """Makes one pass over all data that improves the weights where it can; returns {name: scalar}."""
 
     def fit(self, x, seed=0, steps=None):
-        """`start`, then `steps` updates (20, or 1 where one is all there is); returns {name: [a value per update]}."""
+        """Runs `start`, then `steps` updates (20, or 1 where one is all there is); returns {name: [a value per
+        update]}."""
         x = checks.example(self.domain, x)
         self.start(x, random.seed(seed))
         history = [self.update(x) for _ in range(steps or (20 if self.iterative else 1))]
@@ -85,23 +86,23 @@ class FittedModel(GenerativeModel, ExactLikelihood):
         return self._log_prob(x)
 
     def state(self, name, shape, initializer):
-        """A weight that no optimizer moves, kept in 32 bits."""
+        """Returns a weight that no optimizer moves, kept in 32 bits."""
         return self.add_weight(shape=shape, initializer=initializer, trainable=False, dtype="float32", autocast=False,
                                name=name)
 
     def flat(self, x):
-        """[batch, *shape] -> float32 [batch, D]."""
+        """Maps [batch, *shape] -> float32 [batch, D]."""
         return tf.reshape(tf.cast(x, tf.float32), [-1, self.size])
 
     def example(self, x):
-        """[batch, D] -> [batch, *shape]; an image is clipped to [0, 1]."""
+        """Maps [batch, D] -> [batch, *shape]; an image is clipped to [0, 1]."""
         # NOTE: kernels and components reach a little beyond the pixels' range: their mass there is part of the density,
         # and not of the samples.
         x = x if self.levels is None else tf.clip_by_value(x, 0.0, 1.0)
         return tf.cast(tf.reshape(x, [-1, *self.shape]), self.domain.dtype)
 
     def flat_mask(self, mask):
-        """bool [batch, *places] -> bool [batch, D]."""
+        """Maps bool [batch, *places] -> bool [batch, D]."""
         places = self.domain.places
         return tf.repeat(tf.reshape(mask, [-1, math.prod(places)]), self.size // math.prod(places), axis=1)
 
@@ -115,11 +116,11 @@ class Completes(Completing):
     """
 
     def _log_prob(self, x, condition=None):
-        """log p(x) in nats, [batch]: exact."""
+        """Computes log p(x) in nats, [batch]: exact."""
         return self._marginal(self.flat(x), None)
 
     def _sample(self, seeds, condition=None):
-        """x ~ p(x); row i from `seeds[i]` alone."""
+        """Draws x ~ p(x); row i from `seeds[i]` alone."""
         return self.example(self._drawn(seeds, None, None))
 
     def _complete(self, x, mask, seeds, condition=None):
@@ -129,12 +130,13 @@ class Completes(Completing):
         return self.example(tf.where(known, x, self._drawn(seeds, x, known)))
 
     def _missing_log_prob(self, x, mask, seeds, condition=None):
-        """log p(x) - log p(x where `mask` is true) in nats, [batch]: exact; -inf where what is known has density 0."""
+        """Computes log p(x) - log p(x where `mask` is true) in nats, [batch]: exact; -inf where what is known has
+        density 0."""
         known = self._marginal(self.flat(x), self.flat_mask(mask))
         return tf.where(tf.math.is_inf(known), known, self._log_prob(x) - known)
 
     def completes_exactly(self, mask):
-        """True: any mask's completion is exact."""
+        """Returns True: any mask's completion is exact."""
         return True
 
     # Compiled, since a loop over rows or chunks is slow in eager mode; inside a graph they become part of it.
@@ -148,8 +150,8 @@ class Completes(Completing):
 
 
 def in_chunks(function, given, rows, shape=()):
-    """function(*given), float32 [N, *shape], by parts of `rows` rows, so that what it needs on the way stays small; it
-    maps rows to rows."""
+    """Computes function(*given), float32 [N, *shape], by parts of `rows` rows, so that what it needs on the way stays
+    small; it maps rows to rows."""
     num = tf.shape(given[0])[0]
     parts = tf.TensorArray(tf.float32, (num + rows - 1) // rows, infer_shape=False, element_shape=[None, *shape])
 

@@ -15,14 +15,14 @@ _HALVINGS = 200  # of a bracket as wide as that, down to two neighbours
 
 
 def sample(distribution, seeds):
-    """x ~ `distribution`, scalar, one for each row of `seeds` (int32 [batch, 2]): [batch, *batch_shape]."""
+    """Draws x ~ `distribution`, scalar, one for each row of `seeds` (int32 [batch, 2]): [batch, *batch_shape]."""
     uniforms = random.uniform_rows(seeds, distribution.batch_shape, minval=1e-7)  # F^-1(0) may be -inf
     return quantile(distribution, uniforms)
 
 
 def quantile(distribution, probability):
-    """F^-1(probability) of a scalar `tfd.Distribution` with a `cdf`: its own quantile where it has one, else by
-    bisection.
+    """Computes F^-1(probability) of a scalar `tfd.Distribution` with a `cdf`: its own quantile where it has one, else
+    by bisection.
 
     Raises:
         ValueError: if the distribution is not of scalars.
@@ -37,15 +37,15 @@ def quantile(distribution, probability):
 
 
 def bisect(distribution, probability):
-    """The smallest x, to the type's precision, with F(x) >= probability, by a masked bisection of all entries at
-    once."""
+    """Returns the smallest x, to the type's precision, with F(x) >= probability, by a masked bisection of all entries
+    at once."""
     bijector = _from_reals(distribution)
     shape = tf.broadcast_dynamic_shape(tf.shape(probability), distribution.batch_shape_tensor())
     probability = tf.broadcast_to(probability, shape)
 
     def below(y):
-        """Whether F(x(y)) < probability; where F is not a number, y is outside of a support that TFP does not know, on
-        the side away from 0."""
+        """Says whether F(x(y)) < probability; where F is not a number, y is outside of a support that TFP does not
+        know, on the side away from 0."""
         cdf = distribution.cdf(bijector.forward(y))
         return tf.where(tf.math.is_nan(cdf), y < 0.0, cdf < probability)
 
@@ -74,5 +74,5 @@ def bisect(distribution, probability):
 
 
 def _from_reals(distribution):
-    """The increasing bijector from the reals onto the distribution's support, or the identity."""
+    """Returns the increasing bijector from the reals onto the distribution's support, or the identity."""
     return distribution.experimental_default_event_space_bijector() or tfp.bijectors.Identity()

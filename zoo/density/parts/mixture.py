@@ -42,15 +42,15 @@ class Mixture(Completes, FittedModel):
 
     @abc.abstractmethod
     def component_distribution(self):
-        """p(x | k) of flat x, a distribution with batch shape [K] and event shape [D]."""
+        """Returns p(x | k) of flat x, a distribution with batch shape [K] and event shape [D]."""
 
     @abc.abstractmethod
     def component_log_prob(self, x, known=None):
-        """log p(x where `known` | k) of flat x [B, D], [B, K]."""
+        """Computes log p(x where `known` | k) of flat x [B, D], [B, K]."""
 
     @abc.abstractmethod
     def component_sample(self, k, seeds, x=None, known=None):
-        """x [B, D] from component k [B] (given x where `known`)."""
+        """Draws x [B, D] from component k [B] (given x where `known`)."""
 
     @abc.abstractmethod
     def statistics(self, x, r):
@@ -61,7 +61,7 @@ class Mixture(Completes, FittedModel):
         """Sets the components from `num` = sum r [K], the `statistics` of all data, and the data's mean [D]."""
 
     def distribution(self):
-        """p(x) of flat x as a `tfd.MixtureSameFamily`."""
+        """Returns p(x) of flat x as a `tfd.MixtureSameFamily`."""
         return tfd.MixtureSameFamily(tfd.Categorical(probs=tf.convert_to_tensor(self.weight)),
                                      self.component_distribution())
 
@@ -75,7 +75,8 @@ class Mixture(Completes, FittedModel):
         self._improve(x, self._sweep(x, centres)[1])
 
     def update(self, x):
-        """An iteration; {log_likelihood: mean log p(x) of the data under the weights as they were before it}."""
+        """Makes an iteration; returns {log_likelihood: mean log p(x) of the data under the weights as they were before
+        it}."""
         x = self.flat(x)
         total, sums = self._sweep(x, None)
         self._improve(x, sums)
@@ -85,14 +86,14 @@ class Mixture(Completes, FittedModel):
         return tf.math.log(tf.convert_to_tensor(self.weight))
 
     def marginal_log_prob(self, x, known):
-        """log sum_k pi_k p(x where `known` | k), [B]."""
+        """Computes log sum_k pi_k p(x where `known` | k), [B]."""
         def rows(*given):
             return tf.reduce_logsumexp(self.log_weights() + self.component_log_prob(*given), axis=1)
 
         return in_chunks(rows, (x,) if known is None else (x, known), self._rows)
 
     def component(self, seeds, x, known):
-        """k ~ p(k | x where `known`), int32 [B]."""
+        """Draws k ~ p(k | x where `known`), int32 [B]."""
         logits = self.log_weights()
         if known is not None:
             logits += in_chunks(self.component_log_prob, (x, known), self._rows, (self.components,))
@@ -102,7 +103,7 @@ class Mixture(Completes, FittedModel):
         return tf.argmax(logits + gumbels, axis=1, output_type=tf.int32)
 
     def conditional(self, seeds, x, known):
-        """k ~ p(k | x where `known`), then x ~ p(x | k, x where `known`), [B, D]."""
+        """Draws k ~ p(k | x where `known`), then x ~ p(x | k, x where `known`), [B, D]."""
         return self.component_sample(self.component(seeds, x, known), random.fold_in_rows(seeds, 1), x, known)
 
     @property
@@ -116,7 +117,7 @@ class Mixture(Completes, FittedModel):
 
     @tf.function(reduce_retracing=True)
     def _sweep(self, x, centres):
-        """(sum of log p(x), (sum r, *statistics)) over all rows, a chunk at a time; r is 1 for the nearest of
+        """Returns (sum of log p(x), (sum r, *statistics)) over all rows, a chunk at a time; r is 1 for the nearest of
         `centres`, or p(k | x) without them."""
         rows, size = self._rows, tf.shape(x)[0]
 

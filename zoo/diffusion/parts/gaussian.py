@@ -16,7 +16,7 @@ tfd = tfp.distributions
 
 
 def normal(loc, scale):
-    """N(loc, diag(scale^2)), batch shape [batch], event shape that of an example."""
+    """Returns N(loc, diag(scale^2)), batch shape [batch], event shape that of an example."""
     return tfd.Independent(tfd.Normal(loc, scale), len(loc.shape) - 1)
 
 
@@ -31,26 +31,26 @@ def x_0_of_eps(schedule, x_t, t, eps):
 
 
 def posterior_mean(schedule, x_0, x_t, t):
-    """The mean of q(x_{t-1}|x_t, x_0) (equation 7)."""
+    """Returns the mean of q(x_{t-1}|x_t, x_0) (equation 7)."""
     return at(schedule.posterior_x_0, t, x_t) * x_0 + at(schedule.posterior_x_t, t, x_t) * x_t
 
 
 def posterior(schedule, x_0, x_t, t):
-    """q(x_{t-1}|x_t, x_0) = N(posterior_mean, beta_tilde_t I), for t >= 2."""
+    """Returns q(x_{t-1}|x_t, x_0) = N(posterior_mean, beta_tilde_t I), for t >= 2."""
     return normal(posterior_mean(schedule, x_0, x_t, t), at(np.sqrt(schedule.beta_tilde), t, x_t))
 
 
 def reverse(denoise, schedule, x_t, t, variance="beta", clip=None):
-    """p(x_{t-1}|x_t) = N(mean of q(x_{t-1}|x_t, x_0), sigma_t^2 I) at the x_0 that the denoiser predicts, clipped to
-    `clip` (low, high)."""
+    """Returns p(x_{t-1}|x_t) = N(mean of q(x_{t-1}|x_t, x_0), sigma_t^2 I) at the x_0 that the denoiser predicts,
+    clipped to `clip` (low, high)."""
     x_0 = x_0_of_eps(schedule, x_t, t, denoise(x_t, t))
     x_0 = x_0 if clip is None else tf.clip_by_value(x_0, *clip)
     return normal(posterior_mean(schedule, x_0, x_t, t), at(np.sqrt(schedule.reverse_variance(variance)), t, x_t))
 
 
 def bound_terms(denoise, likelihood, schedule, x_0, seeds, variance="beta", clip=None, num_timesteps=None):
-    """{prior: L_T, diffusion: sum_{t>=2} L_{t-1}, reconstruction: L_0} of equation 5, in nats, [batch]; their sum is at
-    least -log p(x).
+    """Returns {prior: L_T, diffusion: sum_{t>=2} L_{t-1}, reconstruction: L_0} of equation 5, in nats, [batch]; their
+    sum is at least -log p(x).
 
     `likelihood(p)` is log p(x|x_1), [batch], where p is the reverse step's Gaussian at t = 1. The diffusion terms take
     one draw of x_t each, independent between t; all T - 1 are summed, or, given `num_timesteps` = K, one is drawn from

@@ -13,8 +13,8 @@ from zoo.diffusion.parts.schedules import by_row
 
 
 def ancestral(denoise, schedule, seeds, shape, variance="beta", clip=None):
-    """x_T ~ N(0, I), x_{t-1} ~ p(x_{t-1}|x_t) down to t = 2, then the mean of p(x_0|x_1): [batch, *shape], T steps in
-    one loop.
+    """Draws x_T ~ N(0, I), x_{t-1} ~ p(x_{t-1}|x_t) down to t = 2, then the mean of p(x_0|x_1): [batch, *shape], T
+    steps in one loop.
 
     Row i's noise comes from `seeds[i]` with t folded in. As in algorithm 2, the last step adds no noise.
     """
@@ -30,8 +30,8 @@ def ancestral(denoise, schedule, seeds, shape, variance="beta", clip=None):
 
 
 def respaced(denoise, schedule, seeds, shape, steps, variance="beta", clip=None):
-    """The same in `steps` steps, int32 [batch] in 1..T: row i goes down its own grid t_k = round(k T / steps_i), k =
-    steps_i..0; the loop runs to the largest.
+    """Returns the same in `steps` steps, int32 [batch] in 1..T: row i goes down its own grid t_k = round(k T /
+    steps_i), k = steps_i..0; the loop runs to the largest.
 
     A step is p(x_s|x_t) = N(mean of q(x_s|x_t, x_0), sigma^2 I) at the predicted x_0, with beta = 1 - alpha_bar_t /
     alpha_bar_s in the place of beta_t. Rows that have fewer steps wait for their first. With T steps the noise is that

@@ -72,8 +72,8 @@ class Schedule:
         return self._steps(self.variance[:-1] / self.variance[1:] * self.beta[1:])
 
     def reverse_variance(self, choice):
-        """sigma_t^2 of p(x_{t-1}|x_t): `beta`, or `beta_tilde` with its zero at t = 1 replaced by its neighbour (beta_1
-        if T = 1)."""
+        """Computes sigma_t^2 of p(x_{t-1}|x_t): `beta`, or `beta_tilde` with its zero at t = 1 replaced by its
+        neighbour (beta_1 if T = 1)."""
         if choice not in ("beta", "beta_tilde"):
             raise ValueError(f"variance must be 'beta' or 'beta_tilde', found {choice!r}.")
         if choice == "beta" or self.timesteps == 1:
@@ -96,17 +96,17 @@ def _read_only(array):
 
 
 def at(values, t, x):
-    """values[t] as float32, for t int32 [batch], shaped [batch, 1, ...] to multiply x [batch, ...]."""
+    """Returns values[t] as float32, for t int32 [batch], shaped [batch, 1, ...] to multiply x [batch, ...]."""
     return by_row(tf.gather(tf.constant(values, tf.float32), t), x)
 
 
 def by_row(values, x):
-    """A number for each row, [batch], as float32 shaped [batch, 1, ...] to multiply x [batch, ...]."""
+    """Returns a number for each row, [batch], as float32 shaped [batch, 1, ...] to multiply x [batch, ...]."""
     return tf.reshape(tf.cast(values, tf.float32), [-1] + [1] * (len(x.shape) - 1))
 
 
 def linear(timesteps, beta_min=1e-4, beta_max=0.02):
-    """beta from 1e-4 to 0.02 in equal steps.
+    """Returns beta from 1e-4 to 0.02 in equal steps.
 
     NOTE: the paper's end points are those of T = 1000. For another T they are multiplied by 1000 / T, so that alpha_bar
     stays about the same function of t / T, and no beta exceeds 0.999 (which T < 20 would).

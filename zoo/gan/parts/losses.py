@@ -20,18 +20,18 @@ class Objective(NamedTuple):
 
 
 def cross_entropy(real_logits, fake_logits):
-    """The discriminator's {real: -log D(x), fake: -log(1 - D(G(z)))}: the negative of the game's value."""
+    """Returns the discriminator's {real: -log D(x), fake: -log(1 - D(G(z)))}: the negative of the game's value."""
     return {"real": tf.nn.softplus(-real_logits), "fake": tf.nn.softplus(fake_logits)}
 
 
 def saturating(fake_logits):
-    """The generator's {fake: log(1 - D(G(z)))}: the game's value; its gradient vanishes where the discriminator is
-    sure."""
+    """Returns the generator's {fake: log(1 - D(G(z)))}: the game's value; its gradient vanishes where the discriminator
+    is sure."""
     return {"fake": -tf.nn.softplus(fake_logits)}
 
 
 def non_saturating(fake_logits):
-    """The generator's {fake: -log D(G(z))}: the same fixed point, and a strong gradient early in training."""
+    """Returns the generator's {fake: -log D(G(z))}: the same fixed point, and a strong gradient early in training."""
     return {"fake": tf.nn.softplus(-fake_logits)}
 
 

@@ -16,7 +16,7 @@ CANDIDATES, _ENTRIES = 100, 1 << 20  # the most latents to choose from, and what
 
 
 def describe(model):
-    """The procedure in words, for a record."""
+    """Returns the procedure in words, for a record."""
     return f"{ROUNDS} rounds of pseudo-Gibbs and importance resampling of {_number(model)} latents"
 
 
@@ -24,15 +24,15 @@ def complete(model, x, mask, seeds, condition=None):
     """Draws x where `mask`, bool [batch, *places], is false."""
     known = mask[..., None]  # for the channels
     raw, weights = _candidates(model, x, known, seeds, condition)
-    gumbels = -tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)],
-                                                            minval=1e-20)))
+    uniforms = random.uniform_rows(random.fold_in_rows(seeds, 1), [_number(model)], minval=1e-20)
+    gumbels = -tf.math.log(-tf.math.log(uniforms))
     raw = tf.gather(tf.einsum("nb...->bn...", raw), tf.argmax(tf.transpose(weights) + gumbels, axis=1), batch_dims=1)
-    return tf.where(known, x, _draw(model, raw, random.fold_in_rows(seeds, 2)))
+    return tf.where(known, x, model.draw_image(raw, random.fold_in_rows(seeds, 2)))
 
 
 def missing_log_prob(model, x, mask, seeds, condition=None):
-    """log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density) with
-    which `complete` draws these values."""
+    """Computes log sum_k w_k p(hidden x|z_k) / sum_k w_k, [batch]: on average below log of the probability (or density)
+    with which `complete` draws these values."""
     known = mask[..., None]
     raw, weights = _candidates(model, x, known, seeds, condition)
     hidden = tf.reduce_sum(tf.where(known, 0.0, model.observation.log_probs(raw, x)), [-3, -2, -1])
@@ -40,8 +40,8 @@ def missing_log_prob(model, x, mask, seeds, condition=None):
 
 
 def _candidates(model, x, known, seeds, condition):
-    """What a decoder says of each candidate, [candidates, batch, ...], and log p(known x, z) - log q(z|filled x),
-    [candidates, batch]."""
+    """Returns what a decoder says of each candidate, [candidates, batch, ...], and log p(known x, z) - log q(z|filled
+    x), [candidates, batch]."""
     filled = _chain(model, x, known, seeds, condition)
     z, log_q = model.approximate(filled, condition)(model.noise(random.fold_in_rows(seeds, 0), _number(model)))
     raw = model.parameters(z, condition)
@@ -53,16 +53,12 @@ def _chain(model, x, known, seeds, condition):
     def step(number, filled):
         its = random.fold_in_rows(seeds, 3, number)
         z, _ = model.approximate(filled, condition)(random.normal_rows(random.fold_in_rows(its, 0), [model.noise_size]))
-        drawn = _draw(model, model.parameters(z, condition), random.fold_in_rows(its, 1))
+        drawn = model.draw_image(model.parameters(z, condition), random.fold_in_rows(its, 1))
         return number + 1, tf.ensure_shape(tf.where(known, x, drawn), x.shape)
 
-    start = tf.ensure_shape(tf.where(known, x, model._sample(random.fold_in_rows(seeds, 4), condition=condition)),
-                            x.shape)
+    sampled = model._sample(random.fold_in_rows(seeds, 4), condition=condition)
+    start = tf.ensure_shape(tf.where(known, x, sampled), x.shape)
     return tf.while_loop(lambda number, _: number < ROUNDS, step, (0, start), parallel_iterations=1)[1]
-
-
-def _draw(model, raw, seeds):
-    return model.observation.from_noise(raw, model.observation.noise_rows(seeds, model.shape))
 
 
 def _number(model):

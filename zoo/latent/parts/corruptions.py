@@ -24,33 +24,30 @@ class Corruption(abc.ABC):
         self.level = self.checked(level)
 
     def checked(self, level):
-        """The level. Raises ValueError for one that this noise can't have."""
+        """Returns the level. Raises ValueError for one that this noise can't have."""
         if not 0.0 <= level <= self.most:
             raise ValueError(f"level must be {self.allowed}, found {level}.")
         return level
 
     def noise(self, seed, num, shape):
-        """The noise of a batch, [num, numbers, *shape]."""
+        """Returns the noise of a batch, [num, numbers, *shape]."""
         return (tf.random.stateless_normal if self.normal
                 else tf.random.stateless_uniform)([num, self.numbers, *shape], seed)
 
     def noise_rows(self, seeds, shape):
-        """The same, row i from `seeds[i]` alone."""
+        """Returns the same, row i from `seeds[i]` alone."""
         return (random.normal_rows if self.normal else random.uniform_rows)(seeds, [self.numbers, *shape])
 
     @abc.abstractmethod
     def apply(self, x, noise, level):
-        """The noisy x, float32 [batch, *shape]."""
+        """Returns the noisy x, float32 [batch, *shape]."""
 
 
 class Gaussian(Corruption):
     """x + level eps, eps ~ N(0, I); the sum may leave [0, 1]."""
 
-    normal, most, allowed = (
-        True,
-        100.0,
-        "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]",
-    )
+    normal, most = True, 100.0
+    allowed = "between 0 and 100, the standard deviation of Gaussian noise of pixels on [0, 1]"
 
     def apply(self, x, noise, level):
         return x + _by_row(level, x) * noise[:, 0]
@@ -75,8 +72,8 @@ class SaltAndPepper(Corruption):
 
 
 def chosen(uniforms, level):
-    """bool [batch, *shape], true for round(level * entries) entries of each row, those with the largest uniforms: as
-    many in every example of a level, as the paper has it. `level`: a number, or float32 [batch]."""
+    """Returns bool [batch, *shape], true for round(level * entries) entries of each row, those with the largest
+    uniforms: as many in every example of a level, as the paper has it. `level`: a number, or float32 [batch]."""
     size = math.prod(uniforms.shape[1:])
     flat = tf.reshape(uniforms, [-1, size])
     if tf.is_tensor(level):
@@ -96,7 +93,7 @@ CORRUPTIONS = {"gaussian": Gaussian, "masking": Masking, "salt_and_pepper": Salt
 
 
 def make(name, level):
-    """The corruption of a name. Raises ValueError for an unknown one, or a level that it can't have."""
+    """Returns the corruption of a name. Raises ValueError for an unknown one, or a level that it can't have."""
     if name not in CORRUPTIONS:
         raise ValueError(f"corruption must be one of {', '.join(CORRUPTIONS)}, found {name!r}.")
     return CORRUPTIONS[name](level)

@@ -24,24 +24,24 @@ class Distortion(abc.ABC):
     parameters = 1
 
     def domain(self, shape):
-        """The `Domain` of the examples: grey values, unless a likelihood has another."""
+        """Returns the `Domain` of the examples: grey values, unless a likelihood has another."""
         return Domain("real", shape, range=(0.0, 1.0))
 
     def read(self, x):
-        """What an encoder reads: float32 on [0, 1], noise aside."""
+        """Returns what an encoder reads: float32 on [0, 1], noise aside."""
         return x
 
     def layout(self, shape):
-        """((height, width, channels), parameters) of what a decoder says of an image."""
+        """Returns ((height, width, channels), parameters) of what a decoder says of an image."""
         return shape, self.parameters
 
     @abc.abstractmethod
     def mean(self, raw):
-        """The reconstruction, float32, in the domain's unit."""
+        """Returns the reconstruction, float32, in the domain's unit."""
 
     @abc.abstractmethod
     def of(self, x, raw):
-        """d(x, raw), [batch], summed over the image's entries."""
+        """Computes d(x, raw), [batch], summed over the image's entries."""
 
 
 class NegativeLogLikelihood(Distortion):
@@ -97,7 +97,8 @@ MEASURES = {"cross_entropy": CrossEntropy, "squared_error": SquaredError}
 
 
 def make(name, levels):
-    """The distortion of a name. Raises ValueError for an unknown one, or numbers of levels that it can't have."""
+    """Returns the distortion of a name. Raises ValueError for an unknown one, or numbers of levels that it can't
+    have."""
     if name in MEASURES:
         return MEASURES[name]()
     if name != "auto" and name not in observations.LIKELIHOODS:

@@ -13,7 +13,8 @@ ESTIMATORS = ("score_function", "score_function_baseline", "reparameterised", "g
 
 
 def estimate(name, f, loc, scale, eps):
-    """(d/dloc [num, D], d/dC [num, D, D]) of E[f(z)], one estimate for each draw, by the estimator of that name.
+    """Returns (d/dloc [num, D], d/dC [num, D, D]) of E[f(z)], one estimate for each draw, by the estimator of that
+    name.
 
     Args:
         f: a twice differentiable function [num, D] -> [num], row by row.
@@ -42,7 +43,7 @@ def estimate(name, f, loc, scale, eps):
 
 
 def _scores(eps, scale):
-    """d log N(z; loc, C) / dloc = C^-1 (z - loc), and by C: 1/2 (C^-1 (z - loc) (z - loc)^T C^-1 - C^-1)."""
+    """Computes d log N(z; loc, C) / dloc = C^-1 (z - loc), and by C: 1/2 (C^-1 (z - loc) (z - loc)^T C^-1 - C^-1)."""
     inverse = tf.linalg.inv(scale)
     by_loc = tf.matmul(eps, inverse)  # S^-T eps
     return by_loc, 0.5 * (by_loc[:, :, None] * by_loc[:, None, :] - tf.matmul(inverse, inverse, transpose_a=True))
@@ -56,7 +57,7 @@ def _gradient(f, z):
 
 
 def _hessian(f, z):
-    """The Hessian of each row, [num, D, D]."""
+    """Returns the Hessian of each row, [num, D, D]."""
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(z)
         columns = tf.unstack(_gradient(f, z), axis=-1)

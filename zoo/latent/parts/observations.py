@@ -8,7 +8,6 @@ with channels that depend on one another).
 """
 
 import abc
-import itertools
 import math
 
 import tensorflow as tf
@@ -34,43 +33,47 @@ class Likelihood(abc.ABC):
 
     @abc.abstractmethod
     def domain(self, shape):
-        """The `Domain` of the examples."""
+        """Returns the `Domain` of the examples."""
 
     @abc.abstractmethod
     def entries(self, raw):
-        """The distribution of every entry by itself, batch shape [..., height, width, channels]."""
+        """Returns the distribution of every entry by itself, batch shape [..., height, width, channels]."""
 
     @abc.abstractmethod
     def mean(self, raw):
-        """The entries' means, float32, in the domain's unit."""
+        """Returns the entries' means, float32, in the domain's unit."""
 
     @abc.abstractmethod
     def noise_rows(self, seeds, shape):
-        """The noise of `from_noise` for an image per row."""
+        """Returns the noise of `from_noise` for an image per row."""
 
     @abc.abstractmethod
     def from_noise(self, raw, noise):
-        """The image that noise becomes: a draw of `distribution`."""
+        """Returns the image that noise becomes: a draw of `distribution`."""
+
+    def draw(self, raw, seeds, shape):
+        """Draws images, a row for each seed."""
+        return self.from_noise(raw, self.noise_rows(seeds, shape))
 
     def read(self, x):
-        """What an encoder reads: float32 on [0, 1]."""
+        """Returns what an encoder reads: float32 on [0, 1]."""
         return pixels.unit(x, self.levels)
 
     def layout(self, shape):
-        """((height, width, channels), parameters) of what a decoder says of an image."""
+        """Returns ((height, width, channels), parameters) of what a decoder says of an image."""
         return shape, self.parameters
 
     def size(self, shape):
-        """How many numbers a decoder says of an image."""
+        """Counts how many numbers a decoder says of an image."""
         grid, parameters = self.layout(shape)
         return math.prod(grid) * parameters
 
     def distribution(self, raw):
-        """The image's distribution."""
+        """Returns the image's distribution."""
         return tfd.Independent(self.entries(raw), 3)
 
     def log_probs(self, raw, x):
-        """log p of every entry, or pixel, [..., height, width, channels or 1]."""
+        """Computes log p of every entry, or pixel, [..., height, width, channels or 1]."""
         return self.entries(raw).log_prob(x)
 
 
@@ -85,9 +88,9 @@ class Discrete(Likelihood):
         return Domain("binary" if self.levels == 2 else "levels", shape, self.levels)
 
     def entries(self, raw):
-        return (
-            pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32) if self.levels == 2 else tfd.Categorical(logits=raw)
-        )
+        if self.levels == 2:
+            return pixels.Bernoulli(logits=raw[..., 0], dtype=tf.float32)
+        return tfd.Categorical(logits=raw)
 
     def mean(self, raw):
         return pixels.mean(self._logits(raw), self.levels)
@@ -153,7 +156,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return (*shape[:2], 1), self.components * dlm.size(shape[2])
 
     def entries(self, raw):
-        """The distribution of every pixel, batch shape [..., height, width], event shape [channels]."""
+        """Returns the distribution of every pixel, batch shape [..., height, width], event shape [channels]."""
         return dlm.mixture(raw[..., 0, :], self.levels, self._channels(raw), 0).distribution
 
     def distribution(self, raw):
@@ -163,8 +166,8 @@ class DiscretizedLogisticMixture(Likelihood):
         return self.entries(raw).log_prob(x)[..., None]
 
     def mean(self, raw):
-        """sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the means of
-        those before it."""
+        """Computes sum_k pi_k m_k of the logistics, as `DiscretizedLogistic` has it: each channel's mean given the
+        means of those before it."""
         entry, channels = self.entries(raw), self._channels(raw)
         means = []
         for c in range(channels):
@@ -181,7 +184,10 @@ class DiscretizedLogisticMixture(Likelihood):
         return dlm.draw(raw[..., 0, :], noise, self.levels, self._channels(raw))
 
     def _channels(self, raw):
-        return next(c for c in itertools.count(1) if self.components * dlm.size(c) >= raw.shape[-1])
+        channels = 1
+        while self.components * dlm.size(channels) < raw.shape[-1]:
+            channels += 1
+        return channels
 
 
 class ContinuousBernoulli(Likelihood):
@@ -233,7 +239,7 @@ class Gaussian(Likelihood):
 
 
 def _scale(raw):
-    """The scale of an entry on [0, 1]: about 0.14 to begin with, and never below `_SMALLEST`."""
+    """Returns the scale of an entry on [0, 1]: about 0.14 to begin with, and never below `_SMALLEST`."""
     return tf.exp(_SMALLEST + tf.nn.softplus(raw + 4.0))
 
 
@@ -243,13 +249,14 @@ LIKELIHOODS = {"bernoulli": Discrete, "categorical": Discrete, "discretized_logi
 
 
 def make(name, levels, components=10):
-    """The likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a
+    """Returns the likelihood of a name; `auto` is Bernoulli for two levels and Categorical for more; `components`: of a
     mixture.
 
     Raises:
         ValueError: for an unknown name, numbers of levels that it can't have, or no component.
     """
-    name = ("bernoulli" if levels == 2 else "categorical") if name == "auto" else name
+    if name == "auto":
+        name = "bernoulli" if levels == 2 else "categorical"
     if name not in LIKELIHOODS:
         raise ValueError(f"likelihood must be auto or one of {', '.join(LIKELIHOODS)}, found {name!r}.")
     if levels < 2 or (name == "bernoulli" and levels != 2):
@@ -257,6 +264,6 @@ def make(name, levels, components=10):
                          f"found {levels}.")
     if components < 1:
         raise ValueError(f"components must be at least 1, found {components}.")
-    return (
-        LIKELIHOODS[name](levels, components) if name == "discretized_logistic_mixture" else LIKELIHOODS[name](levels)
-    )
+    if name == "discretized_logistic_mixture":
+        return DiscretizedLogisticMixture(levels, components)
+    return LIKELIHOODS[name](levels)

@@ -36,7 +36,7 @@ class Gaussian:
         return self._loc + self._multiply(eps), priors.standard_normal(eps.shape[-1]).log_prob(eps) - self._log_det
 
     def kl(self):
-        """1/2 (tr(S S^T) + |loc|^2 - D) - log|det S|."""
+        """Computes 1/2 (tr(S S^T) + |loc|^2 - D) - log|det S|."""
         return 0.5 * (self._trace + tf.reduce_sum(self._loc**2, -1) - self._loc.shape[-1]) - self._log_det
 
 
@@ -49,11 +49,11 @@ class DiagonalGaussian(Gaussian):
         self.log_scale = log_scale
 
     def distribution(self):
-        """As a TFP distribution with batch shape [batch]."""
+        """Returns it as a TFP distribution with batch shape [batch]."""
         return tfd.Independent(tfd.Normal(self._loc, tf.exp(self.log_scale)), 1)
 
     def kls(self):
-        """KL(q(z_d|x) || N(0, 1)) of every latent, [batch, D]."""
+        """Computes KL(q(z_d|x) || N(0, 1)) of every latent, [batch, D]."""
         return 0.5 * (tf.exp(2.0 * self.log_scale) + self._loc**2 - 1.0) - self.log_scale
 
 
@@ -138,7 +138,7 @@ class Flowed:
         self._base, self._transform = base, transform
 
     def mean(self):
-        """Where the Gaussian's mean goes: a code of x, not the mean of q."""
+        """Returns where the Gaussian's mean goes: a code of x, not the mean of q."""
         return self._transform.forward(self._base.mean())[0]
 
     def draw(self, eps):
@@ -197,15 +197,13 @@ FLOWS = ("planar", "iaf")
 
 
 def make(name, latent_size, flows=0):
-    """The layer of a posterior. Raises ValueError for an unknown name, and for a number of flows that does not go with
-    it."""
+    """Returns the layer of a posterior. Raises ValueError for an unknown name, and for a number of flows that does not
+    go with it."""
     if name not in POSTERIORS:
         raise ValueError(f"posterior must be one of {', '.join(POSTERIORS)}, found {name!r}.")
     if (flows < 1) if name in FLOWS else flows:
         raise ValueError(f"flows must be {'at least 1' if name in FLOWS else '0'} with posterior {name!r}, found "
                          f"{flows}.")
-    return (
-        POSTERIORS[name](latent_size, flows, name="posterior")
-        if name in FLOWS
-        else POSTERIORS[name](latent_size, name="posterior")
-    )
+    if name in FLOWS:
+        return POSTERIORS[name](latent_size, flows, name="posterior")
+    return POSTERIORS[name](latent_size, name="posterior")

@@ -26,6 +26,7 @@ class Mixture(keras.layers.Layer):
         self.log_scale = self.add_weight((components, latent_size), "zeros", name="log_scale")
 
     def distribution(self):
+        """Returns p(z), a TFP distribution."""
         logits, loc, log_scale = (tf.cast(tf.convert_to_tensor(w), tf.float32)
                                   for w in (self.logits, self.loc, self.log_scale))
         return tfd.MixtureSameFamily(tfd.Categorical(logits=logits),
@@ -40,21 +41,40 @@ class PseudoInputs(keras.layers.Layer):
         self.images = self.add_weight((components, *shape), keras.initializers.RandomNormal(0.5, 0.1), name="images")
 
     def clipped(self):
+        """Returns the images, no value outside of [0, 1]."""
         return tf.clip_by_value(tf.convert_to_tensor(self.images), 0.0, 1.0)
 
 
+def require(name, posterior):
+    """Raises ValueError for the name of no prior, or one that can't be made of posteriors of that name."""
+    if name not in PRIORS:
+        raise ValueError(f"prior must be one of {', '.join(PRIORS)}, found {name!r}.")
+    if name == "vamp" and posterior != "diagonal":
+        raise ValueError(f"the VampPrior needs posterior 'diagonal', found {posterior!r}.")
+
+
+def make(name, components, latent_size, shape):
+    """Makes the layer that holds a prior's weights; None for the standard normal, which has none."""
+    if name == "mixture":
+        return Mixture(components, latent_size)
+    return PseudoInputs(components, shape) if name == "vamp" else None
+
+
 def vamp(posterior):
-    """p(z) = 1/K sum_k q(z|u_k), of the diagonal Gaussian posterior with batch shape [K] of the pseudo-inputs."""
+    """Returns p(z) = 1/K sum_k q(z|u_k), of the diagonal Gaussian posterior with batch shape [K] of the
+    pseudo-inputs."""
     components = posterior.batch_shape[0]
     return tfd.MixtureSameFamily(tfd.Categorical(logits=tf.zeros([components])), posterior)
 
 
 def standard_normal(latent_size):
+    """Returns N(0, I)."""
     return tfd.Independent(tfd.Normal(tf.zeros([latent_size]), 1.0), 1)
 
 
 def log_prob(prior, z):
-    """log p(z), [...], of z [..., D]. A mixture's by products of matrices: [..., components, D] is never formed."""
+    """Computes log p(z), [...], of z [..., D]. A mixture's by products of matrices: [..., components, D] is never
+    formed."""
     if not isinstance(prior, tfd.MixtureSameFamily):
         return prior.log_prob(z)
     parts = prior.components_distribution
@@ -76,7 +96,6 @@ def draw_rows(prior, seeds, latent_size):
     if not isinstance(prior, tfd.MixtureSameFamily):
         return eps
     logits, parts = prior.mixture_distribution.logits_parameter(), prior.components_distribution
-    chosen = tf.argmax(logits
-                       - tf.math.log(-tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, 2), logits.shape,
-                                                                      minval=1e-20))), -1)
+    uniforms = random.uniform_rows(random.fold_in_rows(seeds, 2), logits.shape, minval=1e-20)
+    chosen = tf.argmax(logits - tf.math.log(-tf.math.log(uniforms)), -1)
     return tf.gather(parts.mean(), chosen) + tf.gather(parts.stddev(), chosen) * eps

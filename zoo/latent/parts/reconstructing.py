@@ -22,20 +22,15 @@ class Reconstructing(Model, Autoencoding):
         if network == "conv" and not hidden:
             raise ValueError("hidden must have at least one entry with network 'conv', found none.")
         self.shape, self.levels, self.latent_size = image_shape(shape), levels, latent_size
-        self.network, self.hidden, self.activation, self.code_activation, self.given_distortion = (
-            network,
-            tuple(hidden),
-            activation,
-            code_activation,
-            distortion,
-        )
+        self.network, self.hidden, self.activation = network, tuple(hidden), activation
+        self.code_activation, self.given_distortion = code_activation, distortion
         self.measure = distortions.make(distortion, levels)
         self.trunk = autoencoding.trunk(network, self.hidden, activation)
         self.head = keras.layers.Dense(latent_size, code_activation, name="code")
         self.decoder = autoencoding.decoder(network, *self.measure.layout(self.shape), self.hidden, activation)
 
     def assembled(self):
-        """The arguments of `assemble`, for `get_config`."""
+        """Returns the arguments of `assemble`, for `get_config`."""
         return dict(shape=self.shape, levels=self.levels, latent_size=self.latent_size, network=self.network,
                     hidden=self.hidden, activation=self.activation, code_activation=self.code_activation,
                     distortion=self.given_distortion)
@@ -46,7 +41,7 @@ class Reconstructing(Model, Autoencoding):
 
     @abc.abstractmethod
     def objective(self, batch, seed):
-        """The loss's term, {reconstruction: [batch]}."""
+        """Returns the loss's term, {reconstruction: [batch]}."""
 
     def players(self):
         return (Player("model", self.trainable_weights, self.objective),)
@@ -55,18 +50,18 @@ class Reconstructing(Model, Autoencoding):
         return self.distortion(batch)
 
     def _encode(self, x, condition=None):
-        """f(x), float32 [batch, latent_size]."""
+        """Computes f(x), float32 [batch, latent_size]."""
         return autoencoding.float32(self.head(self.trunk(self.measure.read(x))))
 
     def _decode(self, z, condition=None):
-        """g(z), the mean where the decoder is a distribution, in the domain's unit."""
+        """Computes g(z), the mean where the decoder is a distribution, in the domain's unit."""
         return self.measure.mean(self.parameters(z))
 
     def parameters(self, z):
-        """What the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width,
+        """Returns what the distortion reads, float32 [batch, *measure.layout(shape)]: as a rule [batch, height, width,
         channels, parameters]."""
         return autoencoding.float32(self.decoder(z))
 
     def distortion(self, x, condition=None):
-        """d(x, g(f(x))), [batch]: what is lost, in `measure.unit`."""
+        """Computes d(x, g(f(x))), [batch]: what is lost, in `measure.unit`."""
         return self.measure.of(x, self.parameters(self._encode(x)))

@@ -4,16 +4,16 @@ import tensorflow as tf
 
 
 def warmup(step, steps, end=1.0):
-    """The weight of the KL term: from 0 to `end` in so many steps, in a straight line (C. K. Sonderby et al., 2016,
-    arXiv:1602.02282)."""
+    """Returns the weight of the KL term: from 0 to `end` in so many steps, in a straight line (C. K. Sonderby et al.,
+    2016, arXiv:1602.02282)."""
     if step is None or not steps:
         return end
     return end * tf.minimum(1.0, tf.cast(step, tf.float32) / steps)
 
 
 def at_least(kl, free):
-    """Free bits: sum_d max(free, mean over the batch of kl_d) as [batch] terms of kl [batch, D] (D. P. Kingma et al.,
-    2016, arXiv:1606.04934, equation 15).
+    """Computes, for free bits, sum_d max(free, mean over the batch of kl_d) as [batch] terms of kl [batch, D] (D. P.
+    Kingma et al., 2016, arXiv:1606.04934, equation 15).
 
     A part whose mean is below `free` costs just that and has no gradient. NOTE: the mean is a replica's own.
     """

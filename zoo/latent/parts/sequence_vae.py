@@ -16,7 +16,7 @@ from zoo import random
 from zoo.capabilities import Autoencoding
 from zoo.distributions import categories
 from zoo.latent.parts import schedules
-from zoo.latent.parts.bounded import Bounded
+from zoo.latent.parts.importance_weighting import ImportanceWeightedModel
 from zoo.layers.gru import RepeatedGRU
 from zoo.model import Domain
 
@@ -26,7 +26,7 @@ NEVER = -1e9  # log-odds of what can't stand at a place: finite, so that no grad
 _CHUNK, _ENTRIES = 50, 1 << 22  # importance samples in memory at once, and their logits, of a string
 
 
-class SequenceVAE(Bounded, Autoencoding):
+class SequenceVAE(ImportanceWeightedModel, Autoencoding):
     """log p(x|z) = sum_t log Categorical(x_t | logits_t(z), of what may stand after x_<t);  p(z) = N(0, I);  q(z|x) =
     N(loc(x), diag(scale(x)^2)).
 
@@ -58,7 +58,8 @@ class SequenceVAE(Bounded, Autoencoding):
                              f"{beta} and {warmup_steps}.")
         if len(filters) != len(kernels):
             raise ValueError(f"filters and kernels must be equally many, found {tuple(filters)} and {tuple(kernels)}.")
-        if (reach := 1 + sum(kernels) - len(kernels)) > shape[0]:
+        reach = 1 + sum(kernels) - len(kernels)
+        if reach > shape[0]:
             raise ValueError(f"kernels: {tuple(kernels)} take {reach} places together, and texts have {shape[0]}; give "
                              "fewer or smaller ones.")
         self.shape, self.levels, self.latent_size, self.noise_size = tuple(shape), levels, latent_size, latent_size
@@ -73,42 +74,42 @@ class SequenceVAE(Bounded, Autoencoding):
 
     @abc.abstractmethod
     def allowed(self, x):
-        """What may stand at place t after x_<t: bool [batch, T, K]."""
+        """Returns what may stand at place t after x_<t: bool [batch, T, K]."""
 
     @abc.abstractmethod
     def draw(self, logits, noise):
-        """x ~ p(x|z) from uniforms [batch, T]."""
+        """Draws x ~ p(x|z) from uniforms [batch, T]."""
 
     @abc.abstractmethod
     def likeliest(self, logits):
-        """The likeliest token of those that may stand, place after place: int32 [batch, T]."""
+        """Returns the likeliest token of those that may stand, place after place: int32 [batch, T]."""
 
     @property
     def domain(self):
         return Domain("tokens", self.shape, self.levels)
 
     def prior(self):
-        """p(z) = N(0, I)."""
+        """Returns p(z) = N(0, I)."""
         return tfd.Independent(tfd.Normal(tf.zeros([self.latent_size]), 1.0), 1)
 
     def posterior(self, x):
-        """q(z|x), a diagonal Gaussian with batch shape [batch]."""
+        """Returns q(z|x), a diagonal Gaussian with batch shape [batch]."""
         features = self.trunk(tf.one_hot(x, self.levels))
         loc, log_variance = tf.split(tf.cast(self.head(features), tf.float32), 2, axis=-1)
         return tfd.Independent(tfd.Normal(loc, tf.exp(0.5 * log_variance)), 1)
 
     def logits(self, z):
-        """What the decoder says of every place, before it is known what may stand there: [batch, T, K] of z [batch,
-        latent_size]."""
+        """Returns what the decoder says of every place, before it is known what may stand there: [batch, T, K] of z
+        [batch, latent_size]."""
         h = self.recurrent(z)
         return tf.reshape(self.rules(tf.reshape(h, [-1, self.hidden])), [-1, *self.shape, self.levels])
 
     def likelihood(self, logits, allowed):
-        """p(x|z), batch shape [..., batch], event shape (T,): exact at the x whose `allowed` is given."""
+        """Returns p(x|z), batch shape [..., batch], event shape (T,): exact at the x whose `allowed` is given."""
         return categories.categories(tf.where(allowed, logits, NEVER))
 
     def terms(self, x, eps):
-        """{reconstruction: -log p(x|z), kl: KL(q(z|x) || p(z))}, each [batch], at z = loc + scale * eps."""
+        """Returns {reconstruction: -log p(x|z), kl: KL(q(z|x) || p(z))}, each [batch], at z = loc + scale * eps."""
         posterior = self.posterior(x)
         z = posterior.mean() + posterior.stddev() * eps
         reconstruction = -self.likelihood(self.logits(z), self.allowed(x)).log_prob(x)
@@ -122,8 +123,8 @@ class SequenceVAE(Bounded, Autoencoding):
         return tf.add_n(list(self.terms(x, tf.zeros([tf.shape(x)[0], self.latent_size])).values()))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each, at one draw of q(z|x): KL(q(z|x) || p(z)), and -log p(x|z); the
-        bound is minus their sum."""
+        """Returns (rate, distortion) in nats, [batch] each, at one draw of q(z|x): KL(q(z|x) || p(z)), and -log p(x|z);
+        the bound is minus their sum."""
         self.domain.require(condition)
         terms = self.terms(x, random.normal_rows(seeds, [self.latent_size]))
         return terms["kl"], terms["reconstruction"]
@@ -145,18 +146,18 @@ class SequenceVAE(Bounded, Autoencoding):
         return max(1, min(_CHUNK, _ENTRIES // (math.prod(self.shape) * self.levels)))
 
     def _encode(self, x, condition=None):
-        """The posterior's mean, [batch, latent_size]."""
+        """Returns the posterior's mean, [batch, latent_size]."""
         self.domain.require(condition)
         return self.posterior(x).mean()
 
     def _decode(self, z, condition=None):
-        """Tokens, int32 [batch, T]: at each place the likeliest of those that may stand after the ones before
+        """Returns tokens, int32 [batch, T]: at each place the likeliest of those that may stand after the ones before
         (greedily, so not the likeliest string)."""
         self.domain.require(condition)
         return self.likeliest(self.logits(z))
 
     def _sample(self, seeds, condition=None):
-        """x ~ p(x|z), z ~ p(z)."""
+        """Draws x ~ p(x|z), z ~ p(z)."""
         self.domain.require(condition)
         z = random.normal_rows(random.fold_in_rows(seeds, 0), [self.latent_size])
         return self.draw(self.logits(z), categories.noise_rows(random.fold_in_rows(seeds, 1), self.shape))

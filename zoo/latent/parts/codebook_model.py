@@ -32,7 +32,7 @@ PRIORS = {
 }
 
 
-class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
+class CodebookModel(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
     """log p(x) >= log p(x|e(k)) + sum over levels l of log p(k_l|k_<l), k = the encoder's codes of x, e their entries.
 
     A subclass calls `assemble`, then sets `quantizers`, `code_priors` (level by level, the first conditions the next)
@@ -43,17 +43,17 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
 
     @abc.abstractmethod
     def latents(self, x):
-        """The encoder's vectors z and what they are replaced by, [(z, q, codes)] of each level: [B, h, w, size] twice,
-        float32, and int32 [B, h, w]."""
+        """Returns the encoder's vectors z and what they are replaced by, [(z, q, codes)] of each level: [B, h, w, size]
+        twice, float32, and int32 [B, h, w]."""
 
     @abc.abstractmethod
     def parameters(self, entries):
-        """What p(x|e) is made of, float32 [B, height, width, channels, observation.parameters], of entries [B, h, w,
-        size] of each level."""
+        """Returns what p(x|e) is made of, float32 [B, height, width, channels, observation.parameters], of entries [B,
+        h, w, size] of each level."""
 
     @abc.abstractmethod
     def prior_condition(self, level, entries, condition):
-        """The condition of a level's prior: of the entries of the levels before it, and of the class."""
+        """Returns the condition of a level's prior: of the entries of the levels before it, and of the class."""
 
     def assemble(self, shape, levels, likelihood, beta, autoencoder_steps, classes):
         if beta < 0 or autoencoder_steps < 1 or (classes is not None and classes < 1):
@@ -68,7 +68,7 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return dataclasses.replace(self.observation.domain(self.shape), condition=condition_of(self.classes))
 
     def players(self):
-        """The autoencoder, whose vectors the codebooks follow, and then the prior."""
+        """Returns the autoencoder, whose vectors the codebooks follow, and then the prior."""
         stop, parts = self.autoencoder_steps, (self.autoencoder_layers, self.prior_layers)
         autoencoder, prior = ([w for layer in layers for w in layer.trainable_weights] for layers in parts)
         codebooks = [item for quantizer in self.quantizers for item in quantizer.averages()]
@@ -78,7 +78,8 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
                 Player("prior", prior, self.prior_objective, start=stop))
 
     def code_measures(self):
-        """Each level's perplexity, and the share of its entries that are in use, both of the moving averages."""
+        """Returns each level's perplexity, and the share of its entries that are in use, both of the moving
+        averages."""
         found = {}
         for name, quantizer in zip(self.level_names, self.quantizers):
             used = 1.0 - tf.reduce_mean(tf.cast(quantizer.dead(), tf.float32))
@@ -86,14 +87,15 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return found
 
     def autoencoder_objective(self, batch, seed, step=None):
-        """{reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 a level}, [batch] each, and next codebooks.
+        """Returns {reconstruction: -log p(x|e), commitment: beta ||z - sg[e]||^2 a level}, [batch] each, and next
+        codebooks.
 
         That is equation 3, in the place of whose middle term the codebooks follow the vectors z of this very loss.
         """
         x, _ = split_batch(batch)
         levels = self.latents(x)
-        terms = {"reconstruction": -self.observation.distribution(self.parameters([q for _, q,
-                                                                                   _ in levels])).log_prob(x)}
+        likelihood = self.observation.distribution(self.parameters([q for _, q, _ in levels]))
+        terms = {"reconstruction": -likelihood.log_prob(x)}
         values = []
         for level, (name, quantizer, (z, q, codes)) in enumerate(zip(self.level_names, self.quantizers, levels)):
             terms[f"{name}commitment"] = self.beta * tf.reduce_sum((z - tf.stop_gradient(q)) ** 2, [1, 2, 3])
@@ -101,7 +103,7 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return terms, values
 
     def prior_objective(self, batch, seed):
-        """{nll: -log p(k_l|k_<l)} of each level, [batch] each."""
+        """Returns {nll: -log p(k_l|k_<l)} of each level, [batch] each."""
         x, condition = split_batch(batch)
         codes = [tf.stop_gradient(codes) for _, _, codes in self.latents(x)]
         return {f"{name}nll": -value for name, value in zip(self.level_names, self._log_priors(codes, condition))}
@@ -120,28 +122,28 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return tf.add_n(self.rate_distortion(x, None, condition))
 
     def rate_distortion(self, x, seeds, condition=None):
-        """(rate, distortion) in nats, [batch] each: -log p(k), what the codes cost, and -log p(x|e(k)); nothing is
-        drawn, so `seeds` are not read."""
+        """Returns (rate, distortion) in nats, [batch] each: -log p(k), what the codes cost, and -log p(x|e(k)); nothing
+        is drawn, so `seeds` are not read."""
         self.domain.require(condition)
         codes = self.codes(x)
         distortion = -self.observation.distribution(self.parameters(self._entries(codes))).log_prob(x)
         return -tf.add_n(self._log_priors(codes, condition)), distortion
 
     def _elbo(self, x, seeds, condition=None):
-        """log p(x|e(k)) + log p(k), k the codes of x, in nats, [batch]: one term of log sum_k p(x|e(k)) p(k), so a
-        lower bound."""
+        """Computes log p(x|e(k)) + log p(k), k the codes of x, in nats, [batch]: one term of log sum_k p(x|e(k)) p(k),
+        so a lower bound."""
         return -tf.add_n(self.rate_distortion(x, seeds, condition))
 
     def codes(self, x):
-        """The codes of x: a tuple of int32 [batch, h, w], one for each level."""
+        """Returns the codes of x: a tuple of int32 [batch, h, w], one for each level."""
         return tuple(codes for _, _, codes in self.latents(x))
 
     def decode_codes(self, codes):
-        """The mean of p(x|e(k)) in the domain's unit, of codes as `codes` gives them."""
+        """Returns the mean of p(x|e(k)) in the domain's unit, of codes as `codes` gives them."""
         return self.observation.mean(self.parameters(self._entries(codes)))
 
     def sample_codes(self, seeds, condition=None):
-        """k ~ p(k), level by level, as `codes` gives them: each by its prior's own sampler."""
+        """Draws k ~ p(k), level by level, as `codes` gives them: each by its prior's own sampler."""
         self.domain.require(condition)
         codes = []
         for level, prior in enumerate(self.code_priors):
@@ -151,26 +153,24 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return tuple(codes)
 
     def _sample(self, seeds, condition=None):
-        """x ~ p(x|e(k)), k ~ p(k)."""
+        """Draws x ~ p(x|e(k)), k ~ p(k)."""
         raw = self.parameters(self._entries(self.sample_codes(random.fold_in_rows(seeds, 0), condition)))
-        return self.observation.from_noise(raw, self.observation.noise_rows(random.fold_in_rows(seeds, 1), self.shape))
+        return self.observation.draw(raw, random.fold_in_rows(seeds, 1), self.shape)
 
     def _sample_mean(self, seeds, condition=None):
-        """E[x|e(k)], k ~ p(k): the same codes as `sample`, without the pixels' own noise."""
+        """Computes E[x|e(k)], k ~ p(k): the same codes as `sample`, without the pixels' own noise."""
         return self.decode_codes(self.sample_codes(random.fold_in_rows(seeds, 0), condition))
 
     def _encode(self, x, condition=None):
-        """The entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after the
-        other."""
+        """Returns the entries that x is said by, float32 [batch, h, w, size]; [batch, n] of several levels, one after
+        the other."""
         entries = self._entries(self.codes(x))
-        return (
-            entries[0]
-            if len(entries) == 1
-            else tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
-        )
+        if len(entries) == 1:
+            return entries[0]
+        return tf.concat([tf.reshape(e, [-1, e.shape[1] * e.shape[2] * e.shape[3]]) for e in entries], 1)
 
     def _decode(self, z, condition=None):
-        """The mean of p(x|z) in the domain's unit; z of the shape that `encode` gives, entries or not."""
+        """Returns the mean of p(x|z) in the domain's unit; z of the shape that `encode` gives, entries or not."""
         return self.observation.mean(self.parameters(self._parted(z)))
 
     def _parted(self, z):
@@ -180,13 +180,13 @@ class Coded(GenerativeModel, SamplingMeans, LowerBound, Autoencoding):
         return [tf.reshape(part, [-1, *shape]) for part, shape in zip(parts, shapes)]
 
     def to_pixels(self, h):
-        """A decoder's maps [B, height, width, channels * parameters] as parameters of each entry."""
+        """Returns a decoder's maps [B, height, width, channels * parameters] as parameters of each entry."""
         return tf.reshape(float32(h), [-1, *self.shape, self.observation.parameters])
 
 
 def make_prior(kind, grid, entries, channels, blocks, classes=None, features=None):
-    """The autoregressive model p(k) of codes on a grid. Raises ValueError for another kind, or a condition that it
-    can't take."""
+    """Returns the autoregressive model p(k) of codes on a grid. Raises ValueError for another kind, or a condition that
+    it can't take."""
     if kind not in PRIORS:
         raise ValueError(f"prior must be one of {', '.join(PRIORS)}, found {kind!r}.")
     conditions = {key: value for key, value in dict(classes=classes, features=features).items() if value}
