@@ -83,7 +83,7 @@ def check(folder):
         print(serving_check.check(folder))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if "is no export of ours" in str(error) else 1
+        return 2 if isinstance(error, serving_check.NoExport) else 1
     return 0
 
 

@@ -3,7 +3,7 @@ that it answers right.
 
 A version folder holds, beside the graph and the weights, in `assets.extra/`: `card.json`, what every signature's inputs
 and outputs mean; `examples.npz`, inputs and what the model itself answered to them at export, so that the folder can be
-checked where there is no model code (`python -m zoo.serving.check`); and one warm-up request per signature, which a
+checked without the model (`zoo.serving.check`); and one warm-up request per signature, which a
 server runs when it loads the folder.
 
 The folder is written under a hidden name beside its place, and renamed when every byte of it is on disk: a server that
@@ -91,7 +91,7 @@ def _write_graph(functions, folder):
         archive.write_out(str(folder), verbose=False)
     finally:
         logger.setLevel(level)
-    graph.check((folder / "saved_model.pb").read_bytes())
+    graph.check(graph.parse((folder / "saved_model.pb").read_bytes()))
 
 
 def _examples(found, functions):
