@@ -29,14 +29,14 @@ def define(options):
 
 
 def versions(folder):
-    """The version folders below `folder`, oldest first."""
+    """Lists the version folders below `folder`, oldest first."""
     folder = pathlib.Path(folder)
     return sorted((path for path in folder.iterdir() if path.name.isdigit()),
                   key=lambda path: int(path.name)) if folder.is_dir() else []
 
 
 def exported_step(folder):
-    """The step of the newest version below `folder`, or None."""
+    """Returns the step of the newest version below `folder`, or None."""
     made = versions(folder)
     with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # none yet, or somebody else's
         return json.loads((made[-1] / "assets.extra" / "card.json").read_text())["protocol"]["step"]
@@ -88,7 +88,7 @@ def check(folder):
 
 
 def run(argv=None):
-    """The program; returns its exit code."""
+    """Runs the program; returns its exit code."""
     return cli.execute(define, main, argv)
 
 

@@ -70,7 +70,7 @@ def tensors(signature):
 
 
 def _batchable(signature):
-    """Whether every input and output has the batch, of any size, as dimension 0."""
+    """Returns whether every input and output has the batch, of any size, as dimension 0."""
     return all(info.tensor_shape.dim and info.tensor_shape.dim[0].size == -1
                for side in (signature.inputs, signature.outputs) for info in side.values())
 
@@ -109,7 +109,7 @@ def _answer(folder, signatures):
 
 
 def main(argv):
-    """The program; returns its exit code."""
+    """Runs the program; returns its exit code."""
     if len(argv) != 2:
         print("usage: python -m zoo.serving.check DIR", file=sys.stderr)
         return 2
