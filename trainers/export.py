@@ -31,8 +31,9 @@ def define(options):
 def versions(folder):
     """Lists the version folders below `folder`, oldest first."""
     folder = pathlib.Path(folder)
-    return sorted((path for path in folder.iterdir() if path.name.isdigit()),
-                  key=lambda path: int(path.name)) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
 
 
 def exported_step(folder):
@@ -47,9 +48,10 @@ def export_run(model, workdir, description, step, importance_samples=_SAMPLES, l
     """Exports the model of a run as the next version; returns its folder."""
     from zoo.serving.export import export
 
-    protocol = description["data"] | ({"class_names": names} if (names := description.get("class_names"))
-                                      else {}) | {"step": step, "seed": description["seed"],
-                                                  "command": description["command"]}
+    protocol = dict(description["data"])
+    if description.get("class_names"):
+        protocol["class_names"] = description["class_names"]
+    protocol |= {"step": step, "seed": description["seed"], "command": description["command"]}
     return export(model, workdir.export, importance_samples=importance_samples, protocol=protocol, log=log)
 
 
