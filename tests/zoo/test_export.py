@@ -121,7 +121,7 @@ def test_every_op_of_the_graph_and_of_its_functions_is_looked_at(exported):
             graph.parse(broken)
 
 
-@pytest.mark.parametrize("where", ["node", "function", "loader's function", "nobody's function"])
+@pytest.mark.parametrize("where", ["node", "function", "loader's function", "unused function"])
 def test_an_op_is_refused_wherever_it_is(where):
     """What loads the weights may read files, but only with the loader's own ops."""
     meta = meta_graph_pb2.MetaGraphDef()
@@ -130,13 +130,13 @@ def test_an_op_is_refused_wherever_it_is(where):
     called = "serving" if where == "function" else "another"
     meta.graph_def.node.add(name="y", op="PartitionedCall").attr["f"].func.name = called
     meta.signature_def["sample"].outputs["y"].name = "y:0"
-    for name in ("loading", "serving", "nobody's"):
+    for name in ("loading", "serving", "unused"):
         meta.graph_def.library.function.add().signature.name = name
-    loading, serving, nobodys = meta.graph_def.library.function
+    loading, serving, unused = meta.graph_def.library.function
     loading.node_def.add(name="read", op="RestoreV2")
     assert graph.check(meta) == {"PartitionedCall", "RestoreV2"}
     place = {"node": meta.graph_def.node, "function": serving.node_def, "loader's function": loading.node_def,
-             "nobody's function": nobodys.node_def}[where]
+             "unused function": unused.node_def}[where]
     place.add(name="bad", op="ReadFile" if where == "loader's function" else "RestoreV2")
     with pytest.raises(ValueError, match="op .* of '.*bad' is not on the list"):
         graph.check(meta)
