@@ -29,14 +29,15 @@ def define(options):
 
 
 def versions(folder):
-    """The version folders below `folder`, oldest first."""
+    """Lists the version folders below `folder`, oldest first."""
     folder = pathlib.Path(folder)
-    return sorted((path for path in folder.iterdir() if path.name.isdigit()),
-                  key=lambda path: int(path.name)) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted((path for path in folder.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
 
 
 def exported_step(folder):
-    """The step of the newest version below `folder`, or None."""
+    """Returns the step of the newest version below `folder`, or None."""
     made = versions(folder)
     with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # none yet, or somebody else's
         return json.loads((made[-1] / "assets.extra" / "card.json").read_text())["protocol"]["step"]
@@ -47,9 +48,10 @@ def export_run(model, workdir, description, step, importance_samples=_SAMPLES, l
     """Exports the model of a run as the next version; returns its folder."""
     from zoo.serving.export import export
 
-    protocol = description["data"] | ({"class_names": names} if (names := description.get("class_names"))
-                                      else {}) | {"step": step, "seed": description["seed"],
-                                                  "command": description["command"]}
+    protocol = dict(description["data"])
+    if description.get("class_names"):
+        protocol["class_names"] = description["class_names"]
+    protocol |= {"step": step, "seed": description["seed"], "command": description["command"]}
     return export(model, workdir.export, importance_samples=importance_samples, protocol=protocol, log=log)
 
 
@@ -83,12 +85,12 @@ def check(folder):
         print(serving_check.check(folder))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2 if "is no export of ours" in str(error) else 1
+        return 2 if isinstance(error, serving_check.NoExport) else 1
     return 0
 
 
 def run(argv=None):
-    """The program; returns its exit code."""
+    """Runs the program; returns its exit code."""
     return cli.execute(define, main, argv)
 
 

@@ -25,14 +25,14 @@ def nearest(word, words):
 
 
 def example(domain, x, name="x"):
-    """A batch of examples of a domain, of its type: [batch, *shape]. Raises ValueError for anything else."""
+    """Returns a batch of examples of a domain, of its type: [batch, *shape]. Raises ValueError for anything else."""
     x = _shaped(domain, _numbers(x, name), name)
     _require_values(domain, x, name)
     return tf.cast(x, domain.dtype)
 
 
 def known(domain, x, mask, name="x"):
-    """(x, mask) of a batch of which only what is true in `mask`, [batch, *places], is read; elsewhere x may be
+    """Returns (x, mask) of a batch of which only what is true in `mask`, [batch, *places], is read; elsewhere x may be
     anything, and is returned as zero.
     """
     x = _shaped(domain, _numbers(x, name), name)
@@ -52,14 +52,14 @@ def known(domain, x, mask, name="x"):
 
 
 def noisy(domain, x, name="x"):
-    """A batch of examples that noise may have moved anywhere: float32 [batch, *shape], finite."""
+    """Returns a batch of examples that noise may have moved anywhere: float32 [batch, *shape], finite."""
     x = tf.cast(_shaped(domain, _numbers(x, name), name), tf.float32)
     _require_finite(x, name)
     return x
 
 
 def codes(z, shape, name="z"):
-    """A batch of codes, float32 [batch, *shape], finite."""
+    """Returns a batch of codes, float32 [batch, *shape], finite."""
     z = _numbers(z, name)
     if z.shape.rank != 1 + len(shape) or not z.shape[1:].is_compatible_with(shape):
         raise ValueError(f"{name} must be [batch, {', '.join(map(str, shape))}], found {tuple(z.shape)}.")
@@ -69,20 +69,20 @@ def codes(z, shape, name="z"):
 
 
 def num_rows(x):
-    """How many rows a batch has: an integer where it can be seen."""
+    """Counts the rows of a batch: an integer where it can be seen."""
     size = x.shape[0]
     return tf.shape(x)[0] if size is None else size
 
 
 def drawing(domain, x, seeds, given):
-    """(x, a seed for each row, condition) of a method that draws for examples: each checked and cast."""
+    """Returns (x, a seed for each row, condition) of a method that draws for examples: each checked and cast."""
     x = example(domain, x)
     num = num_rows(x)
     return x, row_seeds(seeds, num), condition(domain, given, num)
 
 
 def row_seeds(seeds, num):
-    """A seed for each of `num` rows, int32 [num, 2]: those given, or what follows from an integer."""
+    """Returns a seed for each of `num` rows, int32 [num, 2]: those given, or what follows from an integer."""
     if _is_integer(seeds):
         return random.rows(random.seed(seeds), num)
     seeds = pairs(seeds)
@@ -93,8 +93,8 @@ def row_seeds(seeds, num):
 
 
 def drawn_rows(seeds, seed):
-    """The seeds of `sample`: of a number of rows and one seed, an integer (None: 0), or a seed for each row, int32
-    [batch, 2].
+    """Returns the seeds of `sample`: of a number of rows and one seed, an integer (None: 0), or a seed for each row,
+    int32 [batch, 2].
     """
     if _is_integer(seeds):
         if not 0 <= int(seeds) < 2**31:
@@ -109,8 +109,8 @@ def drawn_rows(seeds, seed):
 
 
 def condition(domain, given, num):
-    """The condition of `num` rows as the domain declares it. One class stands for all rows. Raises ValueError where one
-    is missing, useless or wrong.
+    """Returns the condition of `num` rows as the domain declares it. One class stands for all rows. Raises ValueError
+    where one is missing, useless or wrong.
     """
     if domain.condition is None:
         if given is not None:
@@ -120,14 +120,15 @@ def condition(domain, given, num):
     if not isinstance(domain.condition, dict):
         return _one_condition(parts[""], given, num, "condition")
     if not isinstance(given, dict) or set(given) != set(domain.condition):
-        found = sorted(given) if isinstance(given, dict) else "none" if given is None else type(given).__name__
+        found = "none" if given is None else type(given).__name__
+        found = sorted(given) if isinstance(given, dict) else found
         raise ValueError(f"condition: a dictionary of {', '.join(domain.condition)} is needed, found {found}.")
     return {key: _one_condition(part, given[key], num, f"condition {key}") for key, part in parts.items()}
 
 
 def controls(model, method, given, num):
-    """{name: a value for each of `num` rows} of the controls that were given to a method; int32 or float32, as their
-    defaults are.
+    """Returns {name: a value for each of `num` rows} of the controls that were given to a method; int32 or float32, as
+    their defaults are.
 
     Raises ValueError for a name that the method has not, or a value out of its range (where it can be seen).
     """
@@ -143,8 +144,8 @@ def controls(model, method, given, num):
 
 
 def within(name, value, low, high, num, dtype=tf.float32):
-    """A number for each of `num` rows between two bounds, [num]. Raises ValueError for anything else, where it can be
-    seen.
+    """Returns a number for each of `num` rows between two bounds, [num]. Raises ValueError for anything else, where it
+    can be seen.
     """
     value = _numbers(value, name)
     if dtype.is_integer and not value.dtype.is_integer:
@@ -171,7 +172,7 @@ def _one_condition(domain, given, num, name):
 
 
 def _needed(domain):
-    """What a condition of this domain is, in words."""
+    """Says what a condition of this domain is, in words."""
     if domain.kind == "class":
         return f"a class label, 0 to {domain.levels - 1},"
     return {"known": "what is known of the example", "labels": f"a label map of shape {tuple(domain.shape)}"}.get(
@@ -179,7 +180,7 @@ def _needed(domain):
 
 
 def _numbers(x, name):
-    """A tensor; of Python's and NumPy's numbers the widest type, so that nothing is rounded before it is looked at."""
+    """Returns a tensor; of Python's and NumPy's numbers the widest type: nothing is rounded before it is looked at."""
     if tf.is_tensor(x) or isinstance(x, tf.Variable):
         return tf.convert_to_tensor(x)
     try:
@@ -193,7 +194,7 @@ def _numbers(x, name):
 
 
 def _shaped(domain, x, name):
-    """[batch, *shape]: an image of one channel may come without it. Raises ValueError for another shape."""
+    """Returns x as [batch, *shape]: an image of one channel may come without it. Raises ValueError for others."""
     shape = tuple(domain.example_shape)
     found = tuple(x.shape[1:]) if x.shape.rank else None
     if found is not None and len(shape) >= 3 and shape[-1] == 1 and found == shape[:-1]:
@@ -206,7 +207,7 @@ def _shaped(domain, x, name):
 
 
 def _limits(domain):
-    """(lowest, highest) value of an entry, None where there is no limit."""
+    """Returns the (lowest, highest) value of an entry, None where there is no limit."""
     if domain.kind == "known":
         return _UNKNOWN, (domain.levels or 2) - 1.0
     if domain.kind == "binary":
@@ -247,7 +248,7 @@ def _require_values(domain, x, name):
 
 
 def _advice(domain, least, most):
-    """What to do with values that are right for another model, a clause."""
+    """Says what to do with values that are right for another model, a clause."""
     if domain.kind == "binary" and least >= 0:
         return f": binarize them ({'x >= 128' if most > 1 else 'x >= 0.5'}), or make a model with more levels"
     if domain.kind == "levels" and most <= 1 and least >= 0:
@@ -256,7 +257,8 @@ def _advice(domain, least, most):
 
 
 def _scaling(low, high):
-    shift = f" {'-' if low < 0 else '+'} {abs(low):g}" if low else ""
+    sign = "-" if low < 0 else "+"
+    shift = f" {sign} {abs(low):g}" if low else ""
     return f"images of 256 levels become these by {high - low:g} * x / 255{shift}"
 
 
@@ -271,12 +273,12 @@ def _require(name, value, fits, allowed):
 
 
 def _first(x, wrong):
-    """The first of the values that are wrong."""
+    """Returns the first of the values that are wrong."""
     return f"{tf.boolean_mask(tf.reshape(x, [-1]), tf.reshape(wrong, [-1]))[0].numpy():g}"
 
 
 def _differ(x, num):
-    """Whether x is seen not to have `num` rows."""
+    """Returns whether x is seen not to have `num` rows."""
     return not tf.is_symbolic_tensor(x) and not tf.is_symbolic_tensor(num) and len(x) != int(num)
 
 
@@ -286,7 +288,7 @@ def _same_rows(a, b, a_name, b_name):
 
 
 def pairs(seeds):
-    """A seed for each row, int32 [batch, 2], as they are given. Raises ValueError for anything else."""
+    """Returns a seed for each row, int32 [batch, 2], as they are given. Raises ValueError for anything else."""
     seeds = _numbers(seeds, "seeds")
     if seeds.shape.rank != 2 or seeds.shape[1] != 2 or not seeds.dtype.is_integer:
         found = f"{seeds.dtype.name} {tuple(seeds.shape)}"

@@ -27,7 +27,7 @@ class Control(NamedTuple):
         return tf.int32 if isinstance(self.low, int) else tf.float32
 
     def resolved(self, model):
-        """The control with numbers in the place of the names of the model's attributes."""
+        """Returns the control with numbers in the place of the names of the model's attributes."""
         def number(value):
             return getattr(model, value) if isinstance(value, str) else value
 

@@ -94,7 +94,8 @@ class Domain:
         return (*self.grouped, *self.shape)
 
     def conditions(self):
-        """The condition's parts by name, grouped as x is; of a condition that has no names its one part by ''."""
+        """Returns the condition's parts by name, grouped as x is; of a condition that has no names its one part by ''.
+        """
         if self.condition is None:
             return {}
         parts = self.condition if isinstance(self.condition, dict) else {"": self.condition}
@@ -102,26 +103,28 @@ class Domain:
         return {name: dataclasses.replace(part, group=grouped.get(name)) for name, part in parts.items()}
 
     def spec(self, batch_size=None):
-        """The `tf.TensorSpec` of x."""
+        """Returns the `tf.TensorSpec` of x."""
         return tf.TensorSpec((batch_size, *self.example_shape), self.dtype)
 
     def condition_spec(self, batch_size=None):
-        """The `tf.TensorSpec`s of a batch's condition, of its structure, or None."""
+        """Returns the `tf.TensorSpec`s of a batch's condition, of its structure, or None."""
         specs = {name: part.spec(batch_size) for name, part in self.conditions().items()}
         return specs if isinstance(self.condition, dict) else specs.get("")
 
     def batch_spec(self, batch_size=None):
-        """The `tf.TensorSpec`s of a batch: x, (x, condition), (x, partner) or (x, condition, partner)."""
+        """Returns the `tf.TensorSpec`s of a batch: x, (x, condition), (x, partner) or (x, condition, partner)."""
         partner = self.partner and self.partner.spec(batch_size)
         return self.join(self.spec(batch_size), self.condition_spec(batch_size), partner)
 
     def join(self, x, condition=None, partner=None):
-        """The batch of these parts."""
+        """Joins these parts to a batch."""
         parts = (x, *([condition] if self.conditional else []), *([partner] if self.partner else []))
         return parts if len(parts) > 1 else x
 
     def split(self, batch):
-        """(x, condition, partner) of a batch, None for what the domain does not have. Raises ValueError for others."""
+        """Splits a batch into (x, condition, partner), None for what the domain does not have. Raises ValueError for
+        others.
+        """
         parts = batch if isinstance(batch, (tuple, list)) else (batch,)
         names = ["x"] + ["condition"] * self.conditional + ["partner"] * (self.partner is not None)
         if len(parts) != len(names):
@@ -146,7 +149,7 @@ def _keys(condition):
 
 
 def describe(part):
-    """What one part of a condition is, as a sentence says it."""
+    """Says what one part of a condition is, as a sentence says it."""
     if part.kind == "real" and part.range is None:
         return f"features of shape {tuple(part.shape)}"
     shape = "x".join(map(str, part.shape))
@@ -157,45 +160,47 @@ def describe(part):
 
 
 def one_class(levels):
-    """The condition that is one of `levels` classes."""
+    """Returns the condition that is one of `levels` classes."""
     return Domain("class", (), levels)
 
 
 def of_features(shape):
-    """The condition that is real-valued: an embedding, a pose, or a local feature in time."""
+    """Returns the condition that is real-valued: an embedding, a pose, or a local feature in time."""
     return Domain("real", tuple(shape))
 
 
 def label_map(shape, levels):
-    """The condition that is a class, of `levels`, for every pixel of an image of `shape` (height, width)."""
+    """Returns the condition that is a class, of `levels`, for every pixel of an image of `shape` (height, width)."""
     return Domain("labels", tuple(shape[:2]), levels)
 
 
 def known(domain, mask):
-    """The condition that is an example of `domain` itself, where `mask` (bool [height, width]) is true."""
+    """Returns the condition that is an example of `domain` itself, where `mask` (bool [height, width]) is true."""
     return Domain("known", domain.shape, domain.levels, domain.range, mask=mask)
 
 
 def condition_of(classes=None, features=None):
-    """The condition of a model that takes a number of classes, or a shape of features, or (None, None) none."""
-    return of_features(features) if features else one_class(classes) if classes else None
+    """Returns the condition of a model that takes a number of classes, or a shape of features, or (None, None) none."""
+    if features:
+        return of_features(features)
+    return one_class(classes) if classes else None
 
 
 def split_batch(batch):
-    """(x, condition) of a batch that is x or (x, condition): of a domain that has no partner (`Domain.split` else)."""
+    """Splits a batch of a domain that has no partner, x or (x, condition), into (x, condition), None for none."""
     return batch if isinstance(batch, (tuple, list)) else (batch, None)
 
 
 def take_rows(parts, index):
-    """The rows `index` of every tensor of a structure; None stays."""
+    """Returns the rows `index` of every tensor of a structure; None stays."""
     return tf.nest.map_structure(lambda part: None if part is None else tf.gather(part, index), parts)
 
 
 def repeat_rows(parts, num):
-    """Every tensor of a structure with each of its rows `num` times; None stays."""
+    """Returns every tensor of a structure with each of its rows `num` times; None stays."""
     return tf.nest.map_structure(lambda part: None if part is None else tf.repeat(part, num, axis=0), parts)
 
 
 def concat_rows(structures):
-    """The rows of equal structures one after another; None stays."""
+    """Puts the rows of equal structures one after another; None stays."""
     return tf.nest.map_structure(lambda *parts: None if parts[0] is None else tf.concat(parts, 0), *structures)

@@ -21,14 +21,14 @@ NEARLY_PARALLEL = 1e-4  # radians; below, sin(angle) loses digits and the arc an
 
 
 def reconstruct(model, x, condition=None):
-    """decode(encode(x)), [batch, *shape]. Raises ValueError if the model does not encode."""
+    """Computes decode(encode(x)), [batch, *shape]. Raises ValueError if the model does not encode."""
     _need(model, "encode")
     return model.decode(model.encode(x, condition=condition), condition=condition)
 
 
 def denoise(model, x, seeds=0, condition=None, **controls):
-    """(noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what the
-    model makes of that.
+    """Returns (noisy, denoised), [batch, *shape] each: x with the model's corruption, row i's from `seeds[i]`, and what
+    the model makes of that.
 
     `controls`: those of the model's `corrupt`. Raises ValueError if the model does not denoise, or for a control out of
     its range.
@@ -40,7 +40,7 @@ def denoise(model, x, seeds=0, condition=None, **controls):
 
 
 def blend(z0, z1, weight, kind="spherical"):
-    """The code at `weight` (float [batch]; 0 is z0, 1 is z1) on the way from z0 to z1, both [batch, ...].
+    """Computes the code at `weight` (float [batch]; 0 is z0, 1 is z1) on the way from z0 to z1, both [batch, ...].
 
     linear: (1 - w) z0 + w z1. spherical: (sin((1 - w) a) z0 + sin(w a) z1) / sin(a), a the angle between z0 and z1;
     linear for rows
@@ -64,14 +64,14 @@ def blend(z0, z1, weight, kind="spherical"):
 
 
 def between(model, x0, x1, weight, kind="spherical", condition=None):
-    """The decoded code at `weight` [batch] on the way from x0's code to x1's, [batch, *shape]."""
+    """Decodes the code at `weight` [batch] on the way from x0's code to x1's, [batch, *shape]."""
     _need(model, "encode")
     z0, z1 = (model.encode(x, condition=condition) for x in (x0, x1))
     return model.decode(blend(z0, z1, weight, kind), condition=condition)
 
 
 def interpolate(model, x0, x1, num, kind="spherical", condition=None):
-    """`num` decoded codes at equal steps from x0's code to x1's, [batch, num, *shape]; the ends are the two
+    """Decodes `num` codes at equal steps from x0's code to x1's, [batch, num, *shape]; the ends are the two
     reconstructions.
 
     Raises ValueError if the model does not encode, `num` is less than 2, `kind` is unknown or x0 and x1 differ in
@@ -90,7 +90,7 @@ def interpolate(model, x0, x1, num, kind="spherical", condition=None):
 
 
 def traverse(model, x, latent, value, condition=None):
-    """The decoded code of x, [batch, *shape], one of whose numbers is another: that of place `latent` (int32 [batch],
+    """Decodes the code of x, one of whose numbers is another, [batch, *shape]: that of place `latent` (int32 [batch],
     of the code made flat) is `value` [batch].
 
     I. Higgins et al., beta-VAE, 2017: what changes along a latent is what it stands for. Raises ValueError if the model
@@ -105,7 +105,8 @@ def traverse(model, x, latent, value, condition=None):
 
 
 def arithmetic(model, a, b, c, condition=None):
-    """decode(z_a + z_b - z_c), [batch, *shape], of the codes of three examples a row: a, with what b has and c has not.
+    """Computes decode(z_a + z_b - z_c), [batch, *shape], of the codes of three examples a row: a, with what b has and c
+    has not.
 
     T. White, 2016; D. Ha, D. Eck, A Neural Representation of Sketch Drawings, 2017, arXiv:1704.03477 (cat + (dog -
     pig)). Raises ValueError if the model does not encode.
@@ -116,7 +117,7 @@ def arithmetic(model, a, b, c, condition=None):
 
 
 def prior_of(model):
-    """p(z) of a model whose prior depends on nothing, or None."""
+    """Returns p(z) of a model whose prior depends on nothing, or None."""
     return model.prior() if hasattr(model, "prior") and not inspect.signature(model.prior).parameters else None
 
 

@@ -12,7 +12,7 @@ from tests.support import cases
 from trainers import sample
 from trainers.modes.registry import MODES
 from zoo.serving.export import export
-from zoo.serving.signatures import example_inputs, signatures
+from zoo.serving.signatures import signatures
 
 MODELS = sorted(name for name, cls in zoo.MODELS.items() if cls.controls)
 
@@ -47,8 +47,8 @@ def test_a_signature_with_controls_at_their_defaults_is_the_one_without(name):
     methods = {method for control in model.controls.values() for method in control.of}
     assert served == {f"{method}_controlled" for method in methods if method in found}
     for key in served:
-        inputs = example_inputs(model, {key: found[key]})[key]
-        usual = {k: field.default for k, field in found[key].inputs.items() if field.default is not None}
+        inputs = found[key].example(np.random.default_rng(0))
+        usual = {item.name: item.default for item in found[key].inputs if item.default is not None}
         plain = {k: v for k, v in inputs.items() if k not in usual}
         if key == "complete_controlled":  # in turn, as a plain one where the known come first
             plain["mask"] = np.arange(inputs["mask"].size // 3) < np.ones([3, 1])

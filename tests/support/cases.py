@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.density.parts.fitted import FittedModel
-from zoo.serving.signatures import random_strokes
+from zoo.serving.fields import random_strokes
 
 TRAINED = sorted(name for name, cls in zoo.MODELS.items() if not issubclass(cls, FittedModel))
 # For what an engine or `fit` does alike for all models: a few at once, the others with the slow tests.

@@ -7,7 +7,7 @@ import tensorflow as tf
 from zoo import random
 from zoo.autoregressive.sketch_rnn_unconditional import UnconditionalSketchRNN
 from zoo.latent.sketch_rnn import SketchRNN
-from zoo.serving.signatures import random_strokes
+from zoo.serving.fields import random_strokes
 
 T = 6
 MODELS = {"with codes": SketchRNN, "alone": UnconditionalSketchRNN}

@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import node_def_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from tests.support import cases
 from tests.support.exports import EVERY, exported, gan, spoil  # noqa: F401 (fixtures)
@@ -34,19 +36,19 @@ def test_the_folder_answers_as_the_model(exported, name):
 @pytest.mark.parametrize("name", EVERY)
 def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
     model, folder = exported(name)
-    found = graph.signatures((folder / "saved_model.pb").read_bytes())
+    found = graph.signatures(graph.parse((folder / "saved_model.pb").read_bytes()))
     _, _, said, examples = check.read(folder)
     assert said["config"] == json.loads(json.dumps(model.get_config())) and said["protocol"] == {"steps": 3}
     assert said["likelihood"] == likelihood_kind(model)
-    for signature, sides in found.items():
-        for side, fields in zip(("inputs", "outputs"), sides):
+    for signature, definition in found.items():
+        for side, fields in (("inputs", definition.inputs), ("outputs", definition.outputs)):
             assert set(said["signatures"][signature][side]) == set(fields)
-            for key, (_, dtype, shape) in fields.items():
+            for key, info in fields.items():
                 entry, example = said["signatures"][signature][side][key], examples[signature][side][key]
-                assert (entry["dtype"],
-                        [-1 if isinstance(n, str) else n
-                         for n in entry["shape"]]) == (tf.as_dtype(dtype).name, list(shape))
-                assert entry["meaning"] and entry["unit"] and example.dtype == tf.as_dtype(dtype).as_numpy_dtype
+                dtype, shape = tf.as_dtype(info.dtype), [dim.size for dim in info.tensor_shape.dim]
+                assert entry["dtype"] == dtype.name
+                assert [-1 if isinstance(size, str) else size for size in entry["shape"]] == shape
+                assert entry["meaning"] and entry["unit"] and example.dtype == dtype.as_numpy_dtype
                 low, high = entry["range"] or (None, None)
                 assert (low is None or example.min() >= low - 1e-6) and (high is None or example.max() <= high + 1e-6)
     assert said["serving_default"] == ("sample" if "sample" in found else "reconstruct")
@@ -77,7 +79,7 @@ def test_card_and_examples_describe_the_graph_and_the_model(exported, name):
 def test_warm_up_holds_one_request_per_signature(exported, name):
     logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     model, folder = exported(name)
-    found = graph.signatures((folder / "saved_model.pb").read_bytes())
+    found = graph.signatures(graph.parse((folder / "saved_model.pb").read_bytes()))
     requests = {}
     for record in tf.data.TFRecordDataset(str(folder / "assets.extra" / "tf_serving_warmup_requests")):
         request = logs.PredictionLog.FromString(record.numpy()).predict_log.request
@@ -93,7 +95,7 @@ def test_warm_up_holds_one_request_per_signature(exported, name):
             if signature == "sample_n"
             else {key: value[:1] for key, value in rows.items()}
         )
-        assert set(inputs) == set(found[signature][0])
+        assert set(inputs) == set(found[signature].inputs)
         for key, value in wanted.items():
             np.testing.assert_array_equal(inputs[key], value, strict=True)
 
@@ -106,26 +108,49 @@ def test_without_the_serving_protocol_there_is_no_warm_up_file(gan, tmp_path, mo
     assert {p.name for p in (folder / "assets.extra").iterdir()} == {"card.json", "examples.npz"}
 
 
-def test_the_reader_agrees_with_tensorflow(exported):
-    from tensorflow.core.protobuf import saved_model_pb2
-
+def test_every_op_of_the_graph_and_of_its_functions_is_looked_at(exported):
     data = (exported("vae")[1] / "saved_model.pb").read_bytes()
-    meta = saved_model_pb2.SavedModel.FromString(data).meta_graphs[0]
+    meta = graph.parse(data)
     functions = {f.signature.name for f in meta.graph_def.library.function}
     nodes = [*meta.graph_def.node, *(node for f in meta.graph_def.library.function for node in f.node_def)]
-    assert graph.check(data) == {node.op for node in nodes} - functions
-    assert {"RestoreV2", "SaveV2", "BitwiseXor"} <= graph.check(data)
-
-    def tensors(infos):
-        return {key: (info.name, info.dtype, tuple(d.size for d in info.tensor_shape.dim)) for key,
-                info in infos.items()}
-
-    assert graph.signatures(data) == {name: (tensors(s.inputs), tensors(s.outputs)) for name,
-                                      s in meta.signature_def.items()
-                                              if name != graph.INIT}
+    assert graph.check(meta) == {node.op for node in nodes} - functions
+    assert {"RestoreV2", "SaveV2", "BitwiseXor"} <= graph.check(meta)
+    assert graph.INIT in meta.signature_def and set(graph.signatures(meta)) == set(meta.signature_def) - {graph.INIT}
     for broken in (data[:len(data) // 2], data[1:], b"", b"\xff" * 50):
         with pytest.raises(ValueError, match="saved_model.pb"):
-            graph.check(broken)
+            graph.parse(broken)
+
+
+@pytest.mark.parametrize("where", ["node", "function", "loader's function", "unused function"])
+def test_an_op_is_refused_wherever_it_is(where):
+    """What loads the weights may read files, but only with the loader's own ops."""
+    meta = meta_graph_pb2.MetaGraphDef()
+    meta.saver_def.restore_op_name = "restore"
+    meta.graph_def.node.add(name="restore", op="PartitionedCall").attr["f"].func.name = "loading"
+    called = "serving" if where == "function" else "another"
+    meta.graph_def.node.add(name="y", op="PartitionedCall").attr["f"].func.name = called
+    meta.signature_def["sample"].outputs["y"].name = "y:0"
+    for name in ("loading", "serving", "unused"):
+        meta.graph_def.library.function.add().signature.name = name
+    loading, serving, unused = meta.graph_def.library.function
+    loading.node_def.add(name="read", op="RestoreV2")
+    assert graph.check(meta) == {"PartitionedCall", "RestoreV2"}
+    place = {"node": meta.graph_def.node, "function": serving.node_def, "loader's function": loading.node_def,
+             "unused function": unused.node_def}[where]
+    place.add(name="bad", op="ReadFile" if where == "loader's function" else "RestoreV2")
+    with pytest.raises(ValueError, match="op .* of '.*bad' is not on the list"):
+        graph.check(meta)
+
+
+def test_the_graph_is_read_as_its_loader_reads_it():
+    """Of a field that is written twice the last counts, and messages merge."""
+    node = node_def_pb2.NodeDef(name="a", op="Identity").SerializeToString()
+    node += node_def_pb2.NodeDef(op="ReadFile").SerializeToString()
+    data = node
+    for field in (1, 2, 2):  # GraphDef.node, MetaGraphDef.graph_def, SavedModel.meta_graphs
+        data = bytes([field << 3 | 2, len(data)]) + data
+    with pytest.raises(ValueError, match="op 'ReadFile' of 'a'"):
+        graph.check(graph.parse(data))
 
 
 def test_weights_are_stored_once(exported):

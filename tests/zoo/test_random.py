@@ -112,7 +112,7 @@ def test_draws_are_the_same_however_they_are_computed(number, way, tmp_path):
     draw = module.draw
     if way == "SavedModel":
         tf.saved_model.save(module, str(tmp_path), signatures={"draw": draw.get_concrete_function()})
-        serving_graph.check((tmp_path / "saved_model.pb").read_bytes())
+        serving_graph.check(serving_graph.parse((tmp_path / "saved_model.pb").read_bytes()))
         draw = tf.saved_model.load(str(tmp_path)).signatures["draw"]
     found = draw(some)
     for name, function in exact.items():

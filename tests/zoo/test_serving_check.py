@@ -1,6 +1,7 @@
 """The checker of exported folders: a folder that does not answer as its model did, or holds what a server should not
 run, is refused."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -11,15 +12,16 @@ import pytest
 import tensorflow as tf
 
 from tests.support.exports import exported, gan, spoil  # noqa: F401 (fixtures)
-from zoo.serving import check, graph
+from zoo.serving import check, graph, session
 from zoo.serving.export import export
 
 
 @pytest.mark.parametrize("how", ["EagerPyFunc", "jit_compile=True"])
 def test_check_refuses_it_too(gan, tmp_path, monkeypatch, how):
     spoil(gan, how)
-    monkeypatch.setattr(graph, "check", lambda data: None)
-    folder = export(gan, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(graph, "check", lambda meta: None)
+        folder = export(gan, tmp_path)
     with pytest.raises(ValueError, match=how):
         check.check(folder)
 
@@ -56,14 +58,14 @@ def test_a_tampered_example_is_found(exported, tmp_path, name, output, change):
     ([np.nan], [1.0], np.inf), ([1.0], [np.nan], np.inf), ([np.inf], [-np.inf], np.inf), ([1.0], [np.inf], np.inf),
     ([1.0, 2.0], [1.0], np.inf), ([], [], 0.0)])
 def test_difference(found, wanted, away):
-    assert check.difference(np.float64(found), np.float64(wanted)) == pytest.approx(away)
-    assert check.difference(np.float32(wanted), np.float64(wanted)) == np.inf
+    assert session.difference(np.float64(found), np.float64(wanted)) == pytest.approx(away)
+    assert session.difference(np.float32(wanted), np.float64(wanted)) == np.inf
 
 
 def test_difference_of_integers_is_all_or_nothing():
     assert (
-        check.difference(np.int32([1, 2]), np.int32([1, 2])) == 0
-        and check.difference(np.int32([1, 2]), np.int32([1, 3])) == np.inf
+        session.difference(np.int32([1, 2]), np.int32([1, 2])) == 0
+        and session.difference(np.int32([1, 2]), np.int32([1, 3])) == np.inf
     )
 
 
@@ -80,7 +82,7 @@ def test_damaged_weights_are_found(exported, tmp_path):
 @pytest.mark.parametrize("broken, code",
                          [("no folder", 2), ("no card", 2), ("card of others", 2), ("cut examples", 2),
                           ("cut graph", 1), ("no weights", 1)])
-def test_exit_codes_and_one_sentence(exported, tmp_path, broken, code):
+def test_exit_codes_and_one_sentence(exported, tmp_path, capsys, broken, code):
     folder = shutil.copytree(exported("gan")[1], tmp_path / "1")
     extra, graph = folder / "assets.extra", folder / "saved_model.pb"
     {
@@ -90,18 +92,35 @@ def test_exit_codes_and_one_sentence(exported, tmp_path, broken, code):
         "cut examples": lambda: (extra / "examples.npz").write_bytes((extra / "examples.npz").read_bytes()[:300]),
         "cut graph": lambda: graph.write_bytes(graph.read_bytes()[:5000]),
     }[broken]()
-    done = subprocess.run([sys.executable, "-P", check.__file__, str(folder)], capture_output=True, text=True,
-                          cwd=pathlib.Path(__file__).parents[2])
-    assert done.returncode == code and len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr, (
-        done.stderr
-    )
+    capsys.readouterr()
+    assert check.main(["check", str(folder)]) == code
+    said = capsys.readouterr()
+    assert len(said.err.strip().splitlines()) == 1 and "Traceback" not in said.err and not said.out
 
 
-def test_the_checker_imports_no_tensorflow(exported):
+def test_a_process_that_dies_is_told_of(exported, monkeypatch, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import ctypes; ctypes.string_at(0)")
+    monkeypatch.setattr(session, "__file__", str(program))
+    with pytest.raises(check.Mismatch, match="the check died with exit code -11"):
+        check.check(exported("gan")[1])
+
+
+def test_it_is_a_program(exported):
     """Also: the folder above the versions stands for the newest of them."""
-    code = "import runpy, sys; runpy.run_path(sys.argv[1])['main'](sys.argv[2]); print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, check.__file__, str(exported("gan")[1].parent)],
-                          capture_output=True, text=True, check=True, cwd=pathlib.Path(__file__).parents[2],
+    done = subprocess.run([sys.executable, check.__file__, str(exported("gan")[1].parent)], capture_output=True,
+                          text=True, check=True)
+    assert f"{exported('gan')[1]}: 4 signatures" in done.stdout and done.stdout.startswith("interpolate: agrees")
+
+
+def test_what_loads_the_folder_imports_no_tensorflow(exported):
+    folder = exported("gan")[1]
+    found = graph.signatures(graph.parse((folder / "saved_model.pb").read_bytes()))
+    given = json.dumps({name: check.tensors(signature) for name, signature in found.items()})
+    code = ("import runpy, sys; runpy.run_path(sys.argv[1])['main'](sys.argv[2], sys.stdin.read()); "
+            "print(*sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code, session.__file__, str(folder)], input=given, capture_output=True,
+                          text=True, check=True, cwd=pathlib.Path(__file__).parents[2],
                           env={"TF_CPP_MIN_LOG_LEVEL": "3", "PATH": ""})
     assert not {"tensorflow", "zoo", "keras", "google.protobuf"} & set(done.stdout.split())
-    assert f"{exported('gan')[1]}: 4 signatures" in done.stdout
+    assert "sample: agrees with the model" in done.stdout

@@ -168,7 +168,7 @@ def test_solutions_are_the_same_however_they_are_computed(way, tmp_path):
     solve = module.solve
     if way == "SavedModel":
         tf.saved_model.save(module, str(tmp_path), signatures={"solve": solve.get_concrete_function()})
-        graph.check((tmp_path / "saved_model.pb").read_bytes())
+        graph.check(graph.parse((tmp_path / "saved_model.pb").read_bytes()))
         solve = tf.saved_model.load(str(tmp_path)).signatures["solve"]
     found, (by_grid, steps, adaptively, evaluations) = solve(x), solvers(x)
     np.testing.assert_allclose(found["a"], by_grid, rtol=0, atol=1e-6)

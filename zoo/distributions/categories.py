@@ -15,18 +15,20 @@ tfd = tfp.distributions
 
 
 def categories(logits, event_ndims=1):
-    """The distribution of an example with independent places; `event_ndims` counts the places' own dimensions."""
+    """Returns the distribution of an example with independent places; `event_ndims` counts the places' own dimensions.
+    """
     return tfd.Independent(tfd.Categorical(logits=logits), event_ndims)
 
 
 def noise_rows(seeds, places):
-    """The noise of `from_noise` for one example per row: uniforms [batch, *places] on [0, 1)."""
+    """Draws the noise of `from_noise` for one example per row: uniforms [batch, *places] on [0, 1)."""
     return random.uniform_rows(seeds, places)
 
 
 def from_noise(logits, noise):
-    """The smallest k with p(0) + ... + p(k) > u, int32 [..., *places]; p is the softmax of the logits, of which some
-    may be -inf."""
+    """Returns the smallest k with p(0) + ... + p(k) > u, int32 [..., *places]; p is the softmax of the logits, of which
+    some may be -inf.
+    """
     # Rounding can end the sum a little below 1 (and below u): u is held against the sum as it is, so that no category
     # of probability 0 is drawn.
     cdf = tf.cumsum(tf.nn.softmax(logits), axis=-1)

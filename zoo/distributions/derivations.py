@@ -26,7 +26,8 @@ class Derivations:
     """
 
     def __init__(self, grammar, length, finish=True):
-        if (shortest := grammar.shortest[grammar.start]) > length:
+        shortest = grammar.shortest[grammar.start]
+        if shortest > length:
             raise ValueError(f"the shortest derivation of the grammar takes {shortest} rules, which a length of "
                              f"{length} does not hold.")
         self.grammar, self.length, self.finish = grammar, length, finish
@@ -36,8 +37,9 @@ class Derivations:
         self.depth = length if finish else 1 + length * (self.width - 1)
 
     def allowed(self, x):
-        """Whether rule k may stand at place t after x_<t: bool [batch, T, K + 1] of x [batch, T]. Nothing is promised
-        of what follows a wrong rule."""
+        """Returns whether rule k may stand at place t after x_<t: bool [batch, T, K + 1] of x [batch, T]. Nothing is
+        promised of what follows a wrong rule.
+        """
         grammar, steps = self.grammar, np.arange(self.length)
         count = tf.gather(grammar.count, x)
         # of the stack before step t
@@ -52,13 +54,14 @@ class Derivations:
         return self._may(top[..., None], self._need(x)[..., None], steps[:, None])
 
     def draw(self, logits, noise):
-        """The derivations of a machine with a stack of nonterminals, of which the top is rewritten, each rule drawn
-        from those that may stand by inverting its
-        Categorical at a uniform number: int32 [batch, T] of logits [batch, T, K + 1] and noise [batch, T]."""
+        """Draws the derivations of a machine with a stack of nonterminals, of which the top is rewritten, each rule
+        drawn from those that may stand by inverting its Categorical at a uniform number: int32 [batch, T] of logits
+        [batch, T, K + 1] and noise [batch, T].
+        """
         return self._derive(logits, noise)
 
     def likeliest(self, logits):
-        """The same with the likeliest rule of those that may stand at every step: int32 [batch, T]."""
+        """Does the same with the likeliest rule of those that may stand at every step: int32 [batch, T]."""
         return self._derive(logits, None)
 
     @tf.function(reduce_retracing=True)  # a loop is slow in eager mode; inside a graph it becomes part of it
@@ -92,7 +95,9 @@ class Derivations:
         return tf.ensure_shape(tf.transpose(rules.stack()), [None, self.length])
 
     def complete(self, x):
-        """Whether nothing is left to rewrite after the rules of x [batch, T], which are derivations: bool [batch]."""
+        """Returns whether nothing is left to rewrite after the rules of x [batch, T], which are derivations: bool
+        [batch].
+        """
         return tf.reduce_sum(tf.gather(self.grammar.gain, x), axis=1) == -int(self.grammar.shortest[self.grammar.start])
 
     def _need(self, x):

@@ -90,7 +90,7 @@ class DiscretizedLogisticMixture(tfd.Distribution):
         return tf.reduce_logsumexp(terms, axis=-1)
 
     def _mean_of(self, c, v):
-        """m_c given the channels before it, v: a list of [..., 1]."""
+        """Computes m_c given the channels before it, v: a list of [..., 1]."""
         start = c * (c - 1) // 2
         return sum((self._coefficients[..., start + d] * v[d] for d in range(c)),
                    self._loc[..., c] + tf.zeros_like(v[c]))
@@ -103,8 +103,9 @@ class DiscretizedLogisticMixture(tfd.Distribution):
         return self.from_noise(tf.concat([gumbels, logistics], -1))
 
     def from_noise(self, noise):
-        """x from M Gumbels and C standard logistics, [..., M + C]: the component, then channel by channel, each rounded
-        before the next is drawn."""
+        """Makes x of M Gumbels and C standard logistics, [..., M + C]: the component, then channel by channel, each
+        rounded before the next is drawn.
+        """
         components = self._logits.shape[-1]
         parts = [self._logits[..., None], self._loc, self._log_scale] + (
             [] if self._coefficients is None else [self._coefficients]
@@ -112,8 +113,9 @@ class DiscretizedLogisticMixture(tfd.Distribution):
         return from_noise(tf.concat(parts, -1), noise[..., :components], noise[..., components:], self._levels)
 
     def _mean(self):
-        """sum_x P(x) x over all K^C values: float32, in levels. Raises ValueError where there are more than 65,536 of
-        them."""
+        """Computes sum_x P(x) x over all K^C values: float32, in levels. Raises ValueError where there are more than
+        65,536 of them.
+        """
         number = self._levels**self._channels
         if number > 2**16:
             raise ValueError(f"the mean is a sum over all values, and {self._levels} levels of {self._channels} "
@@ -126,8 +128,9 @@ class DiscretizedLogisticMixture(tfd.Distribution):
 
 
 def mixture(parameters, levels, channels, event_ndims=2):
-    """The distribution of an image, given a network's output [..., height, width, M * size(channels)]; its coefficients
-    pass through tanh."""
+    """Returns the distribution of an image, given a network's output [..., height, width, M * size(channels)]; its
+    coefficients pass through tanh.
+    """
     parameters = _by_component(parameters, channels)
     logits, loc, log_scale, coefficients = tf.split(parameters,
                                                     [1, channels, channels, size(channels) - 1 - 2 * channels], axis=-1)
@@ -137,8 +140,9 @@ def mixture(parameters, levels, channels, event_ndims=2):
 
 
 def noise_rows(seeds, shape, components):
-    """The noise of `draw` for one image per row: M Gumbels and C standard logistics for each pixel, [batch, height,
-    width, M + C]."""
+    """Draws the noise of `draw` for one image per row: M Gumbels and C standard logistics for each pixel, [batch,
+    height, width, M + C].
+    """
     # The smallest uniform is kept away from 0, and 1 - u from 0, where the logarithms would be infinite.
     u = random.uniform_rows(seeds, (*shape[:-1], components + shape[-1]), minval=1e-20)
     logistics = tf.math.log(u[..., components:]) - tf.math.log1p(-u[..., components:])
@@ -174,6 +178,6 @@ def _centre(x, levels):
 
 
 def _by_component(parameters, channels):
-    """[..., M * size] -> [..., M, size]."""
+    """Reshapes [..., M * size] to [..., M, size]."""
     return tf.reshape(parameters,
                       [*tf.unstack(tf.shape(parameters))[:-1], parameters.shape[-1] // size(channels), size(channels)])

@@ -78,7 +78,7 @@ class Grammar:
         self.gain = np.array([cost[symbols].sum() - cost[left] for symbols, left in zip(inner, self.left)], np.int32)
 
     def expand(self, rules):
-        """(the string that the rules derive, whether nothing is left to rewrite in it).
+        """Returns (the string that the rules derive, whether nothing is left to rewrite in it).
 
         Of what is no derivation it is what the rules before the first wrong one derive, nonterminals being shown as
         ⟨name⟩.
@@ -91,36 +91,43 @@ class Grammar:
                 break
             left[-1:] = self.rules[rule].right[::-1]
         rest = left[::-1]
-        return "".join(text) + "".join(s if isinstance(s, str) else f"⟨{self.nonterminals[s]}⟩" for s in rest), all(
-            isinstance(s, str) for s in rest
-        )
+        text += [s if isinstance(s, str) else f"⟨{self.nonterminals[s]}⟩" for s in rest]
+        return "".join(text), all(isinstance(s, str) for s in rest)
 
     def _check(self, ordered):
+        """Raises ValueError for a rule that stands twice, a nonterminal that is of no use, or endless derivations."""
         seen = {}
         for number, left, right in ordered:
-            if (first := seen.setdefault((left, tuple(right)), number)) != number or ordered.count(
-                (number, left, right)
-            ) > 1:
+            first = seen.setdefault((left, tuple(right)), number)
+            if first != number or ordered.count((number, left, right)) > 1:
                 raise ValueError(f"line {number} of the grammar: the rule {left} -> {' '.join(right)} stands twice "
                                  f"(line {first}).")
-        reached, todo = {self.start}, [self.start]
-        while todo:
-            found = {s for rule in self.rules if rule.left == todo[-1] for s in rule.right
-                     if not isinstance(s, str)} - reached
-            todo = todo[:-1] + sorted(found)
-            reached |= found
-        if lost := [name for number, name in enumerate(self.nonterminals) if number not in reached]:
+        reached = self._reached()
+        lost = [name for number, name in enumerate(self.nonterminals) if number not in reached]
+        if lost:
             raise ValueError(f"nothing leads from the start symbol {self.nonterminals[0]!r} to {_list(lost)}: "
                              "unreachable in the grammar.")
         self.shortest = self._shortest()
-        if endless := [name for number, name in enumerate(self.nonterminals) if self.shortest[number] < 0]:
+        endless = [name for number, name in enumerate(self.nonterminals) if self.shortest[number] < 0]
+        if endless:
             raise ValueError(f"no derivation from {_list(endless)} ends: unproductive in the grammar.")
-        if (name := self._itself()) is not None:
+        name = self._itself()
+        if name is not None:
             raise ValueError(f"{self.nonterminals[name]!r} derives itself, so that strings have endlessly many "
                              "derivations; take out a rule.")
 
+    def _reached(self):
+        """Returns the nonterminals that the start symbol leads to, itself included."""
+        reached, todo = {self.start}, [self.start]
+        while todo:
+            left = todo.pop()
+            found = {s for rule in self.rules if rule.left == left for s in rule.right if not isinstance(s, str)}
+            todo += found - reached
+            reached |= found
+        return reached
+
     def _shortest(self):
-        """Rules of each nonterminal's shortest derivation, -1 where none ends."""
+        """Counts the rules of each nonterminal's shortest derivation, -1 where none ends."""
         found = np.full(len(self.nonterminals), -1, np.int64)
         while True:
             before = found.copy()
@@ -132,11 +139,8 @@ class Grammar:
                 return found.astype(np.int32)
 
     def _itself(self):
-        """A nonterminal that derives itself alone, or None."""
-        empty = set()
-        while new := {rule.left for rule in self.rules if empty.issuperset(rule.right)} - empty:
-            empty |= new
-        size = len(self.nonterminals)
+        """Returns a nonterminal that derives itself alone, or None."""
+        empty, size = self._empty(), len(self.nonterminals)
         alone = np.zeros((size, size), bool)
         for left, right in self.rules:
             for place, symbol in enumerate(right):
@@ -144,21 +148,30 @@ class Grammar:
                     alone[left, symbol] = True
         for middle in range(size):
             alone |= alone[:, middle:middle + 1] & alone[middle]
-        return next((name for name in range(size) if alone[name, name]), None)
+        found = np.flatnonzero(alone.diagonal())
+        return int(found[0]) if len(found) else None
+
+    def _empty(self):
+        """Returns the nonterminals that derive the empty string."""
+        empty, before = set(), None
+        while empty != before:
+            before = empty
+            empty = {rule.left for rule in self.rules if empty.issuperset(rule.right)}
+        return empty
 
 
 def names():
-    """The grammars that come with the zoo."""
+    """Lists the grammars that come with the zoo."""
     return sorted(path.name.removesuffix(".cfg") for path in _FOLDER.iterdir() if path.name.endswith(".cfg"))
 
 
 def packaged(name):
-    """The `Grammar` of this name that comes with the zoo."""
+    """Reads the `Grammar` of this name that comes with the zoo."""
     return Grammar((_FOLDER / f"{name}.cfg").read_text(encoding="utf-8"))
 
 
 def _read(text):
-    """(line's number, left, [symbols of an alternative]) of each rule; terminals still quoted."""
+    """Yields (line's number, left, [symbols of an alternative]) of each rule; terminals still quoted."""
     left = None
     for number, line in enumerate(text.split("\n"), 1):
         tokens = list(_tokens(number, line))

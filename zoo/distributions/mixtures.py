@@ -26,21 +26,23 @@ def require(kind, components):
 
 
 def mixture(parameters, kind="gaussian"):
-    """p(x) = sum_k softmax(logits)_k p_k((x - loc_k) / scale_k) / scale_k, of batch shape [...] for parameters [..., 3
-    * K]."""
+    """Returns p(x) = sum_k softmax(logits)_k p_k((x - loc_k) / scale_k) / scale_k, of batch shape [...] for parameters
+    [..., 3 * K].
+    """
     logits, loc, scale = _split(parameters)
     return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), KINDS[kind](loc, scale))
 
 
 def mean(parameters):
-    """The mean of each mixture, [...]: sum_k softmax(logits)_k loc_k."""
+    """Computes the mean of each mixture, [...]: sum_k softmax(logits)_k loc_k."""
     logits, loc, _ = _split(parameters)
     return tf.reduce_sum(tf.nn.softmax(logits) * loc, -1)
 
 
 def noise_rows(seeds, shape, components):
-    """The noise of `from_noise` for one example per row, [batch, *shape, K + 1]: a Gumbel for each component, then a
-    uniform on (0, 1)."""
+    """Draws the noise of `from_noise` for one example per row, [batch, *shape, K + 1]: a Gumbel for each component,
+    then a uniform on (0, 1).
+    """
     # Uniforms are multiples of 2^-23: half a step more makes them symmetric, and neither logarithm nor quantile is
     # infinite.
     u = random.uniform_rows(seeds, (*shape, components + 1)) + 2.0 ** -24
@@ -48,8 +50,9 @@ def noise_rows(seeds, shape, components):
 
 
 def from_noise(parameters, noise, kind="gaussian"):
-    """Values [...] drawn by inverting the noise: the component of the largest logit + Gumbel, then its quantile of the
-    uniform."""
+    """Draws values [...] by inverting the noise: the component of the largest logit + Gumbel, then its quantile of the
+    uniform.
+    """
     logits, loc, scale = _split(parameters)
     chosen = tf.argmax(logits + noise[..., :-1], axis=-1, output_type=tf.int32)[..., None]
     loc, scale = (tf.gather(t, chosen, axis=-1, batch_dims=t.shape.rank - 1)[..., 0] for t in (loc, scale))

@@ -15,21 +15,23 @@ tfd = tfp.distributions
 
 
 def compand(x, levels):
-    """f(x) = sign(x) log(1 + mu |x|) / log(1 + mu), mu = levels - 1: [-1, 1] onto itself; what is outside is
-    clipped."""
+    """Computes f(x) = sign(x) log(1 + mu |x|) / log(1 + mu), mu = levels - 1: [-1, 1] onto itself; what is outside is
+    clipped.
+    """
     mu = levels - 1.0
     x = tf.clip_by_value(x, -1.0, 1.0)
     return tf.sign(x) * tf.math.log1p(mu * tf.abs(x)) / math.log1p(mu)
 
 
 def encode(x, levels):
-    """The code of an amplitude, int32 0..levels-1: the nearest of `levels` equally spaced values of f(x)."""
+    """Returns the code of an amplitude, int32 0..levels-1: the nearest of `levels` equally spaced values of f(x)."""
     return tf.cast(tf.floor((compand(x, levels) + 1.0) * (0.5 * (levels - 1)) + 0.5), tf.int32)
 
 
 def decode(codes, levels):
-    """The amplitude in the middle of a code's bin, float32: y = 2 k / mu - 1, x = sign(y) ((1 + mu)^|y| - 1) / mu;
-    encode(decode(k)) = k."""
+    """Returns the amplitude in the middle of a code's bin, float32: y = 2 k / mu - 1, x = sign(y) ((1 + mu)^|y| - 1) /
+    mu; encode(decode(k)) = k.
+    """
     y = np.linspace(-1.0, 1.0, levels)
     # A table, so that a code's amplitude is the same number wherever it stands.
     return tf.gather(tf.constant(np.sign(y) * np.expm1(np.abs(y) * math.log(levels)) / (levels - 1), tf.float32), codes)
@@ -53,7 +55,7 @@ class MuLaw(tfd.Distribution):
         return self.logits.shape[-1]
 
     def codes(self):
-        """The distribution of the codes themselves."""
+        """Returns the distribution of the codes themselves."""
         return tfd.Categorical(logits=self.logits)
 
     def _batch_shape(self):
@@ -76,8 +78,8 @@ class MuLaw(tfd.Distribution):
 
 
 def from_noise(logits, noise):
-    """The code k at which p(0) + ... + p(k) first exceeds the uniform number, int32 [...], for logits [..., levels] and
-    noise [...].
+    """Returns the code k at which p(0) + ... + p(k) first exceeds the uniform number, int32 [...], for logits [...,
+    levels] and noise [...].
 
     In two stages, the group of codes and then the code in it: small products, where a cumulative sum of one row at a
     time, a softmax and a count over all codes would take longer than a layer of the network.
@@ -101,5 +103,5 @@ def from_noise(logits, noise):
 
 
 def _sums(size):
-    """The matrix that adds up: column j holds ones down to row j."""
+    """Returns the matrix that adds up: column j holds ones down to row j."""
     return tf.constant(np.triu(np.ones([size, size])), tf.float32)

@@ -24,21 +24,23 @@ class Bernoulli(tfd.Bernoulli):
 
 
 def pixels(logits, levels, event_ndims=3):
-    """The distribution of an image with independent pixels; `event_ndims` counts the image's own dimensions."""
+    """Returns the distribution of an image with independent pixels; `event_ndims` counts the image's own dimensions."""
     if levels == 2:
         return tfd.Independent(Bernoulli(logits=logits, dtype=tf.float32), event_ndims)
     return tfd.Independent(tfd.Categorical(logits=logits), event_ndims)
 
 
 def mean(logits, levels):
-    """The mean level of each pixel, float32 [..., height, width, channels]."""
+    """Computes the mean level of each pixel, float32 [..., height, width, channels]."""
     if levels == 2:
         return tf.sigmoid(logits)
     return tf.linalg.matvec(tf.nn.softmax(logits), tf.range(levels, dtype=logits.dtype))
 
 
 def noise_rows(seeds, shape, levels):
-    """The noise of `from_noise` for one image per row: uniforms [batch, *shape] or Gumbels [batch, *shape, levels]."""
+    """Draws the noise of `from_noise` for one image per row: uniforms [batch, *shape] or Gumbels [batch, *shape,
+    levels].
+    """
     if levels == 2:
         return random.uniform_rows(seeds, shape)
     # The smallest uniform is kept away from 0, where the double logarithm would be infinite.
@@ -46,18 +48,19 @@ def noise_rows(seeds, shape, levels):
 
 
 def from_noise(logits, noise, levels):
-    """Pixels drawn by inverting the noise: float32 {0, 1} for two levels, int32 for more."""
+    """Draws pixels by inverting the noise: float32 {0, 1} for two levels, int32 for more."""
     if levels == 2:
         return tf.cast(noise < tf.sigmoid(logits), tf.float32)
     return tf.argmax(logits + noise, axis=-1, output_type=tf.int32)
 
 
 def centre(x, levels):
-    """Levels 0..levels-1 as float32 on [-1, 1], for a masked or denoising convolution: 0, its padding, is neither black
-    nor white."""
+    """Scales levels 0..levels-1 to float32 on [-1, 1], for a masked or denoising convolution: 0, its padding, is
+    neither black nor white.
+    """
     return tf.cast(x, tf.float32) * (2.0 / (levels - 1)) - 1.0
 
 
 def unit(x, levels):
-    """Levels 0..levels-1 as float32 on [0, 1], for an encoder to read: a black background is silent."""
+    """Scales levels 0..levels-1 to float32 on [0, 1], for an encoder to read: a black background is silent."""
     return tf.cast(x, tf.float32) * (1.0 / (levels - 1))

@@ -10,8 +10,9 @@ tfd = tfp.distributions
 
 
 def quantized_normal(loc, scale, levels, event_ndims=3):
-    """P(k) = integral of N(v; loc, scale^2) over v within 1/(levels-1) of 2k/(levels-1) - 1, for levels k in
-    0..levels-1."""
+    """Returns P(k) = integral of N(v; loc, scale^2) over v within 1/(levels-1) of 2k/(levels-1) - 1, for levels k in
+    0..levels-1.
+    """
     # TFP's bins are (k - 1, k]: in units of a level, ours are (k - 1/2, k + 1/2].
     unit = 0.5 * (levels - 1)
     return tfd.Independent(tfd.QuantizedDistribution(tfd.Normal((loc + 1.0) * unit - 0.5, scale * unit), 0, levels - 1),

@@ -46,15 +46,15 @@ class Strokes(tfd.Distribution):
                          allow_nan_stats=True, name=name)
 
     def pen(self):
-        """The distribution of the three states, as indicator vectors."""
+        """Returns the distribution of the three states, as indicator vectors."""
         return tfd.OneHotCategorical(logits=self.raw[..., :3], dtype=tf.float32)
 
     def pen_log_prob(self, x):
-        """log q_p, [...]."""
+        """Computes log q_p, [...]."""
         return tf.reduce_sum(x[..., 2:] * tf.nn.log_softmax(self.raw[..., :3]), -1)
 
     def offset_log_prob(self, x):
-        """log of the mixture's density at (dx, dy), [...]; 0 where the drawing has ended."""
+        """Computes the log of the mixture's density at (dx, dy), [...]; 0 where the drawing has ended."""
         logits, x_loc, y_loc, x_scale, y_scale, rho, rest = _split(self.raw)
         # Along x, and along y given x: no cancellation where |rho| is near 1.
         u = (x[..., :1] - x_loc) / x_scale
@@ -86,49 +86,51 @@ class Strokes(tfd.Distribution):
 
 
 def sketch_shape(shape):
-    """(T, 5) as a tuple. Raises ValueError for the shape of anything but a sketch."""
+    """Returns (T, 5) as a tuple. Raises ValueError for the shape of anything but a sketch."""
     if len(shape) != 2 or shape[0] < 1 or shape[1] != 5:
         raise ValueError(f"shape must be a sketch's, (number of steps, 5), found {tuple(shape)}.")
     return tuple(shape)
 
 
 def ends(x):
-    """Whether a step, [..., 5], says that the drawing has ended, [...]."""
+    """Returns whether a step, [..., 5], says that the drawing has ended, [...]."""
     return x[..., 4] > 0.5
 
 
 def over(x):
-    """Whether a sketch [..., T, 5] has ended before each of its steps, [..., T]."""
+    """Returns whether a sketch [..., T, 5] has ended before each of its steps, [..., T]."""
     return tf.cumsum(tf.cast(ends(x), tf.int32), axis=-1, exclusive=True) > 0
 
 
 def lengths(x):
-    """How many steps of a sketch [..., T, 5] there are up to and with its end, int32 [...]; T where it does not end."""
+    """Counts the steps of a sketch [..., T, 5] up to and with its end, int32 [...]; T where it does not end."""
     return x.shape[-2] - tf.reduce_sum(tf.cast(over(x), tf.int32), -1)
 
 
 def filled(x):
-    """The sketch with `END` in the place of steps of zeros, which is what nobody has drawn."""
+    """Returns the sketch with `END` in the place of steps of zeros, which is what nobody has drawn."""
     return tf.where(tf.reduce_any(x != 0.0, -1, keepdims=True), x, tf.constant(END))
 
 
 def certain(parameters, over):
-    """The parameters with the state p3 certain where `over`, [...], says so."""
+    """Returns the parameters with the state p3 certain where `over`, [...], says so."""
     pen, rest = parameters[..., :3], parameters[..., 3:]
     return tf.concat([tf.where(over[..., None], tf.constant([_NEVER, _NEVER, 0.0]), pen), rest], -1)
 
 
 def noise_rows(seeds, length):
-    """The noise of `from_noise` for one sketch per row, [batch, length, 4]: two uniforms, of the component and the
-    state, and two normals."""
+    """Draws the noise of `from_noise` for one sketch per row, [batch, length, 4]: two uniforms, of the component and
+    the state, and two normals.
+    """
     uniforms, normals = random.uniform_rows, random.normal_rows
     return tf.concat([draw(random.fold_in_rows(seeds, number), (length, 2)) for number,
                       draw in enumerate((uniforms, normals))], -1)
 
 
 def from_noise(parameters, noise, temperature=1.0):
-    """Steps [..., 5] drawn from the noise [..., 4] at a temperature tau (a number, or [...]): logits over tau, scales
-    times sqrt(tau) (section 3.3)."""
+    """Makes steps [..., 5] of the noise [..., 4] at a temperature tau (a number, or [...]): logits over tau, scales
+    times sqrt(tau) (section 3.3).
+    """
     temperature = tf.convert_to_tensor(temperature, tf.float32)[..., None]
     component = categories.from_noise(parameters[..., 3:3 + _components(parameters)] / temperature, noise[..., 0])
     state = categories.from_noise(parameters[..., :3] / temperature, noise[..., 1])
@@ -136,8 +138,9 @@ def from_noise(parameters, noise, temperature=1.0):
 
 
 def likeliest(parameters):
-    """The limit of `from_noise` as the temperature goes to 0, [..., 5]: the location of the component of most weight,
-    and the likeliest state."""
+    """Returns the limit of `from_noise` as the temperature goes to 0, [..., 5]: the location of the component of most
+    weight, and the likeliest state.
+    """
     component = tf.argmax(parameters[..., 3:3 + _components(parameters)], -1, output_type=tf.int32)
     state = tf.argmax(parameters[..., :3], -1, output_type=tf.int32)
     return _step(parameters, component, state, tf.zeros_like(parameters[..., :2]))
@@ -158,7 +161,7 @@ def _components(parameters):
 
 
 def _split(parameters):
-    """(logits, x_loc, y_loc, x_scale, y_scale, rho, sqrt(1 - rho^2)), each [..., M]."""
+    """Returns (logits, x_loc, y_loc, x_scale, y_scale, rho, sqrt(1 - rho^2)), each [..., M]."""
     logits, x_loc, y_loc, x_log_scale, y_log_scale, r = tf.split(parameters[..., 3:], 6, axis=-1)
     r = tf.clip_by_value(r, -CORRELATION_LIMIT, CORRELATION_LIMIT)
     return (logits, x_loc, y_loc, tf.exp(tf.maximum(x_log_scale, LOG_SCALE_FLOOR)),

@@ -35,13 +35,13 @@ class Annealed(NamedTuple):
 
 
 def schedule(num, steepness=4.0):
-    """`num` + 1 exponents from 0 to 1 along a sigmoid, slow at both ends, float32."""
+    """Returns `num` + 1 exponents from 0 to 1 along a sigmoid, slow at both ends, float32."""
     rising = tf.sigmoid(tf.linspace(-steepness, steepness, num + 1))
     return (rising - rising[0]) / (rising[-1] - rising[0])
 
 
 def anneal(log_prior, log_likelihood, z, seeds, exponents, sizes=None, leapfrogs=LEAPFROGS):
-    """One chain for each row through p(z) p(x|z)^b, b the exponents in their order, by Hamiltonian Monte Carlo.
+    """Runs one chain for each row through p(z) p(x|z)^b, b the exponents in their order, by Hamiltonian Monte Carlo.
 
     Args:
         log_prior, log_likelihood: functions of z that give [rows].
@@ -55,57 +55,66 @@ def anneal(log_prior, log_likelihood, z, seeds, exponents, sizes=None, leapfrogs
     Returns:
         `Annealed`.
     """
-    steps, rows, single = len(exponents) - 1, tf.shape(seeds)[0], not isinstance(z, tuple)
-    z = (z,) if single else z
-
-    def apart(function, z):
-        return function(z[0] if single else z)
-
-    def density(z, b):
-        return apart(log_prior, z) + b * apart(log_likelihood, z)
-
-    def gradient(z, b):
-        with tf.GradientTape() as tape:
-            tape.watch(z)
-            value = density(z, b)
-        return tape.gradient(value, z)
-
-    def transition(z, b, size, seeds):
-        step = size[:, None]
-        momenta = tuple(random.normal_rows(random.fold_in_rows(seeds, part), z[part].shape[1:])
-                        for part in range(len(z)))
-        start = density(z, b) - 0.5 * tf.add_n([tf.reduce_sum(p * p, -1) for p in momenta])
-        moved, p = z, tuple(p + 0.5 * step * g for p, g in zip(momenta, gradient(z, b)))
-        for number in range(leapfrogs):
-            moved = tuple(a + step * q for a, q in zip(moved, p))
-            half = 0.5 if number == leapfrogs - 1 else 1.0
-            p = tuple(q + half * step * g for q, g in zip(p, gradient(moved, b)))
-        end = density(moved, b) - 0.5 * tf.add_n([tf.reduce_sum(q * q, -1) for q in p])
-        # An overflow makes the difference no number, which no uniform is below: the proposal is refused.
-        accepted = tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, len(z)), ())) < end - start
-        return tuple(tf.where(accepted[:, None], a, b) for a, b in zip(moved, z)), accepted
+    if not isinstance(z, tuple):
+        found = anneal(lambda z: log_prior(*z), lambda z: log_likelihood(*z), (z,), seeds, exponents, sizes, leapfrogs)
+        return found._replace(z=found.z[0])
+    steps, exponents = len(exponents) - 1, tf.convert_to_tensor(exponents)
 
     def body(number, z, weights, size, taken, accepts):
         before, b = exponents[number], exponents[number + 1]
-        weights += (b - before) * apart(log_likelihood, z)
+        weights += (b - before) * log_likelihood(z)
         size = size if sizes is None else sizes[number]
-        z, accepted = transition(z, b, size, random.fold_in_rows(seeds, number))
+        z, accepted = _transition(lambda z: log_prior(z) + b * log_likelihood(z), z, size,
+                                  random.fold_in_rows(seeds, number), leapfrogs)
         taken = taken.write(number, size)
         if sizes is None:
             size = tf.clip_by_value(size * tf.where(accepted, _GROW ** ((1 - _ACCEPT) / _ACCEPT), _SHRINK), _SMALLEST,
                                     _LARGEST)
         return number + 1, z, weights, size, taken, accepts + tf.cast(accepted, tf.float32)
 
-    exponents = tf.convert_to_tensor(exponents)
-    zeros = tf.zeros([rows])
+    zeros = tf.zeros([tf.shape(seeds)[0]])
     loop = (0, z, zeros, zeros + _FIRST, tf.TensorArray(tf.float32, steps, element_shape=[None]), zeros)
     _, z, weights, _, taken, accepts = tf.while_loop(lambda number, *_: number < steps, body, loop,
                                                      parallel_iterations=1)
-    return Annealed(z[0] if single else z, weights, taken.stack(), accepts / steps)
+    return Annealed(z, weights, taken.stack(), accepts / steps)
+
+
+def _transition(log_density, z, size, seeds, leapfrogs):
+    """Moves z, a tuple of [rows, D], by a proposal that leaves the density as it is where it is accepted or refused;
+    returns (z, whether it was accepted [rows]).
+    """
+    momenta = tuple(random.normal_rows(random.fold_in_rows(seeds, part), z[part].shape[1:]) for part in range(len(z)))
+    start = log_density(z) - _energy(momenta)
+    moved, p = _leapfrog(log_density, z, momenta, size[:, None], leapfrogs)
+    end = log_density(moved) - _energy(p)
+    # An overflow makes the difference no number, which no uniform is below: the proposal is refused.
+    accepted = tf.math.log(random.uniform_rows(random.fold_in_rows(seeds, len(z)), ())) < end - start
+    return tuple(tf.where(accepted[:, None], a, b) for a, b in zip(moved, z)), accepted
+
+
+def _leapfrog(log_density, z, p, step, num):
+    """Follows the Hamiltonian flow from (z, p) for `num` steps of size `step` [rows, 1]; returns (z, p)."""
+    def gradient(z):
+        with tf.GradientTape() as tape:
+            tape.watch(z)
+            value = log_density(z)
+        return tape.gradient(value, z)
+
+    p = tuple(q + 0.5 * step * g for q, g in zip(p, gradient(z)))
+    for number in range(num):
+        z = tuple(a + step * q for a, q in zip(z, p))
+        half = 0.5 if number == num - 1 else 1.0
+        p = tuple(q + half * step * g for q, g in zip(p, gradient(z)))
+    return z, p
+
+
+def _energy(momenta):
+    """Computes sum p^2 / 2, [rows]."""
+    return 0.5 * tf.add_n([tf.reduce_sum(p * p, -1) for p in momenta])
 
 
 def lower(log_prior, log_likelihood, draw_prior, seeds, chains, steps):
-    """(a stochastic lower bound of log p(x), step sizes, acceptance) of each example, [batch].
+    """Computes (a stochastic lower bound of log p(x), step sizes, acceptance) of each example, [batch].
 
     Args:
         log_prior, log_likelihood: functions of z of chains * batch rows, the batch running fastest.
@@ -123,8 +132,9 @@ def lower(log_prior, log_likelihood, draw_prior, seeds, chains, steps):
 
 
 def upper(log_prior, log_likelihood, z, seeds, chains, sizes):
-    """A stochastic upper bound of log p(x), [batch], from exact draws z ~ p(z|x) of chains * batch rows, with the step
-    sizes that `lower` found."""
+    """Computes a stochastic upper bound of log p(x), [batch], from exact draws z ~ p(z|x) of chains * batch rows, with
+    the step sizes that `lower` found.
+    """
     exponents = tf.reverse(schedule(len(sizes)), [0])
     # of the transitions at the exponents between, and at 0
     sizes = tf.reverse(tf.concat([sizes[:1], sizes[:-1]], 0), [0])
@@ -133,7 +143,7 @@ def upper(log_prior, log_likelihood, z, seeds, chains, sizes):
 
 
 def _per_chain(seeds, chains):
-    """Seeds of chains * batch rows."""
+    """Returns seeds of chains * batch rows."""
     return tf.concat([random.fold_in_rows(seeds, chain) for chain in range(chains)], 0)
 
 

@@ -16,7 +16,8 @@ _ACTIVE = 0.05  # of a prior's standard deviation: a latent that varies less tak
 
 
 def scores(codes, factors, seed=0):
-    """{name: score} of codes [n, D] (an encoder's means) and factors [n, F] (integers, each with two values or more).
+    """Computes {name: score} of codes [n, D] (an encoder's means) and factors [n, F] (integers, each with two values or
+    more).
 
     Raises ValueError if the numbers of examples differ, or a factor does not vary.
     """
@@ -24,7 +25,8 @@ def scores(codes, factors, seed=0):
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
         raise ValueError(f"codes [n, D] and factors [n, F] of the same examples are needed, found {codes.shape} and "
                          f"{factors.shape}.")
-    if still := [column for column in range(factors.shape[1]) if len(np.unique(factors[:, column])) < 2]:
+    still = [column for column in range(factors.shape[1]) if len(np.unique(factors[:, column])) < 2]
+    if still:
         raise ValueError(f"factors {still} have one value only.")
     rng = np.random.default_rng(seed)
     return dict(beta_vae_score=beta_vae_score(codes, factors, rng),
@@ -33,8 +35,9 @@ def scores(codes, factors, seed=0):
 
 
 def beta_vae_score(codes, factors, rng):
-    """Accuracy with which a linear classifier tells, from the mean absolute difference of pairs' codes, which factor
-    the pairs share."""
+    """Computes the accuracy with which a linear classifier tells, from the mean absolute difference of pairs' codes,
+    which factor the pairs share.
+    """
     from sklearn.linear_model import LogisticRegression
 
     scaled = codes / np.maximum(codes.std(0), 1e-12)
@@ -53,8 +56,9 @@ def beta_vae_score(codes, factors, rng):
 
 
 def factor_vae_score(codes, factors, rng):
-    """Accuracy of the majority vote for the factor that examples share, given the latent that varies least among
-    them."""
+    """Computes the accuracy of the majority vote for the factor that examples share, given the latent that varies least
+    among them.
+    """
     spread = codes.std(0)
     active = np.flatnonzero(spread > _ACTIVE)
     if not len(active):
@@ -76,7 +80,7 @@ def factor_vae_score(codes, factors, rng):
 
 
 def mig(codes, factors):
-    """The mean over factors of (I(z_1; v) - I(z_2; v)) / H(v), z_1 and z_2 the two latents that tell most of v."""
+    """Computes the mean over factors v of (I(z_1; v) - I(z_2; v)) / H(v), z_1 and z_2 telling most of v of latents."""
     from sklearn.metrics import mutual_info_score
 
     binned = np.stack([np.digitize(z, np.histogram_bin_edges(z, _BINS)[1:-1]) for z in codes.T])
@@ -88,8 +92,9 @@ def mig(codes, factors):
 
 
 def sap(codes, factors):
-    """The mean over factors of the gap between the accuracies of the two best single latents, each in a linear support
-    vector machine, half of the data held out."""
+    """Computes the mean over factors of the gap between the accuracies of the two best single latents, each in a linear
+    support vector machine, half of the data held out.
+    """
     from sklearn.svm import LinearSVC
 
     half = len(codes) // 2
@@ -105,8 +110,8 @@ def sap(codes, factors):
 
 
 def dci(codes, factors, seed=0):
-    """{disentanglement, completeness, informativeness}: how concentrated the importances of latents for factors are by
-    latent and by factor, and the accuracy.
+    """Computes {disentanglement, completeness, informativeness}: how concentrated the importances of latents for
+    factors are by latent and by factor, and the accuracy.
 
     NOTE: importances of a random forest, in the place of the gradient-boosted trees of the common implementation, which
     take minutes; half of the data held out.
@@ -123,7 +128,7 @@ def dci(codes, factors, seed=0):
     importance = np.stack(importance, 1)  # [D, F]
 
     def concentration(rows):
-        """1 - H(row) / log(size) of each row, weighed by the row's share of it all."""
+        """Computes 1 - H(row) / log(size) of each row, weighed by the row's share of it all."""
         shares = rows / np.maximum(rows.sum(1, keepdims=True), 1e-12)
         entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(1) / np.log(max(rows.shape[1], 2))
         return float(np.sum((1.0 - entropy) * rows.sum(1) / rows.sum()))
@@ -133,7 +138,7 @@ def dci(codes, factors, seed=0):
 
 
 def _groups(factors):
-    """For each factor, {value: the examples that have it}."""
+    """Returns, for each factor, {value: the examples that have it}."""
     return [{value: np.flatnonzero(column == value) for value in np.unique(column)} for column in factors.T]
 
 

@@ -25,7 +25,7 @@ def _distances(x, y):
 
 
 def _row_sums(kernel, x, y, chunk):
-    """sum_j k(x_i, y_j) [n] and sum_i k(x_i, y_j) [m], `chunk` rows of x at a time."""
+    """Computes sum_j k(x_i, y_j) [n] and sum_i k(x_i, y_j) [m], `chunk` rows of x at a time."""
     over_y, over_x = np.empty(len(x)), np.zeros(len(y))
     for start in range(0, len(x), chunk):
         block = kernel(x[start:start + chunk], y)  # [chunk, m]
@@ -48,8 +48,9 @@ def _points(samples, name):
 
 
 def discrepancy(x, y, kernel, chunk=1000):
-    """Unbiased E k(X, X') + E k(Y, Y') - 2 E k(X, Y) and its jackknife standard error, x [n, ...], y [m, ...], in
-    O(chunk * m) memory."""
+    """Estimates E k(X, X') + E k(Y, Y') - 2 E k(X, Y) without bias, and its jackknife standard error; x [n, ...],
+    y [m, ...], in O(chunk * m) memory.
+    """
     x, y = _points(x, "x"), _points(y, "y")
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"x and y must be of the same size, found {x.shape[1]} and {y.shape[1]}.")
@@ -71,10 +72,10 @@ def discrepancy(x, y, kernel, chunk=1000):
 
 
 def energy_distance(x, y, chunk=1000):
-    """2 E|X - Y| - E|X - X'| - E|Y - Y'|, with its standard error."""
+    """Estimates 2 E|X - Y| - E|X - X'| - E|Y - Y'|, with its standard error."""
     return discrepancy(x, y, lambda a, b: -_distances(a, b), chunk)
 
 
 def maximum_mean_discrepancy(x, y, bandwidth, chunk=1000):
-    """Squared MMD under k(x, y) = exp(-|x - y|^2 / (2 bandwidth^2)), with its standard error."""
+    """Estimates the squared MMD under k(x, y) = exp(-|x - y|^2 / (2 bandwidth^2)), with its standard error."""
     return discrepancy(x, y, lambda a, b: np.exp(-_distances(a, b) ** 2 / (2.0 * bandwidth**2)), chunk)

@@ -25,17 +25,17 @@ class Variance:
         self.count = count
 
     def variance(self):
-        """Of each number, [size]. Raises ValueError for fewer than two examples."""
+        """Returns the variance of each number, [size]. Raises ValueError for fewer than two examples."""
         if self.count < 2:
             raise ValueError(f"codes of at least two examples are needed, found {self.count}.")
         return self._squares / self.count
 
     def active_units(self):
-        """(the number of latents whose posterior mean varies, that of all)."""
+        """Counts (the latents whose posterior mean varies, all latents)."""
         variance = self.variance()
         return int(np.sum(variance > ACTIVE)), len(variance)
 
 
 def collapsed(active, size):
-    """Whether hardly any of `size` latents is active."""
+    """Returns whether hardly any of `size` latents is active."""
     return active <= _COLLAPSED * size

@@ -22,8 +22,9 @@ class Estimate(NamedTuple):
 
 
 def estimate(values):
-    """Mean and standard error, sd / sqrt(n), of one value per example, [n]. Raises ValueError unless there is at least
-    one, in one dimension."""
+    """Computes the mean and its standard error, sd / sqrt(n), of one value per example, [n]. Raises ValueError unless
+    there is at least one, in one dimension.
+    """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"one value for each of at least one example is needed, found shape {values.shape}.")
@@ -32,12 +33,13 @@ def estimate(values):
 
 
 def nats(log_prob):
-    """Negative log-likelihood per example, in nats, from log p(x) [n]."""
+    """Computes the negative log-likelihood per example, in nats, from log p(x) [n]."""
     return estimate(-np.asarray(log_prob, np.float64))
 
 
 def bits_per_dimension(log_prob, dimensions, levels=None):
-    """-(log p(x) - D log K) / (D log 2) from log p(x) in nats [n]; `levels` K for a density of dequantized data on [0,
-    1]^D, else None."""
+    """Computes -(log p(x) - D log K) / (D log 2) from log p(x) in nats [n]; `levels` K for a density of dequantized
+    data on [0, 1]^D, else None.
+    """
     log_prob = np.asarray(log_prob, np.float64)
     return estimate(-(log_prob - (dimensions * math.log(levels) if levels else 0.0)) / (dimensions * math.log(2.0)))

@@ -25,7 +25,9 @@ class Modes(NamedTuple):
 
 
 def modes(samples, centres, std, within=3.0):
-    """Coverage of `centres` [modes, D], of standard deviation `std` in each dimension, by `samples` [n, D]."""
+    """Measures the coverage of `centres` [modes, D], of standard deviation `std` in each dimension, by `samples` [n,
+    D].
+    """
     samples, centres = np.asarray(samples, np.float64), np.asarray(centres, np.float64)
     if samples.ndim != 2 or not len(samples) or centres.shape[1:] != samples.shape[1:]:
         raise ValueError(f"samples [n, D] and centres [modes, D] of the same D are needed, found {samples.shape} and "

@@ -27,12 +27,13 @@ class Parzen(NamedTuple):
 
 
 def parzen_log_likelihood(samples, validation, test, sigmas=SIGMAS, chunk=1000):
-    """log p(x) = log 1/N sum_n N(x; sample_n, sigma^2 I) of the test examples, sigma by the validation examples.
+    """Computes log p(x) = log 1/N sum_n N(x; sample_n, sigma^2 I) of the test examples, sigma by the validation
+    examples.
 
     WARNING: this number says little about the model (Theis et al. 2015, section 3.2). In high dimensions the estimate
-    is far from the model's likelihood
-    even with very many samples, and it ranks models wrongly: 10,000 centroids that k-means finds in the training images
-    get a higher score on MNIST than as many true images do. Use it to compare with old tables, never to choose a model.
+    is far from the model's likelihood even with very many samples, and it ranks models wrongly: 10,000 centroids that
+    k-means finds in the training images get a higher score on MNIST than as many true images do. Use it to compare with
+    old tables, never to choose a model.
 
     Args:
         samples, validation, test: examples [n, ...] of the same shape in the same units; the papers take 10,000
@@ -57,18 +58,21 @@ def parzen_log_likelihood(samples, validation, test, sigmas=SIGMAS, chunk=1000):
 
 
 def log_densities(samples, x, sigmas, chunk=1000):
-    """log 1/N sum_n N(x_i; sample_n, sigma^2 I) for each sigma and each row of x [m, D], [len(sigmas), m]; the
-    distances are computed once."""
-    num, dims = samples.shape
+    """Computes log 1/N sum_n N(x_i; sample_n, sigma^2 I) for each sigma and each row of x [m, D], [len(sigmas), m]; the
+    distances are computed once.
+    """
     centre = samples.mean(axis=0)  # squares of large numbers that nearly cancel lose their digits
     samples, found = samples - centre, []
     norms = np.sum(samples**2, axis=1)
     for start in range(0, len(x), chunk):
         part = x[start:start + chunk] - centre
         squares = np.maximum(np.sum(part**2, axis=1)[:, None] + norms - 2.0 * part @ samples.T, 0.0)  # [chunk, N]
-        nearest = squares.min(axis=1, keepdims=True)
-        found.append([np.log(np.exp(-(squares - nearest) / (2.0
-                                                            * s**2)).mean(axis=1)) - nearest[:, 0] / (2.0 * s**2) - dims
-                      * math.log(s * math.sqrt(2.0 * math.pi))
-                      for s in sigmas])
+        found.append([_log_mean(squares, sigma, samples.shape[1]) for sigma in sigmas])
     return np.concatenate(found, axis=1)
+
+
+def _log_mean(squares, sigma, dims):
+    """Computes the log of the mean density, over samples, of points at squared distances [m, N] from them, [m]."""
+    nearest = squares.min(axis=1, keepdims=True)
+    mean = np.exp(-(squares - nearest) / (2.0 * sigma**2)).mean(axis=1)
+    return np.log(mean) - nearest[:, 0] / (2.0 * sigma**2) - dims * math.log(sigma * math.sqrt(2.0 * math.pi))

@@ -3,7 +3,7 @@ that it answers right.
 
 A version folder holds, beside the graph and the weights, in `assets.extra/`: `card.json`, what every signature's inputs
 and outputs mean; `examples.npz`, inputs and what the model itself answered to them at export, so that the folder can be
-checked where there is no model code (`python -m zoo.serving.check`); and one warm-up request per signature, which a
+checked without the model (`zoo.serving.check`); and one warm-up request per signature, which a
 server runs when it loads the folder.
 
 The folder is written under a hidden name beside its place, and renamed when every byte of it is on disk: a server that
@@ -30,7 +30,7 @@ import tensorflow_probability as tfp
 import zoo
 from zoo.capabilities import likelihood_kind
 from zoo.serving import graph
-from zoo.serving.signatures import default, example_inputs, signatures, trace
+from zoo.serving.signatures import signatures
 
 FORMAT = "generative-zoo export 1"
 PROMISES = (
@@ -63,9 +63,9 @@ def export(model, directory, importance_samples=100, protocol=None, log=logging.
         raise ValueError(f"importance_samples must be at least 1, found {importance_samples}.")
     found = signatures(model, importance_samples)
     with _version_folder(pathlib.Path(directory)) as (folder, publish), _folded(model):
-        functions = {name: trace(signature) for name, signature in found.items() if name != "serving_default"}
+        functions = {name: signature.trace() for name, signature in found.items() if name != "serving_default"}
         _write_graph(functions, folder)
-        examples = _examples(model, found, functions)
+        examples = _examples(found, functions)
         extra = folder / "assets.extra"
         extra.mkdir()
         np.savez(extra / "examples.npz", **{f"{name}/{side}/{key}": value for name, sides in examples.items()
@@ -91,17 +91,20 @@ def _write_graph(functions, folder):
         archive.write_out(str(folder), verbose=False)
     finally:
         logger.setLevel(level)
-    graph.check((folder / "saved_model.pb").read_bytes())
+    graph.check(graph.parse((folder / "saved_model.pb").read_bytes()))
 
 
-def _examples(model, found, functions):
-    """{signature: {"inputs": arrays, "outputs": arrays}} on the CPU, whose arithmetic a checker elsewhere has too."""
+def _examples(found, functions):
+    """Computes {signature: {"inputs": arrays, "outputs": arrays}}, on the CPU, whose arithmetic a checker elsewhere has
+    too.
+    """
+    rng, examples = np.random.default_rng(0), {}
     with tf.device("CPU:0"):
-        inputs = example_inputs(model, found)
-        return {name: {"inputs": given, "outputs": {key: value.numpy() for key, value in functions[
-            default(found) if name == "serving_default"
-            else name](**{k: tf.constant(v) for k, v in given.items()}).items()}}
-            for name, given in inputs.items()}
+        for name, signature in found.items():
+            given = signature.example(rng)
+            answer = functions[signature.name](**{key: tf.constant(value) for key, value in given.items()})
+            examples[name] = {"inputs": given, "outputs": {key: value.numpy() for key, value in answer.items()}}
+    return examples
 
 
 def _write_warmup(model, examples, extra):
@@ -114,49 +117,62 @@ def _write_warmup(model, examples, extra):
         for name, example in examples.items():
             request = predict_pb2.PredictRequest()
             request.model_spec.name, request.model_spec.signature_name = _name(model), name
-            for key, value in example["inputs"].items():
-                row = np.int32(1) if key == "num_samples" else value if name == "sample_n" else value[:1]
-                request.inputs[key].CopyFrom(tf.make_tensor_proto(row))
+            for key, value in _one_row(name, example["inputs"]).items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
             writer.write(log.SerializeToString())
     return True
 
 
+def _one_row(name, inputs):
+    """Returns the inputs of a signature's example that ask for one row."""
+    if name == "sample_n":
+        return inputs | {"num_samples": np.int32(1)}
+    return {key: value[:1] for key, value in inputs.items()}
+
+
 def _name(model):
-    return next((name for name, cls in zoo.MODELS.items() if cls is type(model)), type(model).__name__)
+    """Returns the model's name in the zoo, or of its class where it is none of the zoo's."""
+    names = {cls: name for name, cls in zoo.MODELS.items()}
+    return names.get(type(model), type(model).__name__)
 
 
 def _card(model, found, functions, importance_samples, protocol, warm):
-    """What `card.json` says: the model, its signatures field by field, and what they promise."""
-
-    def describe(field, dtype, shape, batch):
-        default = {} if field.default is None else {"default": field.default}
-        return dict(dtype=dtype.name, shape=[batch if size is None else size for size in shape], meaning=field.meaning,
-                    unit=field.unit, range=field.range, **default)
-
-    def entry(name, signature):
-        batch = "batch" if signature.batchable else "num_samples"
-        outputs = functions[default(found) if name == "serving_default" else name].get_concrete_function(
-            **{key: tf.TensorSpec(f.shape, f.dtype, name=key) for key,
-               f in signature.inputs.items()}).structured_outputs
-        return dict(meaning=signature.meaning, batchable=signature.batchable,
-                    inputs={key: describe(f, f.dtype, f.shape, batch) for key, f in signature.inputs.items()},
-                    outputs={key: describe(f, outputs[key].dtype, outputs[key].shape, batch) for key,
-                             f in signature.outputs.items()})
-
+    """Returns what `card.json` says: the model, its signatures field by field, and what they promise."""
     kind, domain = likelihood_kind(model), model.domain
     return dict(
         format=FORMAT, model=_name(model), config=model.get_config(), parameters=model.count_params(),
         domain=dataclasses.asdict(domain), likelihood=kind,
         importance_samples=importance_samples if kind == "lower_bound" and "log_prob" in found else None,
-        signatures={name: entry(name, signature) for name, signature in found.items()}, serving_default=default(found),
+        signatures={name: _entry(signature, functions[signature.name]) for name, signature in found.items()},
+        serving_default=found["serving_default"].name,
         protocol=protocol or {}, warmup=warm, promises=PROMISES,
         versions={"python": platform.python_version(), "tensorflow": tf.__version__, "keras": keras.__version__,
                   "tensorflow_probability": tfp.__version__, "numpy": np.__version__,
                   "generative-zoo": _distribution()})
 
 
+def _entry(signature, function):
+    """Returns what the card says of a signature, whose outputs' types and shapes the traced function tells."""
+    batch = "batch" if signature.batchable else "num_samples"
+
+    def describe(item, dtype, shape):
+        sizes = [batch if size is None else size for size in shape]
+        return dict(dtype=dtype.name, shape=sizes, meaning=item.meaning, unit=item.unit, range=item.range)
+
+    def describe_input(item):
+        usual = {} if item.default is None else {"default": item.default}
+        return describe(item, item.dtype, item.shape) | usual
+
+    traced = function.get_concrete_function(**signature.specs()).structured_outputs
+    return dict(meaning=signature.meaning, batchable=signature.batchable,
+                inputs={item.name: describe_input(item) for item in signature.inputs},
+                outputs={item.name: describe(item, traced[item.name].dtype, traced[item.name].shape)
+                         for item in signature.outputs})
+
+
 def _distribution():
+    """Returns the version of the installed package, or None."""
     try:
         return importlib.metadata.version("generative-zoo")
     except importlib.metadata.PackageNotFoundError:
@@ -164,8 +180,7 @@ def _distribution():
 
 
 def _plain(value):
-    """What JSON stores of a configuration's entry that is no plain value: another model, or an array or a number of
-    numpy's."""
+    """Returns what JSON stores of a configuration's entry that is no plain value: another model, numpy's arrays."""
     if hasattr(value, "get_config"):
         return {"class": type(value).__name__, "config": value.get_config()}
     return value.tolist() if hasattr(value, "tolist") else str(value)
@@ -173,7 +188,7 @@ def _plain(value):
 
 @contextlib.contextmanager
 def _folded(model):
-    """Within, what is traced reads as weights what layers with a `fold` compute, as spectrally normalised kernels."""
+    """Makes what is traced within read what layers with a `fold` compute as weights: spectrally normalised kernels."""
     layers = [layer for layer in model._flatten_layers() if hasattr(layer, "fold")]
     try:
         for layer in layers:

@@ -1,16 +1,12 @@
-"""What the graph of an exported SavedModel may hold, and a reader of its bytes that tells.
+"""What the graph of an exported SavedModel may hold.
 
 A SavedModel is a program that its server runs: an op that reads a file reads the server's. So every op type of what is
 exported is on the list below, which holds pure computation alone; the ops that load the weights may sit in the loader's
 part and nowhere else.
-
-NOTE: this file imports nothing outside the standard library, so that a checker can load it by its path, without
-TensorFlow: the SavedModel's protocol buffer is read from its wire format (field numbers:
-tensorflow/core/protobuf/{meta_graph,saver}.proto and
-tensorflow/core/framework/{graph,function,node_def,attr_value,op_def}.proto).
 """
 
-from typing import NamedTuple
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
 
 REASONS = {
     "structure: arguments, constants, weights that are read, checks that stop a request": """
@@ -66,167 +62,93 @@ LOADER = frozenset("RestoreV2 SaveV2 MergeV2Checkpoints ShardedFilename StringJo
 INIT = "__saved_model_init_op"  # a signature of the format's own
 
 
-class Node(NamedTuple):
-    """A node of the graph or of a function: its inputs' names, the functions that it calls, and whether XLA must
-    compile it."""
-
-    name: str
-    op: str
-    inputs: tuple
-    calls: tuple
-    xla: bool
-
-
-def fields(data):
-    """The fields of a protocol buffer message as {number: [value]}: integers for varints, memoryviews for everything
-    else.
-
-    Raises ValueError if the bytes are no such message.
+def parse(data):
+    """Returns the only MetaGraphDef of a `saved_model.pb` with these bytes. Raises ValueError if they are none, or hold
+    several.
     """
-    if isinstance(data, int):
-        raise ValueError("saved_model.pb is corrupt: a number where a message should be.")
-    data, at, found = memoryview(data), 0, {}
-
-    def varint():
-        nonlocal at
-        value = 0
-        for shift in range(0, 70, 7):
-            if at >= len(data):
-                break
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value
-        raise ValueError("saved_model.pb is corrupt: a number does not end.")
-
-    while at < len(data):
-        number, kind = divmod(varint(), 8)
-        if kind == 0:
-            value = varint()
-        elif kind in (1, 2, 5):
-            size = {1: 8, 5: 4}.get(kind) or varint()
-            value, at = data[at:at + size], at + size
-            if at > len(data):
-                raise ValueError("saved_model.pb is corrupt: a field is longer than its message.")
-        else:
-            raise ValueError(f"saved_model.pb is corrupt: wire type {kind}.")
-        found.setdefault(number, []).append(value)
-    return found
-
-
-def _string(value):
-    return "" if isinstance(value, int) else bytes(value).decode(errors="replace")
-
-
-def text(message, number):
-    """A string field, "" where it is not set."""
-    return _string(message.get(number, [b""])[0])
-
-
-def entries(message, number):
-    """The entries of a map field as {key: value's fields}."""
-    pairs = (fields(entry) for entry in message.get(number, ()))
-    return {text(pair, 1): fields(pair.get(2, [b""])[0]) for pair in pairs}
-
-
-def _node(data, functions=()):
-    node = fields(data)
-    attributes = entries(node, 5)
-    calls = []
-    for value in attributes.values():  # 10: a function, 1: a list, whose 9: functions
-        some = value.get(10, []) + [f for items in value.get(1, []) for f in fields(items).get(9, [])]
-        calls += [text(fields(f), 1) for f in some]
-    if not text(node, 2):
-        raise ValueError("saved_model.pb is corrupt: a node without an op.")
-    return Node(text(node, 1), text(node, 2), tuple(map(_string, node.get(3, ()))), tuple(calls), _xla(attributes))
-
-
-def _xla(attributes):
-    return any(attributes.get("_XlaMustCompile", {}).get(5, ()))
-
-
-def meta_graph(data):
-    """The only MetaGraph of a `saved_model.pb`. Raises ValueError if these bytes are none, or hold several."""
-    graphs = fields(data).get(2, ())
+    try:
+        graphs = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    except DecodeError:
+        raise ValueError("saved_model.pb is corrupt: its bytes are no SavedModel.") from None
     if len(graphs) != 1:
         raise ValueError(f"saved_model.pb holds {len(graphs)} graphs where an export has one.")
-    return fields(graphs[0])
+    return graphs[0]
 
 
-def signatures(data):
-    """{signature: ({input: (tensor's name, dtype number, shape)}, {output: the same})}; -1 is a dimension that is not
-    fixed."""
-
-    def tensors(signature, number):
-        return {key: (text(info, 1), info.get(2, [0])[0],
-                      tuple(_signed(fields(dim).get(1, [0])[0]) for shape in info.get(3, ())
-                                                              for dim in fields(shape).get(2, ()))) for key,
-                info in entries(signature, number).items()}
-
-    return {name: (tensors(signature, 1), tensors(signature, 2)) for name,
-            signature in entries(meta_graph(data), 5).items() if name != INIT}
+def signatures(meta):
+    """Returns {signature: its SignatureDef}, but for the format's own."""
+    return {name: signature for name, signature in meta.signature_def.items() if name != INIT}
 
 
-def _signed(value):
-    return value - (1 << 64) if value >= 1 << 63 else value
-
-
-def check(data):
-    """Returns the op types of the SavedModel with these bytes; raises ValueError, one sentence, if a server should not
-    run one of them.
+def check(meta):
+    """Returns the op types of a MetaGraphDef; raises ValueError, one sentence, if a server should not run one of them.
 
     The loader's part is what is reached from the saver's nodes, and not from a signature; there, the ops of `LOADER`
     are allowed too.
     """
-    parts = _parts(meta_graph(data))
-    for part, allowed in zip(parts, (ALLOWED, ALLOWED | LOADER)):
-        for node in part:
-            if node.xla:
-                raise ValueError(f"{node.name!r} must be compiled by XLA (jit_compile=True), which servers switch off; "
-                                 "export it without.")
-            if node.op not in allowed:
-                raise ValueError(f"op {node.op!r} of {node.name!r} is not on the list of ops that an exported model "
-                                 "may hold (zoo/serving/graph.py).")
-    return {node.op for part in parts for node in part}
+    library = {function.signature.name: function for function in meta.graph_def.library.function}
+    nodes, functions = _loaders_part(meta, library)
+    ops = {_checked(node, node.name, library, node.name in nodes) for node in meta.graph_def.node}
+    for function in meta.graph_def.library.function:
+        name = function.signature.name
+        _require_no_xla(function, name)
+        ops |= {_checked(node, f"{name}/{node.name}", library, name in functions) for node in function.node_def}
+    return ops
 
 
-def _parts(meta):
-    """Returns (nodes of everything but the loader's part, nodes of the loader's part)."""
-    graph = fields(meta.get(2, [b""])[0])
-    nodes = {node.name: node for node in map(_node, graph.get(1, ()))}
-    library = {}
-    # FunctionDef, 1: its signature, 3: its nodes, 5: its attributes
-    for data in fields(graph.get(2, [b""])[0]).get(1, ()):
-        function = fields(data)
-        name = text(fields(function.get(1, [b""])[0]), 1)
-        library[name] = [_node(node)._replace(name=f"{name}/{text(fields(node), 1)}") for node in function.get(3, ())]
-        if _xla(entries(function, 5)):
-            library[name].append(Node(name, "NoOp", (), (), True))
-
-    def reach(starts):
-        """Names of graph nodes, and of functions, that the nodes `starts` need."""
-        seen, called, todo = set(), set(), list(starts)
-        while todo:
-            name = todo.pop().removeprefix("^").split(":")[0]
-            if name in nodes and name not in seen:
-                seen.add(name)
-                todo += nodes[name].inputs
-        functions = [f for name in seen for f in (*nodes[name].calls, nodes[name].op)]
-        while functions:
-            name = functions.pop()
-            if name in library and name not in called:
-                called.add(name)
-                functions += [f for node in library[name] for f in (*node.calls, node.op)]
-        return seen, called
-
-    outputs = [text(info, 1) for signature in entries(meta, 5).values() for info in entries(signature, 2).values()]
-    saver = fields(meta.get(3, [b""])[0])
-    served, saving = reach(outputs), reach([text(saver, 2), text(saver, 3)])
-    mine, functions = (saving[i] - served[i] for i in (0, 1))
+def _checked(node, name, library, in_loader):
+    """Returns a node's op type. Raises ValueError where a server should not run it."""
+    _require_no_xla(node, name)
     # A node whose op is a function's name is a call, and that function is looked at like any other.
-    every = [(name in mine, node) for name, node in nodes.items()]
-    every += [(name in functions, node) for name, body in library.items() for node in body]
-    every = [(in_loader, node._replace(op="PartitionedCall") if node.op in library else node) for in_loader,
-             node in every]
-    return [node for in_loader, node in every if not in_loader], [node for in_loader, node in every if in_loader]
+    op = "PartitionedCall" if node.op in library else node.op
+    if op not in ALLOWED and not (in_loader and op in LOADER):
+        raise ValueError(f"op {op!r} of {name!r} is not on the list of ops that an exported model may hold "
+                         "(zoo/serving/graph.py).")
+    return op
+
+
+def _require_no_xla(message, name):
+    """Raises ValueError for a node or a function that XLA must compile."""
+    if "_XlaMustCompile" in message.attr and message.attr["_XlaMustCompile"].b:
+        raise ValueError(f"{name!r} must be compiled by XLA (jit_compile=True), which servers switch off; export it "
+                         "without.")
+
+
+def _loaders_part(meta, library):
+    """Returns (names of nodes, names of functions) that loading and saving weights need, and no signature does."""
+    graph = {node.name: node for node in meta.graph_def.node}
+    outputs = [info.name for signature in meta.signature_def.values() for info in signature.outputs.values()]
+    served_nodes = _needed(outputs, graph)
+    saving_nodes = _needed([meta.saver_def.save_tensor_name, meta.saver_def.restore_op_name], graph)
+    served, saving = (_called([graph[name] for name in names], library) for names in (served_nodes, saving_nodes))
+    return saving_nodes - served_nodes, saving - served
+
+
+def _needed(tensors, graph):
+    """Returns the names of the nodes of {name: node} that tensors depend on."""
+    needed, todo = set(), list(tensors)
+    while todo:
+        name = todo.pop().removeprefix("^").split(":")[0]
+        if name in graph and name not in needed:
+            needed.add(name)
+            todo += graph[name].input
+    return needed
+
+
+def _called(nodes, library):
+    """Returns the names of the functions of {name: function} that nodes call, and that these call in turn."""
+    called, todo = set(), [name for node in nodes for name in _calls(node)]
+    while todo:
+        name = todo.pop()
+        if name in library and name not in called:
+            called.add(name)
+            todo += [other for node in library[name].node_def for other in _calls(node)]
+    return called
+
+
+def _calls(node):
+    """Returns the names of what a node may call: the functions in its attributes, and its op, which may be one."""
+    names = [node.op]
+    for value in node.attr.values():
+        names += [value.func.name, *(function.name for function in value.list.func)]
+    return names

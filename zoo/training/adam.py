@@ -37,7 +37,9 @@ class AdamW(_OneOperation, keras.optimizers.AdamW):
 
 
 def quicker(optimizer):
-    """A copy of a Keras optimizer that is not built: of its Adam and AdamW the ones above, which compute the same."""
+    """Returns a copy of a Keras optimizer that is not built: of its Adam and AdamW the ones above, which compute the
+    same.
+    """
     config = optimizer.get_config()
     ours = {keras.optimizers.Adam: Adam, keras.optimizers.AdamW: AdamW}
     kind = type(optimizer) if config.get("amsgrad") else ours.get(type(optimizer), type(optimizer))

@@ -55,7 +55,7 @@ class Averages:
         return [variable for group in self._groups for variable in (group.moves, *group.averages)]
 
     def update(self, player):
-        """In a replica, or where there are none: after a move of the player with this number."""
+        """Takes in what a move of the player with this number gave; in a replica, or where there are none."""
         groups = [group for group in self._groups if player in group.players]
         if groups:
             merge = tf.__internal__.distribute.interim.maybe_merge_call
@@ -71,14 +71,14 @@ class Averages:
             strategy.extended.update(group.moves, lambda own: own.assign_add(1), group=False)
 
     def of(self, weights):
-        """{id of a weight: its average}, of those of the weights whose average has begun."""
+        """Returns {id of a weight: its average}, of those of the weights whose average has begun."""
         wanted = {id(weight) for weight in weights}
         begun = [group for group in self._groups if int(group.moves.numpy())]
         found = {id(weight): average for group in begun for weight, average in zip(group.weights, group.averages)}
         return {name: average for name, average in found.items() if name in wanted}
 
     def put(self, weights):
-        """From outside of the replicas: gives those of the weights whose average has begun its value."""
+        """Gives, from outside of the replicas, those of the weights whose average has begun its value."""
         found = self.of(weights)
         for weight in weights:
             if id(weight) in found:

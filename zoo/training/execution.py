@@ -19,18 +19,24 @@ _HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_ba
 
 
 def listens(callbacks):
-    """Whether any of Keras's callbacks wants to be called at each batch, with the weights as they are then."""
+    """Returns whether any of Keras's callbacks wants to be called at each batch, with the weights as they are then."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
-    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
     quiet = keras.callbacks.ProgbarLogger, keras.callbacks.History  # read logs alone
     return any(hook in vars(callback) or getattr(type(callback), hook) is not getattr(keras.callbacks.Callback, hook)
-               for callback in given if not isinstance(callback, quiet) for hook in _HOOKS)
+               for callback in listed(callbacks) if not isinstance(callback, quiet) for hook in _HOOKS)
+
+
+def listed(callbacks):
+    """Returns a list of what Keras takes as callbacks: several, one or none."""
+    if isinstance(callbacks, (list, tuple)):
+        return list(callbacks)
+    return [callbacks] if callbacks else []
 
 
 def unpacked(domain, data):
-    """A batch of what Keras makes of it: (batch,), or its parts with None for those that it has a place for and that
-    were not given. Raises ValueError for others.
+    """Returns a batch of what Keras makes of it: (batch,), or its parts with None for those that it has a place for and
+    that were not given. Raises ValueError for others.
     """
     parts = list(data) if isinstance(data, (tuple, list)) else [data]
     while len(parts) > 1 and parts[-1] is None:
@@ -58,8 +64,8 @@ class Execution:
         self._told.clear()
 
     def __call__(self, iterator):
-        """Keras's: takes `steps_per_execution` steps, fewer where the epoch ends; returns what is logged after the
-        last of them.
+        """Takes, as Keras asks, `steps_per_execution` steps, fewer where the epoch ends; returns what is logged after
+        the last of them.
         """
         if not isinstance(iterator, (tf.data.Iterator, tf.distribute.DistributedIterator)):
             return self.on_batch(unpacked(self._model.domain, next(iter(iterator))))
@@ -80,8 +86,8 @@ class Execution:
         return rows[-1]
 
     def on_batch(self, batch):
-        """One step on one batch, in equal parts where a player moves more than once. Raises ValueError where it can't
-        be parted.
+        """Takes one step on one batch, in equal parts where a player moves more than once. Raises ValueError where it
+        can't be parted.
         """
         moves = self._game.moves
         rows = int(tf.nest.flatten(batch)[0].shape[0])
@@ -100,7 +106,7 @@ class Execution:
         return self._named(row.numpy())
 
     def _most(self, wanted):
-        """How many steps the next call takes."""
+        """Returns how many steps the next call takes."""
         if self._game.replicas > 1 or self.left is None:
             return 1
         if self._model.steps_per_execution == 1:
@@ -129,7 +135,7 @@ class Execution:
         return {name: float(value) for name, value in zip(self._totals.names, row)}
 
     def _steps(self, iterator, num, stage, full):
-        """The means since the epoch's start after each of `num` steps, [num, n]."""
+        """Takes `num` steps; returns the means since the epoch's start after each, [num, n]."""
         def batch():
             found = next(iterator)
             return tf.nest.map_structure(lambda t: tf.ensure_shape(t, [full, *t.shape[1:]]), found) if full else found
@@ -168,7 +174,7 @@ class Totals:
         self._sums, self._rows = (tf.Variable(tf.zeros([len(names)]), trainable=False, **each) for _ in range(2))
 
     def add(self, scalars, batches):
-        """In a replica: adds {number of a player: scalars [n]}, of batches with as many rows; returns the means since
+        """Adds, in a replica, {number of a player: scalars [n]}, of batches with as many rows; returns the means since
         the start, [all].
         """
         scalars = [scalars[index] for index in range(len(batches))]

@@ -11,14 +11,14 @@ _ORDER, _PARTNERS = -4, -5  # folded into the run's seed, apart from every step'
 
 
 def is_array(x):
-    """Whether x is an array, or a tuple, list or dictionary of some, as one batch may be."""
+    """Returns whether x is an array, or a tuple, list or dictionary of some, as one batch may be."""
     parts = tf.nest.flatten(x)
     return bool(parts) and all(isinstance(part, (np.ndarray, tf.Tensor)) and len(part.shape) > 0 for part in parts)
 
 
 def checked(domain, batch):
-    """A batch, or whole arrays, of what the domain declares, as public methods take it (images as uint8, without a
-    channel). Raises ValueError for anything else.
+    """Checks and casts a batch, or whole arrays, of what the domain declares, as public methods take it (images as
+    uint8, without a channel). Raises ValueError for anything else.
     """
     x, condition, partner = domain.split(batch)
     x = checks.example(domain, x)
@@ -28,13 +28,15 @@ def checked(domain, batch):
 
 
 def held_out(domain, batch, share):
-    """(the first rows, the last `share` of them) of arrays; of a partner's own rows likewise."""
+    """Returns (the first rows, the last `share` of them) of arrays; of a partner's own rows likewise."""
     x, condition, partner = domain.split(batch)
 
     def part(last):
         def cut(t):
-            kept = 0 if t is None else int(len(t) * (1.0 - share))
-            return None if t is None else t[kept:] if last else t[:kept]
+            if t is None:
+                return None
+            kept = int(len(t) * (1.0 - share))
+            return t[kept:] if last else t[:kept]
 
         return domain.join(*tf.nest.map_structure(cut, (x, condition, partner)))
 
@@ -42,7 +44,7 @@ def held_out(domain, batch, share):
 
 
 def _orders(num, shuffle, seed):
-    """The rows 0..num-1 of epoch after epoch, each in an order that follows from (seed, epoch)."""
+    """Makes a stream of the rows 0..num-1 of epoch after epoch, each in an order that follows from (seed, epoch)."""
     def order(epoch):
         if not shuffle:
             return tf.range(num)
@@ -53,7 +55,7 @@ def _orders(num, shuffle, seed):
 
 
 def num_batches(arrays, size, replicas=1):
-    """(batches of an epoch, rows that are in them): all, but for the fewer than `replicas` that would leave some
+    """Counts (batches of an epoch, rows that are in them): all, but for the fewer than `replicas` that would leave some
     replica without one.
     """
     num = int(tf.nest.flatten(arrays)[0].shape[0])
@@ -64,7 +66,7 @@ def num_batches(arrays, size, replicas=1):
 
 
 def array_batches(domain, arrays, size, shuffle, seed, replicas=1):
-    """Batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order
+    """Makes batches of `size` rows of tensors, epoch after epoch without end, the last batch of each smaller; the order
     follows from (seed, epoch).
 
     A partner's rows have an order of their own, and its epochs end where they end. Raises ValueError where there are
@@ -92,12 +94,12 @@ def array_batches(domain, arrays, size, shuffle, seed, replicas=1):
 
 
 def once(domain, arrays, size):
-    """Batches of the rows of tensors in their order, once."""
+    """Makes batches of the rows of tensors in their order, once."""
     return array_batches(domain, arrays, size, False, random.seed(0)).take(num_batches(arrays, size)[0])
 
 
 def steps_of(batches, moves, steps):
-    """(endless batches, steps of an epoch) where a step takes several batches of a `tf.data.Dataset`.
+    """Returns (endless batches, steps of an epoch) where a step takes several batches of a `tf.data.Dataset`.
 
     Args:
         batches: the set. moves: batches of a step. steps: of an epoch, where that was said; None: as many as the set

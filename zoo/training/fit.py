@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from zoo import random
 from zoo.training import adam, feeding
-from zoo.training.execution import Execution, Term, Totals, listens, unpacked
+from zoo.training.execution import Execution, Term, Totals, listed, listens, unpacked
 from zoo.training.game import Game
 
 
@@ -52,8 +52,8 @@ class Playing(keras.Model):
                                           chosen=steps_per_execution is None)
 
     def fit(self, *args, **kwargs):
-        """Keras's `fit`; at its end weights take the values of their moving averages, if their optimizer has them
-        (`use_ema`).
+        """Trains as Keras's `fit` does; at its end weights take the values of their moving averages, if their optimizer
+        has them (`use_ema`).
 
         Arrays are gathered in the graph, in an order that follows from (seed, step at which `fit` began, epoch). Where
         a player moves more than once a step, each move takes the next batch: an epoch has `steps_per_epoch` steps, or
@@ -71,7 +71,9 @@ class Playing(keras.Model):
         batches, steps, execution = given.get("x"), given.get("steps_per_epoch"), self._fit.execution
         size = int(batches.cardinality()) if isinstance(batches, tf.data.Dataset) else tf.data.UNKNOWN_CARDINALITY
         endless = size == tf.data.INFINITE_CARDINALITY
-        execution.per_epoch = steps if endless else size if size > 0 and not steps else None
+        execution.per_epoch = steps if endless else None
+        if size > 0 and not steps:
+            execution.per_epoch = size
         execution.ahead = self._fit.chosen and not listens(given.get("callbacks"))
         history = super().fit(**given | dict(callbacks=_with(given.get("callbacks"), _Epochs(execution))))
         with self.distribute_strategy.scope():
@@ -81,8 +83,8 @@ class Playing(keras.Model):
         return history
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """Keras's: one step on one batch. Where a player moves more than once a step, the batch is parted equally:
-        move n of each player takes part n.
+        """Takes one step on one batch. Where a player moves more than once a step, the batch is parted equally: move n
+        of each player takes part n.
 
         Raises:
             ValueError: where the batch can't be parted.
@@ -90,13 +92,13 @@ class Playing(keras.Model):
         return super().train_on_batch(x, y, sample_weight, class_weight, return_dict)
 
     def train_step(self, batch):
-        """One step, of a batch that is parted as `train_on_batch` does; returns the means since the last
+        """Takes one step, of a batch that is parted as `train_on_batch` does; returns the means since the last
         `reset_metrics`.
         """
         return self._fit.execution.on_batch(batch)
 
     def test_step(self, batch):
-        """The losses of all players, after all schedules."""
+        """Computes the losses of all players, after all schedules."""
         game, totals, batch = self._fit.game, self._fit.totals, unpacked(self.domain, batch)
         players = range(len(game.players))
         means = totals.add({index: game.look(index, batch) for index in players}, [batch for _ in players])
@@ -110,22 +112,26 @@ class Playing(keras.Model):
         return list(self._fit.terms) if hasattr(self, "_fit") else []
 
     def evaluate(self, x=None, y=None, batch_size=None, *args, **kwargs):
-        """Keras's, in which arrays are checked and converted as by public methods."""
+        """Evaluates as Keras does; arrays are checked and converted as by public methods."""
         if not kwargs.get("_use_cached_eval_dataset") and kwargs.get("sample_weight") is None:
             x, y = self._once(x, y, batch_size)
         return super().evaluate(x, y, batch_size, *args, **kwargs)
 
     def _once(self, x, y, batch_size):
         x, y = self._checked(x, y)
-        return (feeding.once(self.domain, x, batch_size or 32), None) if y is None and feeding.is_array(x) else (x, y)
+        if y is None and feeding.is_array(x):
+            return feeding.once(self.domain, x, batch_size or 32), None
+        return x, y
 
     def _checked(self, x, y=None):
-        """(x, y) as Keras wants them: of arrays (a batch's parts as a tuple, None), else as they are."""
-        arrays = x if y is None else (*(x if isinstance(x, (tuple, list)) else [x]), y)
+        """Returns (x, y) as Keras wants them: of arrays (a batch's parts as a tuple, None), else as they are."""
+        arrays = x
+        if y is not None:
+            arrays = (*x, y) if isinstance(x, (tuple, list)) else (x, y)
         return (feeding.checked(self.domain, arrays), None) if feeding.is_array(arrays) else (x, y)
 
     def _validated(self, given):
-        """What `fit` was given, with arrays to validate as batches: x, (x,), or a batch's parts."""
+        """Returns what `fit` was given, with arrays to validate as batches: x, (x,), or a batch's parts."""
         held = given.get("validation_data")
         if held is not None and feeding.is_array(held):
             held = held[0] if isinstance(held, (tuple, list)) and len(held) == 1 else held
@@ -134,12 +140,13 @@ class Playing(keras.Model):
         return given
 
     def _fed(self, given):
-        """What `fit` was given, with arrays as a pipeline, and steps of several batches counted."""
+        """Returns what `fit` was given, with arrays as a pipeline, and steps of several batches counted."""
         given = dict(given)
         x, y, game = *self._checked(given.get("x"), given.get("y")), self._fit.game
         steps = given.get("steps_per_epoch")
         if y is None and feeding.is_array(x):
-            if share := given.pop("validation_split", 0.0):
+            share = given.pop("validation_split", 0.0)
+            if share:
                 x, held = feeding.held_out(self.domain, x, share)
                 if given.get("validation_data") is None:
                     given["validation_data"] = (held,)
@@ -177,12 +184,12 @@ def _with(callbacks, own):
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks.append(own)
         return callbacks
-    return [own, *(callbacks if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else [])]
+    return [own, *listed(callbacks)]
 
 
 def _each(optimizer, players):
-    """{player: optimizer} from one, a name or such a dictionary. Raises ValueError where players are missing, or too
-    many.
+    """Returns {player: optimizer} from one, a name or such a dictionary. Raises ValueError where players are missing,
+    or too many.
     """
     if not isinstance(optimizer, dict):
         one = keras.optimizers.get(optimizer)
@@ -194,8 +201,8 @@ def _each(optimizer, players):
 
 
 def _averaged(optimizers):
-    """(the optimizers without moving averages, {player: decay} of those that asked for them): the weights have them,
-    not the optimizers.
+    """Returns (the optimizers without moving averages, {player: decay} of those that asked for them): the weights have
+    them, not the optimizers.
     """
     found, decays = {}, {}
     for name, optimizer in optimizers.items():

@@ -31,12 +31,12 @@ def measure(player, batch, seed, step=None):
 
 
 def losses_and_gradients(player, batch, seed, step=None):
-    """`measure` without the values."""
+    """Returns what `measure` does, without the values."""
     return measure(player, batch, seed, step)[:2]
 
 
 def accumulate(player, batch, seed, step, parts):
-    """`measure` of a batch in equal parts, one after the other: gradients and values are the means of the parts', and
+    """Measures a batch in equal parts, one after the other: gradients and values are the means of the parts', and
     memory is a part's.
 
     Each part has noise of its own. For a loss that is a mean over rows this is `measure` of the batch, but for
@@ -79,7 +79,9 @@ def check_accumulation(players):
 
 
 def term_means(players, player, terms):
-    """The scalars that are logged of a player's move: its loss, then each term; a player among several is a prefix."""
+    """Returns the scalars that are logged of a player's move: its loss, then each term; a player among several is a
+    prefix.
+    """
     prefix = f"{player.name}_" if len(players) > 1 else ""
     scalars = {f"{prefix}loss": tf.reduce_mean(tf.add_n(list(terms.values())))}
     scalars |= {prefix + name: tf.reduce_mean(value) for name, value in terms.items() if len(terms) > 1}
@@ -116,17 +118,17 @@ class Game:
         self._names = {}
 
     def stage(self, step):
-        """The numbers of the players that move at a step, a Python integer: a step is traced for a stage."""
+        """Returns the numbers of the players that move at a step, a Python integer: a step is traced for a stage."""
         return tuple(index for index, player in enumerate(self.players) if player.moves_at(step))
 
     def steps_left(self, step):
-        """Steps until a player begins or stops, None where none will."""
+        """Counts the steps until a player begins or stops, None where none will."""
         changes = [at for player in self.players for at in (player.start, player.stop) if at is not None and at > step]
         return min(changes) - step if changes else None
 
     def names(self, stage, spec):
-        """The names of the scalars of a stage; `spec`: of a batch. The losses are traced once, in a graph that is
-        thrown away.
+        """Returns the names of the scalars of a stage; `spec`: of a batch. The losses are traced once, in a graph that
+        is thrown away.
         """
         return [name for index in stage for name in self._names_of(index, spec)]
 
@@ -139,8 +141,8 @@ class Game:
         return self._names[index]
 
     def play(self, batches, step, stage, move=None):
-        """A step of a stage: its players' moves in turn, each on the batch of its number. Returns {number of a player:
-        the scalars of its last move, [n]}.
+        """Plays a step of a stage: its players' moves in turn, each on the batch of its number. Returns {number of a
+        player: the scalars of its last move, [n]}.
 
         `move`: what a move is, as `self.move`, which it is where there is none.
         """
@@ -151,7 +153,8 @@ class Game:
         return scalars
 
     def look(self, index, batch):
-        """The scalars of a player who does not move, after all schedules, [n]: the same noise at every call."""
+        """Computes the scalars of a player who does not move, after all schedules, [n]: the same noise at every call.
+        """
         terms, _ = self.players[index].outcome(batch, random.fold_in(self.seed, index, -1))
         return self._scalars(index, terms)
 
@@ -159,20 +162,20 @@ class Game:
         return tf.stack(list(term_means(self.players, self.players[index], terms).values()))
 
     def move(self, index, number, batch, step):
-        """In a replica: move `number` of a player at a step, int32. Returns its scalars, [n]."""
+        """Makes, in a replica, move `number` of a player at a step, int32. Returns its scalars, [n]."""
         scalars, gradients, values = self.measure(index, number, batch, step)
         self.update(index, gradients, values)
         return scalars
 
     def measure(self, index, number, batch, step):
-        """In a replica: (scalars [n], gradients, values of what follows) of a move; nothing is changed."""
+        """Computes, in a replica, (scalars [n], gradients, values of what follows) of a move; nothing is changed."""
         replica = 0 if self.players[index].shared else tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = random.fold_in(self.seed, step, index, number, replica)
         terms, gradients, values = self._measure[index](batch, seed, step)
         return self._scalars(index, terms), gradients, values
 
     def update(self, index, gradients, values):
-        """In a replica: makes a move of which each replica has its own gradients and values."""
+        """Makes, in a replica, a move of which each replica has its own gradients and values."""
         player = self.players[index]
         slowed = [(weight, factor, tf.identity(weight)) for weights, factor in player.multipliers for weight in weights]
         if self.replicas > 1:  # the optimizer sums what the replicas hand to it
@@ -183,7 +186,7 @@ class Game:
         self.averages.update(index)
 
     def finish(self, step):
-        """From outside of the replicas, after the step before `step`: a player that stops, and says so, leaves its
+        """Ends, from outside of the replicas, the step before `step`: a player that stops, and says so, leaves its
         weights at their averages.
         """
         for player in self.players:
@@ -192,7 +195,7 @@ class Game:
 
 
 def _measure(player, jit, accumulation):
-    """The function (batch, seed, step) -> (terms, gradients, values) of a player's loss."""
+    """Returns the function (batch, seed, step) -> (terms, gradients, values) of a player's loss."""
     def compute(batch, seed, step):
         if accumulation == 1:
             return measure(player, batch, seed, step)
