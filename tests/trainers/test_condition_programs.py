@@ -2,6 +2,7 @@
 alone."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import zoo
 from tests.support import cases, standins
 from tests.support.standins import NAMES, scenes
 from trainers import data, evaluate, recipes, sample, train
+from trainers.modes import conditions
 from trainers.runs.run import load
 from zoo import random
 from zoo.serving import check
@@ -163,3 +165,10 @@ def test_arrays_are_asked_for_by_their_file(stand_in, tmp_path, capsys):
         assert draw(asked) == 2
         error = capsys.readouterr().err
         assert all(word in error for word in words) and len(error.strip().splitlines()) == 1, error
+
+
+@pytest.mark.parametrize("condition, num, columns", [
+    (["3"], 64, 8), (["3", "8", "5"], 64, 9), (list("0123456789"), 64, 10), (["1", "2"], 1, 2), (["x.npy"], 9, None),
+    (None, 9, None)])
+def test_a_picture_of_asked_classes_is_as_good_as_a_square(condition, num, columns):
+    assert conditions.columns(types.SimpleNamespace(condition=condition), num) == columns

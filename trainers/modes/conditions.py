@@ -50,11 +50,12 @@ def asked(run, num, options):
 
 
 def columns(options, num):
-    """Counts the columns of a picture of samples: several classes stand in one each, one class in a square; None: as
-    usual."""
+    """Counts the columns of a picture of samples of asked classes, as good as a square, each class in columns of its
+    own; None: as usual."""
     if not options.condition or pathlib.Path(options.condition[0]).suffix in _FILES:
         return None
-    return len(options.condition) if len(options.condition) > 1 else math.ceil(math.sqrt(num))
+    classes = len(options.condition)
+    return math.ceil(math.sqrt(num)) if classes == 1 else classes * max(1, round(math.sqrt(num) / classes))
 
 
 def told(run, options):
