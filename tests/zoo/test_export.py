@@ -19,6 +19,7 @@ from zoo.capabilities import capabilities, likelihood_kind
 from zoo.serving import check, graph
 from zoo.serving import export as exporting
 from zoo.serving.export import export
+from zoo.serving.signatures import signatures
 
 
 def card(folder):
@@ -151,6 +152,14 @@ def test_the_graph_is_read_as_its_loader_reads_it():
         data = bytes([field << 3 | 2, len(data)]) + data
     with pytest.raises(ValueError, match="op 'ReadFile' of 'a'"):
         graph.check(graph.parse(data))
+
+
+def test_examples_of_a_grammars_strings_are_derivations():
+    model = cases.shared("grammar_vae")
+    inputs = signatures(model, 3)["arithmetic"].example(np.random.default_rng(0))
+    assert set(inputs) == set("abc")
+    for x in inputs.values():
+        assert tf.gather(model.derivations.allowed(x), x, batch_dims=2).numpy().all()
 
 
 def test_weights_are_stored_once(exported):
