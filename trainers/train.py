@@ -103,6 +103,9 @@ def main(options):
     _check_validation(options, config, dataset)
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
+    if workdir.config.exists():
+        given = [argument.split("=")[0].removeprefix("--config.") for argument in sys.argv]
+        configs.go_on(config, workdir.read_config(), given)
     description = dict(
         format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed,
         shape=list(dataset.shape), config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data),
@@ -119,7 +122,8 @@ def main(options):
                 workdir.write_tokenizer(dataset.tokenizer.to_dict())
             own = any(item.replicas == "each" for player in plain.players() for item in followed(player.follows))
             changed = workdir.claim(description,
-                                    free=[key for key in _FREE if not own or key not in ("strategy", "replicas")])
+                                    free=[key for key in _FREE if not own or key not in ("strategy", "replicas")],
+                                    update=configs.updated)
             print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in "
                   f"{workdir.path}\n{configs.as_flags(config)}", flush=True)
             for key, (before, now) in changed.items():

@@ -2,7 +2,7 @@
 
 from trainers.recipes.recipe import ANY, Published, Recipe
 
-_TEXT = dict(optimizer=dict(name="adamw", learning_rate=4e-3, beta_2=0.99, weight_decay=0.1),
+_TEXT = dict(optimizer=dict(name="adamw", learning_rate=4e-3, beta_2=0.99, weight_decay=0.1, decay_all=True),
              schedule=dict(name="cosine", warmup_steps=100, end=0.1), clip_norm=1.0, ema=0.99)
 _IMAGE = dict(schedule=dict(name="cosine", warmup_steps=100), clip_norm=1.0, ema=0.995)
 _QUOTED = "pytorch-generative, MNIST with dynamic binarization, 457 epochs"
@@ -20,7 +20,8 @@ RECIPES = [
     # the test names are training names too.
     Recipe("gpt", "lines:names.txt", steps=20_000, batch_size=32, arguments=dict(levels=27, width=64, end=26),
            data=dict(length=16, held_out=0.031),
-           **_TEXT | dict(optimizer=dict(name="adamw", learning_rate=1e-3, beta_2=0.99, weight_decay=0.01), ema=0.995),
+           **_TEXT | dict(optimizer=dict(name="adamw", learning_rate=1e-3, beta_2=0.99, weight_decay=0.01,
+                                         decay_all=True), ema=0.995),
            selection=dict(every=1000),
            published=(Published("nats_per_token", 1.92, "nats", "makemore's README, test split"),)),
     Recipe("gpt", ANY, steps=20_000, batch_size=32,

@@ -4,7 +4,7 @@ from trainers.recipes.recipe import ANY, Published, Recipe
 
 _FIGURE_2 = ("Hinton and Salakhutdinov 2006 (Science 313), figure 2, average squared error of a 784-1000-500-250-30 "
              "network; quoted from memory")
-_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.05), schedule=dict(name="cosine"), ema=0.995)
+_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.05, decay_all=True), schedule=dict(name="cosine"), ema=0.995)
 _DEEP = dict(latent_size=30, hidden=(1000, 500, 250))
 _WIDE = dict(latent_size=1000, hidden=())
 

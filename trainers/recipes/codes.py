@@ -10,7 +10,8 @@ _DIGITS = dict(levels=17, codebook_size=32, embedding_size=16, channels=32, halv
                residual_channels=32, prior_channels=16, prior_blocks=2,
                autoencoder_steps=2000)
 # 1,437 grids of codes overfit far sooner than the images: few steps of a small prior, and much weight decay.
-_SMALL = dict(steps=2600, batch_size=64, optimizer=dict(name="adamw", learning_rate=2e-3, weight_decay=0.2),
+_SMALL = dict(steps=2600, batch_size=64,
+              optimizer=dict(name="adamw", learning_rate=2e-3, weight_decay=0.2, decay_all=True),
               schedule=dict(name="cosine"), ema=0.995, players=dict(autoencoder={}, prior=dict(weight_decay=2.0)))
 _ADAM = dict(learning_rate=2e-4)
 

@@ -7,7 +7,7 @@ _TABLE_1 = ("Burda, Grosse and Salakhutdinov 2015 (arXiv:1509.00519), table 1, V
 _IWAE_NET = dict(latent_size=50, network="dense", hidden=(200, 200), activation="tanh")
 
 # 1,437 images overfit within a minute: decoupled weight decay holds the bound of held-out images.
-_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.5), schedule=dict(name="cosine"), ema=0.995,
+_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.5, decay_all=True), schedule=dict(name="cosine"), ema=0.995,
                evaluation=dict(importance_samples=500))
 
 
@@ -72,7 +72,7 @@ RECIPES = [
     # binarization averages over.
     *(Recipe("conditional_vae", "mnist", variant=f"{quadrants}_quadrants" if quadrants > 1 else "", steps=30_000,
              batch_size=100, arguments=dict(latent_size=200) | (dict(quadrants=quadrants) if quadrants > 1 else {}),
-             optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
+             optimizer=dict(name="adamw", weight_decay=0.01, decay_all=True), schedule=dict(name="cosine"), ema=0.999,
              data=dict(validation=10_000), selection=dict(every=1000, patience=8),
              evaluation=dict(importance_samples=1000),
              published=(Published("negative_log_likelihood", value, "nats", f"Pyro's example, {quadrants} of 4 "
@@ -98,7 +98,7 @@ RECIPES = [
 
     Recipe("dlgm", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8)), **_DIGITS),
     Recipe("dlgm", "binarized_mnist", steps=220_000, batch_size=100, arguments=dict(hidden=300, warmup_steps=80_000),
-           optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
+           optimizer=dict(name="adamw", weight_decay=0.01, decay_all=True), schedule=dict(name="cosine"), ema=0.999,
            selection=dict(every=5000), evaluation=dict(importance_samples=5000),
            published=(Published("negative_log_likelihood", 86.60, "nats",
                                 "Rezende, Mohamed and Wierstra 2014 (arXiv:1401.4082), table 1, rank-one posteriors, "

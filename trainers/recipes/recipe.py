@@ -23,8 +23,9 @@ class Recipe:
     arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set);
     classes=0 is none.
     batch_size: global, over all replicas. steps: optimizer steps of each player.
-    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players
-    that may differ.
+    optimizer: Keras class in lower case and its arguments; decay_all: whether weight decay takes biases, scales and
+    whatever else has fewer than two dimensions too. players: {player: arguments that differ}, of the players that may
+    differ.
     schedule: of the learning rate (`trainers.training.optimizers` lists them). ema: decay of the weights' moving
     average, less in the first steps; 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none. skip_norm: that above which, or where
@@ -66,7 +67,8 @@ class Recipe:
     variant: str = ""
 
 
-OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
+OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0,
+                 decay_all=False)
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
 DATA = dict(binarization="auto", validation=0, held_out=0.1, image_size=0, standardize=False, tokenizer="auto",
             vocabulary=0, grammar="", length=0, rate=0, label="", partner="")

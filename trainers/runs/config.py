@@ -15,6 +15,9 @@ from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
 from trainers.training import optimizers
 
+# What runs do that were begun before there was the entry, where that is not its default.
+_OLDER = dict(optimizer=dict(decay_all=True))
+
 
 def model_class(name):
     """The class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
@@ -154,14 +157,41 @@ def _plain(value):
 
 
 def from_dict(values):
-    """The ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the run get
-    their defaults."""
+    """Makes the ConfigDict of what `to_dict` wrote.
+
+    Lists become tuples again, and entries that are younger than the run say what it does without them.
+    """
     def restore(value):
         if isinstance(value, dict):
             return {key: restore(item) for key, item in value.items()}
         return tuple(restore(item) for item in value) if isinstance(value, list) else value
 
-    younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
-    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0, accumulation=1) | values
-                                             | {name: entries | values.get(name, {}) for name,
-                                                entries in younger.items()}))
+    return ml_collections.ConfigDict(restore(_completed(values)))
+
+
+def _completed(values):
+    """Returns what `to_dict` wrote with the entries that are younger than the run, as it goes on without them."""
+    sections = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION,
+                    optimizer=_OLDER["optimizer"])
+    completed = dict(skip_norm=0.0, accumulation=1) | values
+    for name, entries in sections.items():
+        completed[name] = entries | values.get(name, {})
+    return completed
+
+
+def go_on(config, description, given):
+    """Sets the entries that a run was begun without to what it did, but for those, dotted, that are `given` by hand.
+
+    Args:
+        config: of a command that resumes the run, changed in place. description: what its config.json holds.
+    """
+    before = description.get("config", {})
+    for section, entries in _OLDER.items():
+        for key, value in entries.items():
+            if key not in before.get(section, {}) and f"{section}.{key}" not in given:
+                config[section][key] = value
+
+
+def updated(description):
+    """Returns what a run's config.json holds as this version would write it, so that the two can be compared."""
+    return description | dict(config=_completed(description.get("config", {})))
