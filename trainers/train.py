@@ -106,9 +106,10 @@ def main(options):
     if workdir.config.exists():
         given = [argument.split("=")[0].removeprefix("--config.") for argument in sys.argv]
         configs.go_on(config, workdir.read_config(), given)
+    shown = configs.shown(config, dataset)
     description = dict(
         format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed,
-        shape=list(dataset.shape), config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data),
+        shape=list(dataset.shape), config=configs.to_dict(shown), data=protocol(dataset, plain.domain, config.data),
         strategy=options.strategy, replicas=replicas, mixed_precision=options.mixed_precision, jit=options.jit,
         hardware=records.hardware(), versions=records.versions(), commit=records.commit(),
         command=shlex.join(["zoo-train", *sys.argv[1:]]),
@@ -125,7 +126,7 @@ def main(options):
                                     free=[key for key in _FREE if not own or key not in ("strategy", "replicas")],
                                     update=configs.updated)
             print(f"{options.model} on {dataset.name}, {plain.count_params():,} weights, in "
-                  f"{workdir.path}\n{configs.as_flags(config)}", flush=True)
+                  f"{workdir.path}\n{configs.as_flags(shown)}", flush=True)
             for key, (before, now) in changed.items():
                 if key.startswith("config.") and before is not None:
                     print(f"changed: {key} was {before}, is {now}", flush=True)

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 import zoo
 from tests.support import cases
+from trainers.data.options import DEFAULTS
 from trainers.recipes import ANY, RECIPES
-from trainers.recipes.recipe import DATA, EVALUATION, SCHEDULE, SELECTION
+from trainers.recipes.recipe import EVALUATION, SCHEDULE, SELECTION
 from trainers.runs.config import default
 from trainers.training import optimizers, strategies
 from trainers.training.engine import Engine
@@ -238,7 +239,7 @@ def test_every_model_has_a_recipe_for_any_data_set():
 def test_every_recipe_is_whole(recipe):
     """Every entry is one that the model, the optimizer and the loop know, and the optimizer can be made."""
     made = default(recipe.model, recipe.dataset)
-    assert set(recipe.arguments) <= set(made.model) and set(recipe.data) <= set(DATA)
+    assert set(recipe.arguments) <= set(made.model) and set(recipe.data) <= set(DEFAULTS)
     assert (
         set(recipe.evaluation) <= set(EVALUATION)
         and set(recipe.schedule) <= set(SCHEDULE)

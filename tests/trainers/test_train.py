@@ -90,23 +90,6 @@ def test_a_longer_run_of_a_constant_rate_continues_the_same_run(tmp_path):
     assert same(final_state(tmp_path / "a"), final_state(tmp_path / "b"))
 
 
-def test_a_run_from_before_decay_all_goes_on_as_it_began(tmp_path, capfd):
-    """Without the entry a run decayed biases too, whatever the recipe says now; a command can't say otherwise."""
-    table, folder = tmp_path / "bits.csv", tmp_path / "run"
-    np.savetxt(table, np.arange(160).reshape(40, 4) % 7 % 2, fmt="%d", delimiter=",")
-    arguments = ["--model=fvsbn", f"--dataset=table:{table}", "--batch_size=16", "--sample_every=0", "--noexport",
-                 "--config.schedule.warmup_steps=0"]
-    assert run(folder, *arguments, "--steps=2") == 0
-    description = json.loads((folder / "config.json").read_text())
-    assert description["config"]["optimizer"].pop("decay_all") is False
-    (folder / "config.json").write_text(json.dumps(description))
-    assert run(folder, *arguments, "--steps=4", "--config.optimizer.decay_all=false") == 2
-    assert "config.optimizer.decay_all True, not False" in capfd.readouterr().err
-    assert run(folder, *arguments, "--steps=4") == 0
-    assert "--config.optimizer.decay_all=True" in capfd.readouterr().out
-    assert json.loads((folder / "config.json").read_text())["config"]["optimizer"]["decay_all"] is True
-
-
 def test_seeds_differ(tmp_path):
     for seed in (0, 1):
         assert run(tmp_path / str(seed), *TINY, "--steps=2", f"--seed={seed}") == 0

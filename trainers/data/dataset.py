@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
+from trainers.data.options import Options
 from trainers.errors import BadInput
 from zoo import nearest
 
@@ -82,7 +83,8 @@ class DataSet:
     source: None for what is kept in memory, all of it in `cache` or `text`.
     cache: {split: {name: a field of all its examples as stored, arrays or tensors}}, as far as it was read.
     rate: of sound, samples a second. facts: what a record says besides, JSON values.
-    partner: a second, unpaired data set, for models of two.
+    partner: a second, unpaired data set, for models of two. options: what it was opened with, a
+    `trainers.data.options.Options`.
     """
 
     name: str
@@ -95,6 +97,13 @@ class DataSet:
     text: Text | None = dataclasses.field(default=None, repr=False)
     facts: dict = dataclasses.field(default_factory=dict, repr=False)
     partner: "DataSet | None" = dataclasses.field(default=None, repr=False)
+    options: Options | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def entries(self):
+        """The names of the entries of --config.data that it takes, or its partner does."""
+        opened = [dataset.options for dataset in (self, self.partner) if dataset and dataset.options]
+        return {field.name for options in opened for field in dataclasses.fields(options)}
 
     @property
     def kind(self):
@@ -222,19 +231,9 @@ class DataSet:
                            f"allowed are 0 to {field.levels - 1}.")
 
 
-def unused(name, options, used, has):
-    """Raises BadInput for an entry of --config.data that is set and that the data set, which `has` what it says, can't
-    use."""
-    from trainers.recipes.recipe import DATA
-    for key, value in options.items():
-        if key not in ("binarization", *used) and value != DATA[key]:
-            raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {has}, which have no use for it; leave "
-                           f"it {DATA[key] or 'out'}.")
-
-
-def hold_out_by_content(name, contents, noun, options):
-    """{split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a hash of
-    the content, so that equal ones stay together.
+def hold_out_by_content(name, contents, noun, held_out):
+    """Returns {split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a
+    hash of the content, so that equal ones stay together.
 
     Each content stays in its split when others come or go, but for the two that a small file lends where a split would
     be empty.
@@ -245,14 +244,14 @@ def hold_out_by_content(name, contents, noun, options):
     if num < 3:
         raise BadInput(f"--dataset={name}: {num} different {noun}, at least 3 are needed: to train, for validation and "
                        "to test.")
-    test = min(max(1, np.sum(different < options["held_out"])), num - 2)
-    validation = min(max(1, np.sum(different < 2 * options["held_out"]) - test), num - 1 - test)
+    test = min(max(1, np.sum(different < held_out)), num - 2)
+    validation = min(max(1, np.sum(different < 2 * held_out) - test), num - 1 - test)
     # equal hashes are equal floats
     split = np.searchsorted([different[test - 1], different[test + validation - 1]], hashes / 2.0**64)
     return {key: np.flatnonzero(split == which) for which, key in ((2, "train"), (1, "validation"), (0, "test"))}
 
 
-def said_of_hold_out(noun, by, options):
-    """What a record says of `hold_out_by_content`."""
-    part = f"{100 * options['held_out']:g} %"
+def said_of_hold_out(noun, by, held_out):
+    """Says in words, for a record, what `hold_out_by_content` does."""
+    part = f"{100 * held_out:g} %"
     return f"{part} of the {noun} by a hash{by}, validation another {part}"

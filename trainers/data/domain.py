@@ -1,19 +1,15 @@
 """Whether a model can be given a data set, and what a record says of how it was: binarization, partners and groups."""
 
-from trainers.data import conditions, groups
+from trainers.data import conditions, groups, options
 from trainers.data.encoding import encoding_of
 from trainers.errors import BadInput
-from zoo import nearest
-
-BINARIZATIONS = ("auto", "dynamic", "stored", "threshold")
 
 
 def binarization(dataset, domain, data_config):
     """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not
     fit."""
     asked = data_config.get("binarization", "auto")
-    if asked not in BINARIZATIONS:
-        raise BadInput(f"--config.data.binarization={asked} is unknown; {nearest(asked, BINARIZATIONS)}")
+    options.check({"binarization": asked})
     if domain.kind != "binary":
         if asked != "auto":
             raise BadInput(f"--config.data.binarization={asked}: the model reads {_reads(domain)}, which nothing "
@@ -61,6 +57,18 @@ def _choose(dataset, domain):
     return None if fits else advice
 
 
+def _reshaping(dataset, domain):
+    """Advises how a data set's examples get the model's shape."""
+    if dataset.kind == "image" and len(domain.shape) == 3:
+        height, width, channels = domain.shape
+        if height == width and channels == dataset.shape[-1] and dataset.levels == 256:
+            return f"set --config.data.image_size={height}."
+    sequence = dataset.kind in ("text", "audio") and len(domain.shape) == 1
+    if sequence or dataset.name.startswith("ndjson:"):
+        return f"set --config.data.length={domain.shape[0]}."
+    return "train a model on this data set, or choose one of the model's shape."
+
+
 def check(dataset, domain, data_config):
     """Raises BadInput if a model of this domain can't be given this data set."""
     if advice := _choose(dataset, domain):
@@ -68,16 +76,8 @@ def check(dataset, domain, data_config):
                        f"{_reads(domain)} of shape {tuple(domain.shape)}; "
                        + advice)
     if tuple(domain.shape) != tuple(dataset.shape):
-        height, width, channels = (
-            tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
-        )
-        sized = height == width and channels == dataset.shape[-1] and dataset.levels == 256
-        long = (dataset.kind in ("text", "audio") and len(domain.shape) == 1) or dataset.name.startswith("ndjson:")
-        flag = f"image_size={height}" if sized else f"length={domain.shape[0]}" if long else None
         raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes "
-                       f"{tuple(domain.shape)}; "
-                       + (f"set --config.data.{flag}." if flag
-                          else "train a model on this data set, or choose one of the model's shape."))
+                       f"{tuple(domain.shape)}; {_reshaping(dataset, domain)}")
     if domain.kind == "tokens" and domain.levels != dataset.levels:
         raise BadInput(f"--dataset={dataset.name} has a vocabulary of {dataset.levels} tokens, the model has "
                        f"{domain.levels}; "
@@ -135,8 +135,7 @@ def config_of_partner(domain, data_config):
 def _check_group(dataset, domain):
     if domain.group and not dataset.classes:
         raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of "
-                       "one "
-                       "label; choose a data set that has.")
+                       "one label; choose a data set that has.")
 
 
 def _check_partner(dataset, domain, data_config):

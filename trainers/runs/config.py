@@ -9,8 +9,7 @@ from ml_collections import config_dict
 
 import zoo
 from trainers import recipes
-from trainers.data.domain import BINARIZATIONS
-from trainers.data.tokenizers import NAMES as TOKENIZERS
+from trainers.data import options as data_options
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
 from trainers.training import optimizers
@@ -55,7 +54,7 @@ def default(model, dataset, variant=""):
         clip_norm=float(recipe.clip_norm),
         skip_norm=float(recipe.skip_norm),
         accumulation=recipe.accumulation,
-        data=recipe_form.DATA | recipe.data,
+        data=data_options.DEFAULTS | recipe.data,
         selection=recipe_form.SELECTION | recipe.selection,
         evaluation=recipe_form.EVALUATION | recipe.evaluation,
     ))
@@ -105,9 +104,6 @@ def check(config, players):
         raise BadInput(f"--config.clip_norm must be 0 (none) or more, found {config.clip_norm}.")
     if not 0 <= config.skip_norm < math.inf:
         raise BadInput(f"--config.skip_norm must be 0 (no update is skipped) or more, found {config.skip_norm}.")
-    if config.data.binarization not in BINARIZATIONS:
-        raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; "
-                       f"{zoo.nearest(config.data.binarization, BINARIZATIONS)}")
     for key, value in config.evaluation.items():
         if value <= 0:
             raise BadInput(f"--config.evaluation.{key} must be more than 0, found {value}.")
@@ -120,12 +116,6 @@ def check(config, players):
     if config.selection.every and len(players) > 1:
         raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one "
                        "loss to select by.")
-    if config.data.tokenizer not in TOKENIZERS:
-        raise BadInput(f"--config.data.tokenizer: unknown {config.data.tokenizer!r}; "
-                       f"{zoo.nearest(config.data.tokenizer, TOKENIZERS)}")
-    for key in ("validation", "image_size", "vocabulary", "length", "rate"):
-        if config.data[key] < 0:
-            raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
     optimizers.check(config, players)
 
 
@@ -171,7 +161,7 @@ def from_dict(values):
 
 def _completed(values):
     """Returns what `to_dict` wrote with the entries that are younger than the run, as it goes on without them."""
-    sections = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION,
+    sections = dict(data=data_options.DEFAULTS, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION,
                     optimizer=_OLDER["optimizer"])
     completed = dict(skip_norm=0.0, accumulation=1) | values
     for name, entries in sections.items():
@@ -192,6 +182,19 @@ def go_on(config, description, given):
                 config[section][key] = value
 
 
-def updated(description):
-    """Returns what a run's config.json holds as this version would write it, so that the two can be compared."""
-    return description | dict(config=_completed(description.get("config", {})))
+def updated(description, now):
+    """Returns what a run's config.json holds as this version would write it, so that it can be compared with `now`.
+
+    Entries of `data` that are left out of `now` are of other kinds of data than the run's, and mean nothing to it.
+    """
+    values = _completed(description.get("config", {}))
+    values["data"] = {key: value for key, value in values["data"].items() if key in now["config"]["data"]}
+    return description | dict(config=values)
+
+
+def shown(config, dataset):
+    """Returns what is printed and kept of a configuration: all but the entries of `data` that the data set does not
+    take."""
+    values = config.to_dict()
+    values["data"] = {key: value for key, value in values["data"].items() if key in dataset.entries}
+    return ml_collections.ConfigDict(values)
