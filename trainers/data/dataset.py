@@ -46,14 +46,14 @@ class Source(Protocol):
     """Where examples come from. A record is an example before it is decoded."""
 
     def records(self, split):
-        """The split's records in stored order, a `tf.data.Dataset`."""
+        """Returns the split's records in stored order, a `tf.data.Dataset`."""
 
     def stream(self, split, position, key):
         """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made
         from (key, epoch)."""
 
     def decode(self, record, names):
-        """{name: the field as stored} of one record, in the graph, for those of the fields that are named."""
+        """Returns {name: the field as stored} of one record, in the graph, for those of the fields that are named."""
 
 
 class Text(NamedTuple):
@@ -142,49 +142,50 @@ class DataSet:
         return self.text and self.text.tokenizer
 
     def tokens(self, split):
-        """All tokens of a text's split in order, int32 [N]; of lines, each line's with its end."""
+        """Returns all tokens of a text's split in order, int32 [N]; of lines, each line's with its end."""
         self.require(split)
         return self.text.streams[split]
 
     def text_bytes(self, split):
-        """Bytes of a text's split in UTF-8: what bits per byte are counted by."""
+        """Returns the bytes of a text's split in UTF-8: what bits per byte are counted by."""
         self.require(split)
         return self.text.num_bytes[split]
 
     def require(self, split):
-        """Number of examples of a split. Raises BadInput if there is no such split."""
+        """Returns the number of examples of a split. Raises BadInput if there is no such split."""
         if split not in self.sizes:
             raise BadInput(f"split {split!r} is none of --dataset={self.name}; {nearest(split, self.sizes)}")
         return self.sizes[split]
 
     def nbytes(self, split, names=("x",)):
-        """Bytes of these fields of a split's decoded examples, labels not counted."""
+        """Returns the bytes of these fields of a split's decoded examples, labels not counted."""
         return self.sizes[split] * sum(self.fields[name].nbytes for name in names if self.fields[name].kind != "class")
 
     def fits(self, split, num_bytes, names=("x",)):
-        """Whether these fields of a split are in memory already, or take no more of it than that."""
+        """Tells whether these fields of a split are in memory already, or take no more of it than that."""
         return self.source is None or self.nbytes(split, names) <= num_bytes
 
     def tensors(self, split, names=None):
-        """{name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory.
+        """Returns {name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory.
 
         They are decoded in parallel the first time. names: of the fields; None: all of them.
         """
         names = tuple(self.fields) if names is None else tuple(names)
         kept = self.cache.setdefault(split, {})
-        if missing := [name for name in names if name not in kept]:
+        missing = [name for name in names if name not in kept]
+        if missing:
             kept.update(self._windows(split) if self.text else self._read(split, missing))
         with tf.device("CPU:0"):  # an eager tensor would otherwise go to the accelerator, and back for every batch
             kept.update({name: tf.convert_to_tensor(kept[name]) for name in names})
         return {name: kept[name] for name in names}
 
     def decoded(self, split, names=None):
-        """The same as NumPy arrays that share the tensors' memory and can't be written to."""
+        """Returns the same as NumPy arrays that share the tensors' memory and can't be written to."""
         return {name: np.asarray(tensor) for name, tensor in self.tensors(split, names).items()}
 
     def picks(self, names):
-        """What training picks from: (how many examples, the function from numbers, int64 [...], to {name: field as
-        stored})."""
+        """Returns what training picks from: (how many examples, the function from numbers, int64 [...], to {name: field
+        as stored})."""
         if not (self.text and self.text.windows):
             kept = self.tensors("train", names)
             return self.require("train"), lambda index: {name: tf.gather(kept[name], index) for name in names}

@@ -6,8 +6,8 @@ from trainers.errors import BadInput
 
 
 def binarization(dataset, domain, data_config):
-    """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not
-    fit."""
+    """Returns `stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what
+    does not fit."""
     asked = data_config.get("binarization", "auto")
     options.check({"binarization": asked})
     if domain.kind != "binary":
@@ -36,14 +36,14 @@ def _reads(domain):
 
 
 def _has(dataset):
-    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}.get(dataset.kind) or (
-        "binary rows" if dataset.levels else "real points"
-    )
+    if dataset.kind == "points":
+        return "binary rows" if dataset.levels else "real points"
+    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}[dataset.kind]
 
 
 def _choose(dataset, domain):
-    """What to choose in the place of a data set of another kind than the model reads; None where it reads the data
-    set's."""
+    """Returns what to choose in the place of a data set of another kind than the model reads; None where it reads the
+    data set's."""
     image, points = dataset.kind == "image", dataset.kind == "points"
     fits, advice = {
         "binary": (image or (points and dataset.levels), "choose a data set of images, or a binary table."),
@@ -71,7 +71,8 @@ def _reshaping(dataset, domain):
 
 def check(dataset, domain, data_config):
     """Raises BadInput if a model of this domain can't be given this data set."""
-    if advice := _choose(dataset, domain):
+    advice = _choose(dataset, domain)
+    if advice:
         raise BadInput(f"--dataset={dataset.name} has {_has(dataset)} of shape {dataset.shape}, the model reads "
                        f"{_reads(domain)} of shape {tuple(domain.shape)}; "
                        + advice)
@@ -95,10 +96,11 @@ def check(dataset, domain, data_config):
 
 
 def protocol(dataset, domain, data_config):
-    """What a record of a result says about its data."""
+    """Returns what a record of a result says about its data."""
     mode = binarization(dataset, domain, data_config)
+    levels = domain.levels if domain.kind == "levels" else dataset.levels
     return dict(dataset=dataset.name, version=dataset.version, shape=list(dataset.shape), binarization=mode,
-                levels=2 if mode else domain.levels if domain.kind == "levels" else dataset.levels,
+                levels=2 if mode else levels,
                 dequantization="uniform" if domain.kind == "real" and domain.dequantized and dataset.levels else None,
                 range=list(domain.range) if domain.range else None,
                 held_out={split: size for split, size in dataset.sizes.items() if split != "train"},
@@ -106,7 +108,7 @@ def protocol(dataset, domain, data_config):
 
 
 def _beside(dataset, domain):
-    """What a record says of what goes with the examples, where something does."""
+    """Returns what a record says of what goes with the examples, where something does."""
     said = {}
     if domain.conditional:
         found = conditions.readings(dataset, domain)
@@ -121,13 +123,13 @@ def _beside(dataset, domain):
 
 
 def encoding(dataset, domain, data_config):
-    """How stored examples of `dataset` become those of `domain`, an `Encoding`."""
+    """Returns how stored examples of `dataset` become those of `domain`, an `Encoding`."""
     return encoding_of(dataset.fields["x"], domain, binarization(dataset, domain, data_config))
 
 
 def config_of_partner(domain, data_config):
-    """The entries of --config.data by which the partner's examples are read: how images are binarized, where its own
-    are."""
+    """Returns the entries of --config.data by which the partner's examples are read: how images are binarized, where
+    its own are."""
     binary = domain.partner.kind == "binary" and "binarization" in data_config
     return {"binarization": data_config["binarization"]} if binary else {}
 

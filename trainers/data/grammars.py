@@ -79,7 +79,7 @@ class Parser:
 
 
 def _place(error, text):
-    """Where a string goes wrong: the token of its end has no place, or that of the last character."""
+    """Returns where a string goes wrong: the token of its end has no place, or that of the last character."""
     token = getattr(error, "token", None)
     place = getattr(token, "start_pos", None)
     return len(text) if place is None or token.type == "$END" else place

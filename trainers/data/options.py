@@ -193,7 +193,8 @@ def check(entries):
     for key, value in entries.items():
         if key not in _DECLARED:
             raise BadInput(f"--config.data.{key} is unknown; {nearest(key, DEFAULTS)}")
-        if problem := _DECLARED[key].metadata["wrong"](value):
+        problem = _DECLARED[key].metadata["wrong"](value)
+        if problem:
             raise BadInput(f"--config.data.{key}={value}{problem}")
 
 
@@ -205,14 +206,15 @@ def take(kind, name, entries):
     """
     check(entries)
     taken = [field.name for field in dataclasses.fields(kind)]
-    for key, value in entries.items():
-        if key not in taken and value != DEFAULTS[key]:
+    for key, default in DEFAULTS.items():
+        value = entries.get(key, default)
+        if key not in taken and value != default:
             raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {kind.has}, which have no use for it as "
-                           f"{_takers(key)} have; leave it {DEFAULTS[key] or 'out'}.")
+                           f"{_takers(key)} have; leave it {default or 'out'}.")
     return kind(**{key: entries[key] for key in taken if key in entries})
 
 
 def _takers(key):
-    """The kinds of data that take an entry, as a sentence lists them."""
+    """Returns the kinds of data that take an entry, as a sentence lists them."""
     found = [kind.has for kind in KINDS if key in (field.name for field in dataclasses.fields(kind))]
     return " and ".join(filter(None, [", ".join(found[:-1]), found[-1]]))

@@ -6,7 +6,7 @@ from trainers.errors import BadInput
 
 
 def flag(size):
-    """The flag that asks for (height, width), as a message names it."""
+    """Returns the flag that asks for (height, width), as a message names it."""
     return f"--config.data.image_size={size[0] if size[0] == size[1] else size}"
 
 
@@ -26,8 +26,8 @@ def resize_and_crop(image, size, mixed=True):
 
 
 def hold_out(name, sizes, validation):
-    """Sizes of the splits once the last `validation` training examples are held out. Raises BadInput where that can't
-    be."""
+    """Returns the sizes of the splits once the last `validation` training examples are held out. Raises BadInput where
+    that can't be."""
     if not validation:
         return dict(sizes)
     if "validation" in sizes:

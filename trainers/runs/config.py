@@ -19,19 +19,19 @@ _OLDER = dict(optimizer=dict(decay_all=True))
 
 
 def model_class(name):
-    """The class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
+    """Returns the class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
     if name not in zoo.MODELS:
         raise BadInput(f"--model: unknown model {name!r}; {zoo.nearest(name, zoo.MODELS)}")
     return zoo.MODELS[name]
 
 
 def default(model, dataset, variant=""):
-    """The recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for a
-    variant that is none."""
+    """Returns the recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises
+    BadInput for a variant that is none."""
     recipe = recipes.find(model, dataset, variant)
     if recipe is None:
-        known = sorted({other.variant for other in recipes.of_model(model) if other.variant
-                        and recipes.find(model, dataset, other.variant)})
+        named = {other.variant for other in recipes.of_model(model) if other.variant}
+        known = sorted(name for name in named if recipes.find(model, dataset, name))
         raise BadInput(f"--variant={variant}: --model={model} has no such recipe for --dataset={dataset}; "
                        + (zoo.nearest(variant, known) if known else "leave it out."))
     parameters = inspect.signature(model_class(model).__init__).parameters
@@ -61,10 +61,12 @@ def default(model, dataset, variant=""):
 
 
 def _kind(parameter):
-    """The type of an argument whose default is None, from its annotation."""
+    """Returns the type of an argument whose default is None, from its annotation."""
     annotation = str(parameter.annotation)
-    return next((kind for name, kind in (("int", int), ("float", float), ("str", str), ("tuple", tuple))
-                 if name in annotation), int)
+    for kind in (int, float, str, tuple):
+        if kind.__name__ in annotation:
+            return kind
+    return int
 
 
 def check_key(config, key):
@@ -120,23 +122,21 @@ def check(config, players):
 
 
 def as_flags(config):
-    """The configuration as the flags that would set it, a line each."""
+    """Returns the configuration as the flags that would set it, a line each."""
     def lines(section, prefix):
         for key, value in section.items():
             if isinstance(value, ml_collections.ConfigDict):
                 yield from lines(value, f"{prefix}.{key}")
+            elif "\n" in str(value):
+                yield f"  {prefix}.{key}={value.splitlines()[0]} ..."
             elif value is not None:
-                yield (
-                    f"  {prefix}.{key}={value}"
-                    if "\n" not in str(value)
-                    else f"  {prefix}.{key}={value.splitlines()[0]} ..."
-                )
+                yield f"  {prefix}.{key}={value}"
 
     return "\n".join(lines(config, "--config"))
 
 
 def to_dict(config):
-    """The configuration as plain JSON values."""
+    """Returns the configuration as plain JSON values."""
     return _plain(config.to_dict())
 
 

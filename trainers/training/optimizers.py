@@ -72,8 +72,8 @@ SCHEDULES = {"constant": _constant, "cosine": _cosine, "linear": _linear, "expon
 
 
 def make_schedule(rate, schedule, steps, updates=1):
-    """The learning rate as a function of a player's moves, of which it has `updates` in each of `steps` steps; what the
-    schedule says in steps is of the run's."""
+    """Returns the learning rate as a function of a player's moves, of which it has `updates` in each of `steps` steps;
+    what the schedule says in steps is of the run's."""
     made = SCHEDULES[schedule["name"]](rate, schedule, steps * updates, updates)
     return Warmup(made, schedule["warmup_steps"] * updates) if schedule["warmup_steps"] else made
 

@@ -79,9 +79,11 @@ def _build(cls, config, folder, path):
     try:
         tfds.disable_progress_bar()
         known = config in cls.builder_configs  # of a set that is also there without a configuration TFDS knows none
-        chosen = config if known else tfds.core.BuilderConfig(name=config) if config else None
+        arguments = {}
+        if config:
+            arguments["config"] = config if known else tfds.core.BuilderConfig(name=config)
         with contextlib.redirect_stdout(None), _only_errors():
-            cls(data_dir=beside, **({"config": chosen} if chosen else {})).download_and_prepare()
+            cls(data_dir=beside, **arguments).download_and_prepare()
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         try:
             os.rename(pathlib.Path(beside) / path, folder / path)

@@ -51,7 +51,8 @@ def open_table(name, entries, log):
         if asked.validation:
             facts["hold_out"] += f", validation the last {asked.validation} training rows"
         parts = {split: _checked(name, part, split) for split, part in parts.items()}
-        if len(widths := {part.shape[1] for part in parts.values()}) > 1:
+        widths = {part.shape[1] for part in parts.values()}
+        if len(widths) > 1:
             raise BadInput(f"--dataset={name}: the splits have {' and '.join(map(str, sorted(widths)))} columns; one "
                            "number is needed.")
     if asked.validation:
@@ -145,7 +146,8 @@ def _checked(name, array, split=None):
     with np.errstate(over="ignore"):
         # -0 becomes 0, so that equal rows have equal bytes
         array = array.reshape(len(array), -1).astype(np.float32) + np.float32(0.0)
-    if not (finite := np.isfinite(array)).all():
+    finite = np.isfinite(array)
+    if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise BadInput(f"--dataset={name}: {of} has {array[row, column]} in row {row + 1}, column {column + 1}; finite "
                        "numbers are needed.")

@@ -49,7 +49,8 @@ def open_lines(name, entries, log, tokenizer):
 def lines(name, version, texts, asked, log, tokenizer, facts, grammar=None):
     """Makes the `DataSet` of {split: [(what to call a text, the text)]} whose examples are texts, filled up with the
     end; `grammar`: where --config.data names none."""
-    called, texts = ({split: [pair[part] for pair in found] for split, found in texts.items()} for part in (0, 1))
+    called = {split: [name for name, _ in found] for split, found in texts.items()}
+    texts = {split: [text for _, text in found] for split, found in texts.items()}
     tokenizer = tokenizer or _make(name, asked, texts["train"], log, True, grammar)
     if tokenizer.end is None:
         raise BadInput(f"--dataset={name}: the run's tokenizer has no end token, which lines need.")
@@ -146,7 +147,7 @@ def _make(name, asked, texts, log, end=False, grammar=None):
 
 
 def _first_of(num, lengths, called):
-    """What the first text of `num` tokens is called; lengths: {split: int [n]}."""
+    """Returns what the first text of `num` tokens is called; lengths: {split: int [n]}."""
     for split, found in lengths.items():
         if num in found:
             return called[split][np.flatnonzero(found == num)[0]]
