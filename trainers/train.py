@@ -74,6 +74,7 @@ def main(options):
     """Trains the run that the flags ask for, or goes on with it; returns the exit code. Raises BadInput for flags, an
     entry of the recipe or data that do not fit."""
     from trainers.data import open_dataset
+    from trainers.runs import config as configs
     from trainers.runs.workdir import Workdir
     from trainers.training import preparation, strategies
 
@@ -90,11 +91,15 @@ def main(options):
     preparation.check_validation(options, config, dataset)
 
     workdir = Workdir(options.workdir or os.path.join("runs", _folder(options)))
-    description = _description(options, dataset, plain, data_dir, strategy.num_replicas_in_sync)
+    if workdir.config.exists():
+        given = [argument.split("=")[0].removeprefix("--config.") for argument in sys.argv]
+        configs.go_on(config, workdir.read_config(), given)
+    shown = configs.shown(config, dataset)
+    description = _description(options, shown, dataset, plain, data_dir, strategy.num_replicas_in_sync)
     worker, _ = strategies.workers(strategy)
     with workdir.locked(worker):
         if worker == 0:
-            _claim(workdir, description, config, dataset, plain)
+            _claim(workdir, description, shown, dataset, plain)
         return _train(options, dataset, plain, strategy, workdir, description)
 
 
@@ -108,8 +113,9 @@ def _take_numbers(options, config):
     cli.not_negative(options, "virtual_devices", "eval_every", "sample_every", "checkpoint_every")
 
 
-def _description(options, dataset, plain, data_dir, replicas):
-    """Makes the run's description: all that makes it what it is, JSON values."""
+def _description(options, shown, dataset, plain, data_dir, replicas):
+    """Makes the run's description: all that makes it what it is, JSON values; `shown` is its configuration without the
+    entries that the data set does not take."""
     from trainers.data import protocol
     from trainers.runs import config as configs
     from trainers.runs import records
@@ -119,7 +125,7 @@ def _description(options, dataset, plain, data_dir, replicas):
     config = options.config
     description = dict(
         format=FORMAT, model=options.model, dataset=dataset.name, data_dir=data_dir, seed=options.seed,
-        shape=list(dataset.shape), config=configs.to_dict(config), data=protocol(dataset, plain.domain, config.data),
+        shape=list(dataset.shape), config=configs.to_dict(shown), data=protocol(dataset, plain.domain, config.data),
         strategy=options.strategy, replicas=replicas, mixed_precision=options.mixed_precision, jit=options.jit,
         hardware=records.hardware(), versions=records.versions(), commit=records.commit(),
         command=shlex.join(["zoo-train", *sys.argv[1:]]))
@@ -132,7 +138,7 @@ def _description(options, dataset, plain, data_dir, replicas):
     return description
 
 
-def _claim(workdir, description, config, dataset, plain):
+def _claim(workdir, description, shown, dataset, plain):
     """Writes the tokenizer and the description into the run's folder, or checks that it is of the same run, and prints
     what is run and what is changed."""
     from trainers.runs import config as configs
@@ -142,9 +148,9 @@ def _claim(workdir, description, config, dataset, plain):
         workdir.write_tokenizer(dataset.tokenizer.to_dict())
     own = any(item.replicas == "each" for player in plain.players() for item in followed(player.follows))
     free = [key for key in _FREE if not own or key not in ("strategy", "replicas")]
-    changed = workdir.claim(description, free=free)
+    changed = workdir.claim(description, free=free, update=configs.updated)
     print(f"{description['model']} on {description['dataset']}, {plain.count_params():,} weights, in "
-          f"{workdir.path}\n{configs.as_flags(config)}", flush=True)
+          f"{workdir.path}\n{configs.as_flags(shown)}", flush=True)
     for key, (before, now) in changed.items():
         if key.startswith("config.") and before is not None:
             print(f"changed: {key} was {before}, is {now}", flush=True)

@@ -58,7 +58,7 @@ def test_a_multiplier_is_of_the_way_that_an_update_takes(optimizer, decay, repli
     moved = {}
     for make in (games.Duel, Slowed):
         settings = test_engine.config(learning_rate=0.1)
-        settings.optimizer.weight_decay = decay
+        settings.optimizer.weight_decay, settings.optimizer.decay_all = decay, True
         one = engine(make, replicas, settings, optimizer)
         one.model.v.assign([0.5, -1.0])
         one.advance(iter(batches(stream(1))), 1)

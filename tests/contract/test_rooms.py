@@ -24,9 +24,9 @@ BELOW |= {program: set(BELOW) - PROGRAMS for program in PROGRAMS}
 BELOW["train"] |= {"export"}  # a run is exported at its end
 OPTIONAL = {"rdkit"}  # packages that are no requirement
 # What the rules do not hold for yet, by the beginning of a path.
-LATE = ("trainers/data/", "trainers/runs/records.py")
-CIRCLES = {("trainers/data/grammars.py", "trainers/data/tokenizers.py")}
-NAMING = ("trainers/data/__init__.py", "trainers/data/domain.py", "trainers/data/readers/")
+LATE = ()
+CIRCLES = set()
+NAMING = ("trainers/data/",)
 
 
 def trainers_files():

@@ -10,14 +10,14 @@ import tensorflow_datasets as tfds
 from scipy.io import wavfile
 
 from trainers.data.embedded import tones
-from trainers.data.readers import audio
+from trainers.data.options import DEFAULTS
+from trainers.data.readers import audio, stored_audio
 from trainers.errors import BadInput
 from trainers.pictures import sound
-from trainers.recipes.recipe import DATA
 
 
 def opened(path, lines=None, **options):
-    return audio.open_wav_folder(f"wav_folder:{path}", DATA | dict(length=100) | options,
+    return audio.open_wav_folder(f"wav_folder:{path}", DEFAULTS | dict(length=100) | options,
                                  (lines if lines is not None else []).append)
 
 
@@ -114,7 +114,7 @@ def test_wrong_folders_and_options_are_refused(folder, tmp_path):
     for name, message in (("wav_folder:", "lacks the path"), (f"wav_folder:{tmp_path / 'none'}", "is missing"),
                           (f"wav_folder:{folder / 'one' / '1.wav'}", "is no folder")):
         with pytest.raises(BadInput, match=message):
-            audio.open_wav_folder(name, dict(DATA), print)
+            audio.open_wav_folder(name, {}, print)
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadInput, match="found 0 files that end in .wav among 0, at least 3"):
         opened(tmp_path / "empty")
@@ -134,7 +134,7 @@ def test_tones_come_in_crops_with_their_instrument_or_melody(tmp_path, monkeypat
     monkeypatch.setattr(tones, "SIZES", {"train": 8, "validation": 4, "test": 4})
     builder = tones.Tones(data_dir=tmp_path)
     builder.download_and_prepare()
-    dataset = audio.open_stored("tones", builder, dict(DATA), print)
+    dataset = stored_audio.open_stored("tones", builder, {}, print)
     assert (
         dataset.shape == (2048,)
         and dataset.classes == 4
@@ -142,7 +142,7 @@ def test_tones_come_in_crops_with_their_instrument_or_melody(tmp_path, monkeypat
         and dataset.sizes == {"train": 32, "validation": 16, "test": 16}
     )
     assert sorted(dataset.cache["train"]["label"]) == sorted([0, 1, 2, 3] * 8)
-    melodies = audio.open_stored("tones", builder, DATA | dict(label="melody", length=1024), print)
+    melodies = stored_audio.open_stored("tones", builder, dict(label="melody", length=1024), print)
     x, melody = melodies.cache["test"]["x"], melodies.cache["test"]["features"]
     assert (
         x.shape == (32, 1024)
@@ -157,7 +157,7 @@ def test_tones_come_in_crops_with_their_instrument_or_melody(tmp_path, monkeypat
                              (dict(rate=16000), "is made at 8000 Hz"),
                              (dict(label="instrumnt"), "did you mean 'instrument'")):
         with pytest.raises(BadInput, match=message):
-            audio.open_stored("tones", builder, DATA | options, print)
+            stored_audio.open_stored("tones", builder, options, print)
 
 
 SPOKEN = pathlib.Path(__file__).parents[3] / "shared/data/tfds"
@@ -167,7 +167,7 @@ SPOKEN = pathlib.Path(__file__).parents[3] / "shared/data/tfds"
 def test_spoken_digit_is_held_out_by_the_index_of_its_recordings():
     builder = tfds.builder("spoken_digit", data_dir=SPOKEN)
     lines = []
-    dataset = audio.open_stored("spoken_digit", builder, dict(DATA), lines.append)
+    dataset = stored_audio.open_stored("spoken_digit", builder, {}, lines.append)
     assert (
         dataset.sizes == {"train": 2400, "test": 300, "validation": 300}
         and dataset.shape == (4096,)
@@ -177,7 +177,7 @@ def test_spoken_digit_is_held_out_by_the_index_of_its_recordings():
     assert "2265 of 3000 clips are shorter than 4096 samples" in lines[-1] and dataset.facts[
         "silence"
     ] == pytest.approx(0.2, abs=0.01)
-    speakers = audio.open_stored("spoken_digit", builder, DATA | dict(label="speaker", length=500), lines.append)
+    speakers = stored_audio.open_stored("spoken_digit", builder, dict(label="speaker", length=500), lines.append)
     assert speakers.classes == 6 and np.all(np.bincount(speakers.cache["test"]["label"]) == 50)
     np.testing.assert_array_equal(speakers.cache["test"]["x"], dataset.cache["test"]["x"][:, :500])
 

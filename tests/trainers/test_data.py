@@ -11,9 +11,9 @@ import pytest
 from absl import flags
 
 from trainers import data, train
+from trainers.data import options
 from trainers.data.embedded import toy2d
 from trainers.errors import BadInput
-from trainers.recipes import recipe
 from zoo.domain import one_class
 from zoo.model import Domain
 
@@ -138,10 +138,10 @@ def test_tfds_sets_are_read_where_they_are(name, shape, levels, train):
 def test_two_builds_at_once_do_not_collide(tmp_path):
     # Both build beside and rename, and the second rename finds the first one's folder: in threads as in processes.
     from trainers.data.embedded.digits import Digits
-    from trainers.data.readers import stored
+    from trainers.data.readers import builders
     path = pathlib.Path("digits", "1.0.0")
     results = []
-    threads = [threading.Thread(target=lambda: results.append(stored._build(Digits, None, tmp_path, path)))
+    threads = [threading.Thread(target=lambda: results.append(builders._build(Digits, None, tmp_path, path)))
                for _ in range(2)]
     [thread.start() for thread in threads], [thread.join() for thread in threads]
     assert len(results) == 2 and [entry.name for entry in tmp_path.iterdir()] == ["digits"]
@@ -278,7 +278,7 @@ def test_messages_name_flags_that_there_are(path):
     train.define(known)
     entries = (
         ["config.data", "config.model"]
-        + [f"config.data.{key}" for key in recipe.DATA]
+        + [f"config.data.{key}" for key in options.DEFAULTS]
         + [f"config.model.{key}" for key in ("levels", "classes", "features")]
     )
     for name in re.findall(r"--([a-z_]+(?:\.[a-z_]+)*)", path.read_text()):

@@ -11,8 +11,9 @@ import tensorflow as tf
 
 import zoo
 from tests.support import cases
+from trainers.data.options import DEFAULTS
 from trainers.recipes import ANY, RECIPES
-from trainers.recipes.recipe import DATA, EVALUATION, SCHEDULE, SELECTION
+from trainers.recipes.recipe import EVALUATION, SCHEDULE, SELECTION
 from trainers.runs.config import default
 from trainers.training import optimizers, strategies
 from trainers.training.engine import Engine
@@ -182,6 +183,36 @@ def test_no_weight_decay_is_none():
     assert optimizers.make(settings, "model").weight_decay == 0.1
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_weight_decay_is_of_matrices_unless_asked_for_of_all(decay_all, replicas):
+    """A step without gradients: AdamW leaves what does not decay as it is."""
+    settings = config(learning_rate=0.1)
+    settings.optimizer.name, settings.optimizer.weight_decay, settings.optimizer.decay_all = "adamw", 0.5, decay_all
+    one = engine("image_gpt", replicas, settings)
+    weights = list(one.players[0].weights)
+    for weight in weights:
+        weight.assign(np.ones(weight.shape))
+    still = tf.function(lambda: one.update(0, [tf.zeros(weight.shape) for weight in weights], []))
+    one.strategy.run(still)
+    kinds = {weight.path.rpartition("/")[2] for weight in weights}
+    assert {"kernel", "bias", "scale"} <= kinds
+    for weight in weights:
+        decays = decay_all or len(weight.shape) > 1
+        np.testing.assert_allclose(weight.numpy(), 0.95 if decays else 1.0, rtol=1e-6, err_msg=weight.path)
+
+
+def test_a_player_can_decay_all_that_it_has():
+    settings = config()
+    settings.optimizer.name, settings.optimizer.weight_decay, settings.optimizer.decay_all = "adamw", 0.5, False
+    settings.players = ml_collections.ConfigDict({"generator": {"decay_all": True}})
+    one = engine("gan", settings=settings)
+    for player in one.players:
+        decays = {one.optimizers[player.name]._use_weight_decay(weight) for weight in player.weights
+                  if len(weight.shape) < 2}
+        assert decays == {player.name == "generator"}
+
+
 def test_schedules():
     def rate(schedule, step, steps=3280):
         made = optimizers.make_schedule(1e-3, dict(warmup_steps=0, end=0.0, decay=1.0) | schedule, steps)
@@ -208,7 +239,7 @@ def test_every_model_has_a_recipe_for_any_data_set():
 def test_every_recipe_is_whole(recipe):
     """Every entry is one that the model, the optimizer and the loop know, and the optimizer can be made."""
     made = default(recipe.model, recipe.dataset)
-    assert set(recipe.arguments) <= set(made.model) and set(recipe.data) <= set(DATA)
+    assert set(recipe.arguments) <= set(made.model) and set(recipe.data) <= set(DEFAULTS)
     assert (
         set(recipe.evaluation) <= set(EVALUATION)
         and set(recipe.schedule) <= set(SCHEDULE)

@@ -11,7 +11,8 @@ from tests.trainers.test_data import quiet, sentence
 from trainers import data
 from trainers.data import grammars, tokenizers
 from trainers.data.embedded import expressions
-from trainers.data.grammars import Derivations, NotDerived
+from trainers.data.grammars import NotDerived
+from trainers.data.tokenizers import Derivations
 from zoo.distributions import grammar as zoo_grammars
 from zoo.distributions.grammar import Grammar
 from zoo.model import Domain

@@ -67,19 +67,19 @@ def test_the_same_numbers_are_parted_alike_whatever_the_file(tmp_path):
 
 def test_equal_rows_stay_together_and_in_their_split():
     contents = [bytes([value]) for value in range(250)] * 2
-    found = hold_out_by_content("x", contents, "rows", dict(held_out=0.1))
+    found = hold_out_by_content("x", contents, "rows", 0.1)
     assert sorted(np.concatenate(list(found.values()))) == list(range(500))
     sides = {split: {contents[i] for i in rows} for split, rows in found.items()}
     assert sum(map(len, sides.values())) == 250 and {split: len(rows) // 2 for split, rows in found.items()} == {
         split: len(side) for split, side in sides.items()
     }
     assert len(sides["test"]) == pytest.approx(25, abs=14) and len(sides["validation"]) == pytest.approx(25, abs=14)
-    few = hold_out_by_content("x", contents[:120], "rows", dict(held_out=0.1))
+    few = hold_out_by_content("x", contents[:120], "rows", 0.1)
     for split, rows in few.items():
         assert {contents[i] for i in rows} <= sides[split]
     for num in range(3, 30):
-        assert all(map(len, hold_out_by_content("x", contents[:num], "rows", dict(held_out=0.1)).values()))
-    sentence(lambda: hold_out_by_content("x", [b"a", b"b", b"a"], "rows", dict(held_out=0.1)), "2 different rows",
+        assert all(map(len, hold_out_by_content("x", contents[:num], "rows", 0.1).values()))
+    sentence(lambda: hold_out_by_content("x", [b"a", b"b", b"a"], "rows", 0.1), "2 different rows",
              "at least 3")
 
 

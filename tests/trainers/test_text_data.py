@@ -10,6 +10,7 @@ from tests.trainers.test_data import TFDS, quiet, sentence
 from trainers import data
 from trainers.data import pipeline
 from trainers.data.embedded import pysource
+from trainers.data.readers import text as text_reader
 from trainers.data.tokenizers import Characters
 from zoo.domain import one_class
 from zoo.model import Domain
@@ -241,7 +242,7 @@ def test_files_that_can_not_be_read(tmp_path, kind):
 
 
 def test_a_text_that_is_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.text, "LARGEST", 100)
+    monkeypatch.setattr(text_reader, "LARGEST", 100)
     sentence(lambda: text_file(write(tmp_path, POEM)), f"{len(POEM)} bytes", "at most 100")
 
 
@@ -271,7 +272,7 @@ def test_lines_that_do_not_fit(tmp_path, monkeypatch):
     sentence(lambda: lines(path, length=19), "--config.data.length=19", "line 4", "19 tokens and an end", "at least 20")
     assert lines(path, length=20, tokenizer="bytes").shape == (20,)
     sentence(lambda: lines(write(tmp_path, "a\nb\na\n", "few.txt")), "2 different lines", "at least 3")
-    monkeypatch.setattr(data.text, "CACHE_BYTES", 4000)
+    monkeypatch.setattr(text_reader, "CACHE_BYTES", 4000)
     sentence(lambda: lines(path), "lines filled up to the 20 tokens", "text_file")
 
 

@@ -29,7 +29,7 @@ class Reading:
 
 
 def readings(dataset, domain):
-    """The `Reading` of each part of a domain's condition, in a structure like it; None without a condition.
+    """Returns the `Reading` of each part of a domain's condition, in a structure like it; None without a condition.
 
     Raises BadInput where nothing fits.
     """
@@ -41,7 +41,7 @@ def readings(dataset, domain):
 
 
 def names(found):
-    """The names of the fields that are read besides x."""
+    """Returns the names of the fields that are read besides x."""
     return [reading.field for reading in tf.nest.flatten(found) if reading is not None and reading.field != "x"]
 
 
@@ -55,7 +55,7 @@ def _named(dataset, domain, name, part):
 
 
 def _fitting(dataset, domain, part):
-    """The reading of a condition that has no name."""
+    """Returns the reading of a condition that has no name."""
     if part.kind == "known":
         return _known(part)
     if part.kind == "class":
@@ -98,7 +98,7 @@ def _features(dataset, part):
 
 
 def _reading(dataset, domain, name, part):
-    """The reading of a part from a field, checked. Raises BadInput where the field is something else."""
+    """Returns the reading of a part from a field, checked. Raises BadInput where the field is something else."""
     field = dataset.fields[name]
     if not _fits(field, part):
         raise BadInput(f"--dataset={dataset.name} has {_is(name, field)}; the model's condition is {describe(part)}: "
@@ -111,22 +111,24 @@ def _reading(dataset, domain, name, part):
         return Reading(name, functools.partial(_class_of, bool(domain.group)))
     if part.kind == "labels" or field.kind == "features":
         return Reading(name, lambda value: tf.cast(value, part.dtype))
-    mode = ("stored" if field.levels == 2 else "threshold") if part.kind == "binary" else None
+    mode = None
+    if part.kind == "binary":
+        mode = "stored" if field.levels == 2 else "threshold"
     return Reading(name, lambda value: encoding_of(field, part, mode).finish(value, None))
 
 
 def _further(dataset, part):
-    """The names of the fields besides x that a part can be."""
+    """Returns the names of the fields besides x that a part can be."""
     return [name for name, field in dataset.fields.items() if name != "x" and _fits(field, part)]
 
 
 def _class_of(grouped, label):
-    """The label, of a group the one of all."""
+    """Returns the label, of a group the one of all."""
     return label[:, 0] if grouped else label
 
 
 def _fits(field, part):
-    """Whether a field is of the kind and shape of a part of a condition."""
+    """Tells whether a field is of the kind and shape of a part of a condition."""
     kinds = _KINDS.get(part.kind) or (("image",) if part.range else ("features", "points"))
     return field.kind in kinds and tuple(field.shape) == tuple(part.shape)
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
+from trainers.data.options import Options
 from trainers.errors import BadInput
 from zoo import nearest
 
@@ -46,14 +47,14 @@ class Source(Protocol):
     """Where examples come from. A record is an example before it is decoded."""
 
     def records(self, split):
-        """The split's records in stored order, a `tf.data.Dataset`."""
+        """Returns the split's records in stored order, a `tf.data.Dataset`."""
 
     def stream(self, split, position, key):
         """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made
         from (key, epoch)."""
 
     def decode(self, record, names):
-        """{name: the field as stored} of one record, in the graph, for those of the fields that are named."""
+        """Returns {name: the field as stored} of one record, in the graph, for those of the fields that are named."""
 
 
 class Text(NamedTuple):
@@ -100,7 +101,8 @@ class DataSet:
     source: None for what is kept in memory, all of it in `cache` or `text`.
     cache: {split: {name: a field of all its examples as stored, arrays or tensors}}, as far as it was read.
     rate: of sound, samples a second. facts: what a record says besides, JSON values.
-    partner: a second, unpaired data set, for models of two.
+    partner: a second, unpaired data set, for models of two. options: what it was opened with, a
+    `trainers.data.options.Options`.
     modes, factors: `Modes` and a function that makes `Factors`, of a set that knows them.
     """
 
@@ -116,6 +118,13 @@ class DataSet:
     partner: "DataSet | None" = dataclasses.field(default=None, repr=False)
     modes: Modes | None = dataclasses.field(default=None, repr=False, compare=False)
     factors: Callable[[], Factors] | None = dataclasses.field(default=None, repr=False, compare=False)
+    options: Options | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def entries(self):
+        """The names of the entries of --config.data that it takes, or its partner does."""
+        opened = [dataset.options for dataset in (self, self.partner) if dataset and dataset.options]
+        return {field.name for options in opened for field in dataclasses.fields(options)}
 
     @property
     def kind(self):
@@ -154,49 +163,50 @@ class DataSet:
         return self.text and self.text.tokenizer
 
     def tokens(self, split):
-        """All tokens of a text's split in order, int32 [N]; of lines, each line's with its end."""
+        """Returns all tokens of a text's split in order, int32 [N]; of lines, each line's with its end."""
         self.require(split)
         return self.text.streams[split]
 
     def text_bytes(self, split):
-        """Bytes of a text's split in UTF-8: what bits per byte are counted by."""
+        """Returns the bytes of a text's split in UTF-8: what bits per byte are counted by."""
         self.require(split)
         return self.text.num_bytes[split]
 
     def require(self, split):
-        """Number of examples of a split. Raises BadInput if there is no such split."""
+        """Returns the number of examples of a split. Raises BadInput if there is no such split."""
         if split not in self.sizes:
             raise BadInput(f"split {split!r} is none of --dataset={self.name}; {nearest(split, self.sizes)}")
         return self.sizes[split]
 
     def nbytes(self, split, names=("x",)):
-        """Bytes of these fields of a split's decoded examples, labels not counted."""
+        """Returns the bytes of these fields of a split's decoded examples, labels not counted."""
         return self.sizes[split] * sum(self.fields[name].nbytes for name in names if self.fields[name].kind != "class")
 
     def fits(self, split, num_bytes, names=("x",)):
-        """Whether these fields of a split are in memory already, or take no more of it than that."""
+        """Tells whether these fields of a split are in memory already, or take no more of it than that."""
         return self.source is None or self.nbytes(split, names) <= num_bytes
 
     def tensors(self, split, names=None):
-        """{name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory.
+        """Returns {name: that field of all examples of a split, [n, ...] as stored}, tensors in the CPU's memory.
 
         They are decoded in parallel the first time. names: of the fields; None: all of them.
         """
         names = tuple(self.fields) if names is None else tuple(names)
         kept = self.cache.setdefault(split, {})
-        if missing := [name for name in names if name not in kept]:
+        missing = [name for name in names if name not in kept]
+        if missing:
             kept.update(self._windows(split) if self.text else self._read(split, missing))
         with tf.device("CPU:0"):  # an eager tensor would otherwise go to the accelerator, and back for every batch
             kept.update({name: tf.convert_to_tensor(kept[name]) for name in names})
         return {name: kept[name] for name in names}
 
     def decoded(self, split, names=None):
-        """The same as NumPy arrays that share the tensors' memory and can't be written to."""
+        """Returns the same as NumPy arrays that share the tensors' memory and can't be written to."""
         return {name: np.asarray(tensor) for name, tensor in self.tensors(split, names).items()}
 
     def picks(self, names):
-        """What training picks from: (how many examples, the function from numbers, int64 [...], to {name: field as
-        stored})."""
+        """Returns what training picks from: (how many examples, the function from numbers, int64 [...], to {name: field
+        as stored})."""
         if not (self.text and self.text.windows):
             kept = self.tensors("train", names)
             return self.require("train"), lambda index: {name: tf.gather(kept[name], index) for name in names}
@@ -243,19 +253,9 @@ class DataSet:
                            f"allowed are 0 to {field.levels - 1}.")
 
 
-def unused(name, options, used, has):
-    """Raises BadInput for an entry of --config.data that is set and that the data set, which `has` what it says, can't
-    use."""
-    from trainers.recipes.recipe import DATA
-    for key, value in options.items():
-        if key not in ("binarization", *used) and value != DATA[key]:
-            raise BadInput(f"--config.data.{key}={value}: --dataset={name} has {has}, which have no use for it; leave "
-                           f"it {DATA[key] or 'out'}.")
-
-
-def hold_out_by_content(name, contents, noun, options):
-    """{split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a hash of
-    the content, so that equal ones stay together.
+def hold_out_by_content(name, contents, noun, held_out):
+    """Returns {split: numbers of the `contents` (bytes) in it}: the part `held_out` test and as much validation by a
+    hash of the content, so that equal ones stay together.
 
     Each content stays in its split when others come or go, but for the two that a small file lends where a split would
     be empty.
@@ -266,14 +266,14 @@ def hold_out_by_content(name, contents, noun, options):
     if num < 3:
         raise BadInput(f"--dataset={name}: {num} different {noun}, at least 3 are needed: to train, for validation and "
                        "to test.")
-    test = min(max(1, np.sum(different < options["held_out"])), num - 2)
-    validation = min(max(1, np.sum(different < 2 * options["held_out"]) - test), num - 1 - test)
+    test = min(max(1, np.sum(different < held_out)), num - 2)
+    validation = min(max(1, np.sum(different < 2 * held_out) - test), num - 1 - test)
     # equal hashes are equal floats
     split = np.searchsorted([different[test - 1], different[test + validation - 1]], hashes / 2.0**64)
     return {key: np.flatnonzero(split == which) for which, key in ((2, "train"), (1, "validation"), (0, "test"))}
 
 
-def said_of_hold_out(noun, by, options):
-    """What a record says of `hold_out_by_content`."""
-    part = f"{100 * options['held_out']:g} %"
+def said_of_hold_out(noun, by, held_out):
+    """Says in words, for a record, what `hold_out_by_content` does."""
+    part = f"{100 * held_out:g} %"
     return f"{part} of the {noun} by a hash{by}, validation another {part}"

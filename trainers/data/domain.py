@@ -1,19 +1,15 @@
 """Whether a model can be given a data set, and what a record says of how it was: binarization, partners and groups."""
 
-from trainers.data import conditions, groups
+from trainers.data import conditions, groups, options
 from trainers.data.encoding import encoding_of
 from trainers.errors import BadInput
-from zoo import nearest
-
-BINARIZATIONS = ("auto", "dynamic", "stored", "threshold")
 
 
 def binarization(dataset, domain, data_config):
-    """`stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what does not
-    fit."""
+    """Returns `stored`, `dynamic` or `threshold`; None if the model reads no binary images. Raises BadInput for what
+    does not fit."""
     asked = data_config.get("binarization", "auto")
-    if asked not in BINARIZATIONS:
-        raise BadInput(f"--config.data.binarization={asked} is unknown; {nearest(asked, BINARIZATIONS)}")
+    options.check({"binarization": asked})
     if domain.kind != "binary":
         if asked != "auto":
             raise BadInput(f"--config.data.binarization={asked}: the model reads {_reads(domain)}, which nothing "
@@ -40,14 +36,14 @@ def _reads(domain):
 
 
 def _has(dataset):
-    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}.get(dataset.kind) or (
-        "binary rows" if dataset.levels else "real points"
-    )
+    if dataset.kind == "points":
+        return "binary rows" if dataset.levels else "real points"
+    return {"image": "images", "text": "text", "audio": "sound", "strokes": "strokes"}[dataset.kind]
 
 
 def _choose(dataset, domain):
-    """What to choose in the place of a data set of another kind than the model reads; None where it reads the data
-    set's."""
+    """Returns what to choose in the place of a data set of another kind than the model reads; None where it reads the
+    data set's."""
     image, points = dataset.kind == "image", dataset.kind == "points"
     fits, advice = {
         "binary": (image or (points and dataset.levels), "choose a data set of images, or a binary table."),
@@ -61,23 +57,28 @@ def _choose(dataset, domain):
     return None if fits else advice
 
 
+def _reshaping(dataset, domain):
+    """Advises how a data set's examples get the model's shape."""
+    if dataset.kind == "image" and len(domain.shape) == 3:
+        height, width, channels = domain.shape
+        if height == width and channels == dataset.shape[-1] and dataset.levels == 256:
+            return f"set --config.data.image_size={height}."
+    sequence = dataset.kind in ("text", "audio") and len(domain.shape) == 1
+    if sequence or dataset.name.startswith("ndjson:"):
+        return f"set --config.data.length={domain.shape[0]}."
+    return "train a model on this data set, or choose one of the model's shape."
+
+
 def check(dataset, domain, data_config):
     """Raises BadInput if a model of this domain can't be given this data set."""
-    if advice := _choose(dataset, domain):
+    advice = _choose(dataset, domain)
+    if advice:
         raise BadInput(f"--dataset={dataset.name} has {_has(dataset)} of shape {dataset.shape}, the model reads "
                        f"{_reads(domain)} of shape {tuple(domain.shape)}; "
                        + advice)
     if tuple(domain.shape) != tuple(dataset.shape):
-        height, width, channels = (
-            tuple(domain.shape) if dataset.kind == "image" and len(domain.shape) == 3 else (None, None, None)
-        )
-        sized = height == width and channels == dataset.shape[-1] and dataset.levels == 256
-        long = (dataset.kind in ("text", "audio") and len(domain.shape) == 1) or dataset.name.startswith("ndjson:")
-        flag = f"image_size={height}" if sized else f"length={domain.shape[0]}" if long else None
         raise BadInput(f"--dataset={dataset.name} has examples of shape {dataset.shape}, the model takes "
-                       f"{tuple(domain.shape)}; "
-                       + (f"set --config.data.{flag}." if flag
-                          else "train a model on this data set, or choose one of the model's shape."))
+                       f"{tuple(domain.shape)}; {_reshaping(dataset, domain)}")
     if domain.kind == "tokens" and domain.levels != dataset.levels:
         raise BadInput(f"--dataset={dataset.name} has a vocabulary of {dataset.levels} tokens, the model has "
                        f"{domain.levels}; "
@@ -95,10 +96,11 @@ def check(dataset, domain, data_config):
 
 
 def protocol(dataset, domain, data_config):
-    """What a record of a result says about its data."""
+    """Returns what a record of a result says about its data."""
     mode = binarization(dataset, domain, data_config)
+    levels = domain.levels if domain.kind == "levels" else dataset.levels
     return dict(dataset=dataset.name, version=dataset.version, shape=list(dataset.shape), binarization=mode,
-                levels=2 if mode else domain.levels if domain.kind == "levels" else dataset.levels,
+                levels=2 if mode else levels,
                 dequantization="uniform" if domain.kind == "real" and domain.dequantized and dataset.levels else None,
                 range=list(domain.range) if domain.range else None,
                 held_out={split: size for split, size in dataset.sizes.items() if split != "train"},
@@ -106,7 +108,7 @@ def protocol(dataset, domain, data_config):
 
 
 def _beside(dataset, domain):
-    """What a record says of what goes with the examples, where something does."""
+    """Returns what a record says of what goes with the examples, where something does."""
     said = {}
     if domain.conditional:
         found = conditions.readings(dataset, domain)
@@ -121,13 +123,13 @@ def _beside(dataset, domain):
 
 
 def encoding(dataset, domain, data_config):
-    """How stored examples of `dataset` become those of `domain`, an `Encoding`."""
+    """Returns how stored examples of `dataset` become those of `domain`, an `Encoding`."""
     return encoding_of(dataset.fields["x"], domain, binarization(dataset, domain, data_config))
 
 
 def config_of_partner(domain, data_config):
-    """The entries of --config.data by which the partner's examples are read: how images are binarized, where its own
-    are."""
+    """Returns the entries of --config.data by which the partner's examples are read: how images are binarized, where
+    its own are."""
     binary = domain.partner.kind == "binary" and "binarization" in data_config
     return {"binarization": data_config["binarization"]} if binary else {}
 
@@ -135,8 +137,7 @@ def config_of_partner(domain, data_config):
 def _check_group(dataset, domain):
     if domain.group and not dataset.classes:
         raise BadInput(f"--dataset={dataset.name} has no labels, the model reads groups of {domain.group} examples of "
-                       "one "
-                       "label; choose a data set that has.")
+                       "one label; choose a data set that has.")
 
 
 def _check_partner(dataset, domain, data_config):

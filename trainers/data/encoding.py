@@ -23,8 +23,8 @@ class Encoding(NamedTuple):
 
 
 def encoding_of(field, domain, mode=None):
-    """How a stored `Field` becomes what `domain` says, an `Encoding`; `mode`: of binary images, `stored`, `dynamic` or
-    `threshold`."""
+    """Returns how a stored `Field` becomes what `domain` says, an `Encoding`; `mode`: of binary images, `stored`,
+    `dynamic` or `threshold`."""
     levels = field.levels
     # x ~ Bernoulli(level / (levels - 1)): bits + 1/2 < level UNIT / (levels - 1), multiplied out to be exact in float32
     if mode == "dynamic":

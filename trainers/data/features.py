@@ -7,25 +7,30 @@ from trainers.data.dataset import Field
 
 
 def image_key(features):
-    """The name of the feature that models are of: `image`, or the first image that is no label map; or None."""
+    """Returns the name of the feature that models are of: `image`, or the first image that is no label map; or None."""
     images = [key for key, feature in features.items() if _is_image(feature)]
-    return "image" if "image" in images else next(iter(images), None)
+    if "image" in images:
+        return "image"
+    return images[0] if images else None
 
 
 def label_key(info):
-    """The name of the feature that is the class of an example, or None."""
+    """Returns the name of the feature that is the class of an example, or None."""
     features = dict(info.features.items())
-    keys = ((info.supervised_keys or (None, None))[1], "label")
-    return next((key for key in keys if isinstance(features.get(key), tfds.features.ClassLabel)), None)
+    supervised = info.supervised_keys[1] if info.supervised_keys else None
+    for key in (supervised, "label"):
+        if isinstance(features.get(key), tfds.features.ClassLabel):
+            return key
+    return None
 
 
 def class_field(features, label):
-    """{label: its `Field`}, or {} where `label` is None."""
+    """Returns {label: its `Field`}, or {} where `label` is None."""
     return {"label": Field("class", (), features[label].num_classes, tuple(features[label].names))} if label else {}
 
 
 def further_fields(features, taken, size):
-    """{name: `Field`} of what else an image of `size` has: label maps, images, classes, real numbers."""
+    """Returns {name: `Field`} of what else an image of `size` has: label maps, images, classes, real numbers."""
     found = {}
     for key, feature in features.items():
         if key in (*taken, "x", "label"):

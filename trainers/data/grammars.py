@@ -1,5 +1,4 @@
-"""Grammars of a data set's strings: where they are read, the parser, and the tokenizer whose tokens are the rules of a
-derivation.
+"""Grammars of a data set's strings: where they are read, and the parser.
 
 Parsing is lark's, character by character. A grammar of which one character ahead tells the next rule (LALR(1), checked
 without any conflict, so that every string has one derivation) takes a third of a millisecond for a molecule; any other
@@ -10,11 +9,9 @@ taken.
 import pathlib
 
 import lark
-import numpy as np
 from lark.exceptions import GrammarError, UnexpectedInput
 from lark.lexer import Lexer, Token
 
-from trainers.data.tokenizers import Tokenizer
 from trainers.errors import BadInput
 from zoo.distributions import grammar as grammars
 
@@ -40,12 +37,14 @@ class Parser:
     def __init__(self, grammar):
         # A token for each character, whatever the terminals are: no string is refused because a longest match went
         # wrong.
-        characters = sorted({c for rule in grammar.rules for symbol in rule.right if isinstance(symbol, str)
-                             for c in symbol})
+        terminals = [symbol for rule in grammar.rules for symbol in rule.right if isinstance(symbol, str)]
+        characters = sorted(set("".join(terminals)))
         self._names = {c: f"_C{number}" for number, c in enumerate(characters)}
         bodies = {}
         for number, (left, right) in enumerate(grammar.rules):
-            body = [name for s in right for name in ([self._names[c] for c in s] if isinstance(s, str) else [f"n{s}"])]
+            body = []
+            for symbol in right:
+                body += [self._names[c] for c in symbol] if isinstance(symbol, str) else [f"n{symbol}"]
             bodies.setdefault(left, []).append(f"{' '.join(body)} -> r{number}")
         declared = [f"%declare {' '.join(self._names.values())}"] if characters else []
         text = "\n".join(declared + [f"n{left}: " + "\n | ".join(body) for left, body in bodies.items()])
@@ -56,15 +55,13 @@ class Parser:
             self._lark, self.fast = lark.Lark(text, parser="earley", **arguments), False
 
     def rules(self, text):
-        """The rules of the text's derivation, in order. Raises NotDerived."""
+        """Returns the rules of the text's derivation, in order. Raises NotDerived."""
         try:
             tree = self._lark.parse(text)
         except _Unknown as error:
             raise NotDerived(text, error.place) from None
         except UnexpectedInput as error:
-            # the end has none, or that of the last character
-            place = getattr(getattr(error, "token", None), "start_pos", None)
-            raise NotDerived(text, len(text) if place is None or error.token.type == "$END" else place) from None
+            raise NotDerived(text, _place(error, text)) from None
         found, left = [], [tree]
         while left:
             node = left.pop()
@@ -73,12 +70,19 @@ class Parser:
         return found
 
     def derives(self, text):
-        """Whether the grammar derives the text."""
+        """Tells whether the grammar derives the text."""
         try:
             self.rules(text)
         except NotDerived:
             return False
         return True
+
+
+def _place(error, text):
+    """Returns where a string goes wrong: the token of its end has no place, or that of the last character."""
+    token = getattr(error, "token", None)
+    place = getattr(token, "start_pos", None)
+    return len(text) if place is None or token.type == "$END" else place
 
 
 class _Unknown(Exception):
@@ -102,51 +106,21 @@ def _lexer(names):
     return Characters
 
 
-class Derivations(Tokenizer):
-    """A token for each rule of the grammar, in their order; a line is its derivation, and the end fills it up."""
-
-    name = "grammar"
-
-    def __init__(self, grammar):
-        super().__init__(len(grammar.rules), end=True)
-        self.grammar, self._parser = grammar, Parser(grammar)
-
-    def encode(self, text):
-        return np.array(self._parser.rules(text), np.int32)
-
-    def encode_all(self, texts):
-        found = []
-        for row, text in enumerate(texts):
-            try:
-                found.append(self.encode(text))
-            except NotDerived as error:
-                raise NotDerived(text, error.place, row) from None
-        return found
-
-    def _decode(self, tokens):
-        return self.grammar.expand(tokens)[0]
-
-    def _state(self):
-        return None  # the grammar is all
-
-
 def validity(tokenizer):
-    """The function from tokens [T] to whether they are a string of the tokenizer's grammar, or None where it has
+    """Makes the function from tokens [T] to whether they are a string of the tokenizer's grammar; None where it has
     none."""
     if tokenizer.grammar is None:
         return None
     parser = Parser(tokenizer.grammar)
-    if isinstance(tokenizer, Derivations):  # a nonterminal that is left over is no text
-        return lambda tokens: tokenizer.grammar.expand(tokens)[1] and parser.derives(tokenizer.decode(tokens))
-    return lambda tokens: parser.derives(tokenizer.decode(tokens))
+    return lambda tokens: tokenizer.whole(tokens) and parser.derives(tokenizer.decode(tokens))
 
 
 known = grammars.names
 
 
 def read(name):
-    """The `Grammar` that --config.data.grammar names, None if it names none: one that comes with the zoo, or a file.
-    Raises BadInput where it is none."""
+    """Reads the `Grammar` that --config.data.grammar names, None if it names none: one that comes with the zoo, or a
+    file. Raises BadInput where it is none."""
     if not name:
         return None
     if name in grammars.names():

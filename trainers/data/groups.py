@@ -11,7 +11,8 @@ import tensorflow as tf
 
 
 def table(labels, k):
-    """Where an epoch's tuples lie among examples sorted by label: int64 [tuples, k], each label's first one first."""
+    """Returns where an epoch's tuples lie among examples sorted by label: int64 [tuples, k], each label's first one
+    first."""
     counts = np.unique(np.asarray(labels), return_counts=True)[1]
     starts = np.append(0, np.cumsum(counts)[:-1])
     rows = [(number, start + (number * k + np.arange(k)) % count) for start, count in zip(starts, counts)
@@ -20,12 +21,12 @@ def table(labels, k):
 
 
 def fewer(labels, k):
-    """How many labels have fewer than k examples: theirs come again within a tuple."""
+    """Returns how many labels have fewer than k examples: theirs come again within a tuple."""
     return int(np.sum(np.unique(np.asarray(labels), return_counts=True)[1] < k))
 
 
 def visits(labels, k, position, key, permutation):
-    """Which tuples are visited from `position` of the endless stream on.
+    """Returns which tuples are visited from `position` of the endless stream on.
 
     A `tf.data.Dataset` of the rest of an epoch's tuples each, int64 [tuples, k].
     `permutation(size, key, epoch, block)`: of 0..size-1, a function of its arguments.
@@ -46,5 +47,5 @@ def visits(labels, k, position, key, permutation):
 
 
 def in_order(labels, k):
-    """The tuples of a split that is evaluated, int64 [tuples, k]."""
+    """Returns the tuples of a split that is evaluated, int64 [tuples, k]."""
     return np.argsort(np.asarray(labels), kind="stable")[table(labels, k)]

@@ -29,13 +29,13 @@ MASK = np.uint32(0x7FFF7FFF)  # two numbers of 15 bits a word
 
 
 def key(seed, purpose):
-    """Philox's key, int32 [2], a function of (seed, purpose)."""
+    """Makes Philox's key, int32 [2], a function of (seed, purpose)."""
     return np.frombuffer(hashlib.shake_256(f"{purpose} {int(seed)}".encode()).digest(8), "<i4").copy()
 
 
 def noise(key, number, first, rows, shape):
-    """15-bit noise, uint16 [rows, *shape], of rows first, first + 1, ... of batch `number`; a row's noise depends on
-    nothing else.
+    """Draws 15-bit noise, uint16 [rows, *shape], of rows first, first + 1, ... of batch `number`; a row's noise depends
+    on nothing else.
 
     Philox is a function of (key, counter): each row owns a stretch of the counter, so any rows are drawn by one
     operation from where they start.
@@ -50,8 +50,8 @@ def noise(key, number, first, rows, shape):
 
 
 def permutation(size, key, epoch, block=0):
-    """A permutation of 0..size-1, int64, that is a function of (key, epoch, block): the order of as many random numbers
-    of 64 bits."""
+    """Draws a permutation of 0..size-1, int64, that is a function of (key, epoch, block): the order of as many random
+    numbers of 64 bits."""
     counter = tf.cast(tf.stack([tf.cast(block, tf.int64) * (1 << 32), tf.cast(epoch, tf.int64)]), tf.uint64)
     words = tf.raw_ops.StatelessRandomUniformFullIntV2(shape=tf.stack([size]), key=key.view(np.uint64), counter=counter,
                                                        alg=PHILOX, dtype=tf.int64)
@@ -59,8 +59,8 @@ def permutation(size, key, epoch, block=0):
 
 
 def visits(size, position, key):
-    """Which examples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of a part of
-    an epoch each, int64.
+    """Returns which examples are visited from `position` of the endless stream on: a `tf.data.Dataset` of the rest of a
+    part of an epoch each, int64.
 
     An epoch of more than a million examples, as windows of a long text are, comes in equal parts: part p has every
     parts-th example from p on.
@@ -89,7 +89,8 @@ class _Reader:
         self.names = list(dict.fromkeys(["x", *grouping, *conditions.names(self._readings)]))
 
     def kept(self, split):
-        """Whether what is read of a split is kept in memory. Raises BadInput where it must be and is too large."""
+        """Tells whether what is read of a split is kept in memory. Raises BadInput where it must be and is too
+        large."""
         kept = self.dataset.fits(split, self.cache_bytes, self.names)
         if self.domain.group and not kept:
             size, most = self.dataset.nbytes(split, self.names) >> 20, self.cache_bytes >> 20
@@ -99,7 +100,7 @@ class _Reader:
         return kept
 
     def finish(self, record, rows, noise_of):
-        """x, or (x, condition), of a batch of `rows` examples; `noise_of(shape)`: their noise."""
+        """Returns x, or (x, condition), of a batch of `rows` examples; `noise_of(shape)`: their noise."""
         shapes = {name: (rows, *self.domain.grouped, *self.dataset.fields[name].shape) for name in self.names}
         record = {name: tf.ensure_shape(record[name], shapes[name]) for name in self.names}
         bits = noise_of(shapes["x"][1:]) if self._encoding.noisy else None
@@ -152,7 +153,7 @@ def training_batches(dataset, domain, batch_size, seed, data_config, start=0, wo
 
 
 def _training(reader, share, numbers, seed, purpose):
-    """The batches of one data set.
+    """Returns the batches of one data set.
 
     numbers: the first one's, and how many (None: no end). purpose: what tells its order and noise from another's.
     """
@@ -187,7 +188,7 @@ def _joined(domain, batches, partners):
 
 
 def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, limit=None, cache_bytes=CACHE_BYTES):
-    """Once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its
+    """Goes once through a split in stored order, the last batch smaller; an example's noise is a function of (seed, its
     index).
 
     Groups are those of `trainers.data.groups`. A partner's examples stand beside in stored order, from the first again
@@ -210,14 +211,14 @@ def evaluation_batches(dataset, split, domain, batch_size, seed, data_config, li
 
 
 def num_examples(dataset, split, domain):
-    """How many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput without such a
-    split."""
+    """Returns how many examples of the domain a split has: of groups, the tuples of an epoch. Raises BadInput without
+    such a split."""
     num = dataset.require(split)
     return len(groups.table(dataset.decoded(split, ["label"])["label"], domain.group)) if domain.group else num
 
 
 def _evaluation(reader, split, size, batch_size, noise_key):
-    """The first `size` examples of a split, from its first one again where it has fewer, in batches."""
+    """Returns the first `size` examples of a split, from its first one again where it has fewer, in batches."""
     dataset, group = reader.dataset, reader.domain.group
     num = num_examples(dataset, split, reader.domain)
 
@@ -241,7 +242,8 @@ def _evaluation(reader, split, size, batch_size, noise_key):
 
 
 def _options():
-    """Each worker makes its own rows, so tf.distribute must not shard again; the order is part of the promise."""
+    """Returns tf.data's options: tf.distribute must not shard again, since each worker makes its own rows, and the
+    order is part of the promise."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     options.deterministic = True

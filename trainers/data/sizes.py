@@ -5,19 +5,8 @@ import tensorflow as tf
 from trainers.errors import BadInput
 
 
-def parse(image_size):
-    """(height, width) of one side of a square or a pair; None stays None. Raises BadInput for anything else."""
-    if image_size is None:
-        return None
-    sides = image_size if isinstance(image_size, tuple) else (image_size, image_size)
-    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise BadInput(f"--config.data.image_size={image_size}: a side in pixels, at least 1, is needed, for example "
-                       "64 (0: as stored).")
-    return sides
-
-
 def flag(size):
-    """The flag that asks for (height, width), as a message names it."""
+    """Returns the flag that asks for (height, width), as a message names it."""
     return f"--config.data.image_size={size[0] if size[0] == size[1] else size}"
 
 
@@ -37,8 +26,8 @@ def resize_and_crop(image, size, mixed=True):
 
 
 def hold_out(name, sizes, validation):
-    """Sizes of the splits once the last `validation` training examples are held out. Raises BadInput where that can't
-    be."""
+    """Returns the sizes of the splits once the last `validation` training examples are held out. Raises BadInput where
+    that can't be."""
     if not validation:
         return dict(sizes)
     if "validation" in sizes:

@@ -1,5 +1,5 @@
 """Tokenizers: a text as integers, and back. Characters of the training split, UTF-8 bytes, pairs of bytes that occur
-together, or rules of a grammar (`trainers.data.grammars`).
+together, or the rules of a grammar.
 
 Byte-pair encoding is GPT-2's (A. Radford et al., Language Models are Unsupervised Multitask Learners, 2019; R.
 Sennrich, B. Haddow and A. Birch, Neural Machine Translation of Rare Words with Subword Units, 2016, arXiv:1508.07909):
@@ -12,11 +12,14 @@ import hashlib
 import re
 
 import numpy as np
+import tokenizers
+from tokenizers import decoders, models, pre_tokenizers
+from tokenizers.trainers import BpeTrainer
 
+from trainers.data import grammars, options
 from trainers.errors import BadInput
-from zoo import nearest
+from zoo.distributions.grammar import Grammar
 
-NAMES = ("auto", "characters", "bytes", "bpe", "grammar")
 # characters that the library is given at once: what it keeps of each token takes far more memory than the token
 PIECE = 1 << 20
 
@@ -37,40 +40,44 @@ class Tokenizer(abc.ABC):
 
     @abc.abstractmethod
     def encode(self, text):
-        """The tokens of a str, int32 [n], without an end. Raises BadInput for a character that has no token."""
+        """Encodes a str as int32 [n], without an end. Raises BadInput for a character that has no token."""
 
     def encode_all(self, texts):
-        """The tokens of many, a list of int32 [n]."""
+        """Encodes many, as a list of int32 [n]."""
         return [self.encode(text) for text in texts]
 
+    def whole(self, tokens):
+        """Tells whether tokens [T] are all of a text."""
+        return True
+
     def decode(self, tokens):
-        """The text of integers [n], up to the first end. What is no UTF-8, as half of a character, becomes U+FFFD."""
+        """Decodes integers [n], up to the first end. What is no UTF-8, as half of a character, becomes U+FFFD."""
         tokens = np.asarray(tokens).astype(np.int64)
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.size:
             raise ValueError(f"tokens are 0 to {self.size - 1}, found {tokens.min()} to {tokens.max()}.")
-        return self._decode(tokens if self.end is None else tokens[:np.argmax(np.append(tokens, self.end) == self.end)])
+        if self.end is not None:
+            tokens = tokens[:np.argmax(np.append(tokens, self.end) == self.end)]
+        return self._decode(tokens)
 
     @abc.abstractmethod
     def _decode(self, tokens):
-        """The text of tokens that are known to be right."""
+        """Decodes tokens that are known to be right."""
 
     @abc.abstractmethod
     def _state(self):
-        """What `from_dict` makes it again from, a JSON value."""
+        """Returns what `from_dict` makes it again from, a JSON value."""
 
     def to_dict(self):
-        """The whole tokenizer as a JSON object."""
+        """Describes the whole tokenizer as a JSON object."""
         judged = {} if self.grammar is None else dict(grammar=self.grammar.text)
         return dict(tokenizer=self.name, end=self.end is not None, state=self._state()) | judged
 
     def describe(self):
-        """What a record says of it."""
-        judged = (
-            {}
-            if self.grammar is None
-            else dict(grammar=f"sha256:{hashlib.sha256(self.grammar.text.encode()).hexdigest()[:12]}")
-        )
-        return dict(name=self.name, size=self.size, end=self.end) | judged
+        """Says what a record says of it."""
+        said = dict(name=self.name, size=self.size, end=self.end)
+        if self.grammar is not None:
+            said["grammar"] = f"sha256:{hashlib.sha256(self.grammar.text.encode()).hexdigest()[:12]}"
+        return said
 
 
 class Characters(Tokenizer):
@@ -133,20 +140,18 @@ class BytePairs(Tokenizer):
     name = "bpe"
 
     def __init__(self, state, end=False):
-        import tokenizers  # late: only this tokenizer needs the library
         self._pairs = tokenizers.Tokenizer.from_str(state)
         super().__init__(self._pairs.get_vocab_size(), end)
 
     @classmethod
     def train(cls, texts, vocabulary, end=False):
-        """The one of these texts with at most `vocabulary` tokens: fewer where no pair is left that occurs twice."""
-        import tokenizers
-        from tokenizers import decoders, models, pre_tokenizers, trainers
+        """Makes the one of these texts with at most `vocabulary` tokens: fewer where no pair is left that occurs twice.
+        """
         pairs = tokenizers.Tokenizer(models.BPE())
         pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         pairs.decoder = decoders.ByteLevel()
-        trainer = trainers.BpeTrainer(vocab_size=vocabulary - bool(end), min_frequency=2, show_progress=False,
-                                      initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
+        trainer = BpeTrainer(vocab_size=vocabulary - bool(end), min_frequency=2, show_progress=False,
+                             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
         pairs.train_from_iterator((piece for text in texts for piece in _pieces(text)), trainer)
         return cls(pairs.to_str(), end)
 
@@ -165,50 +170,74 @@ class BytePairs(Tokenizer):
         return self._pairs.to_str()
 
 
+class Derivations(Tokenizer):
+    """A token for each rule of the grammar, in their order; a line is its derivation, and the end fills it up."""
+
+    name = "grammar"
+
+    def __init__(self, grammar):
+        super().__init__(len(grammar.rules), end=True)
+        self.grammar, self._parser = grammar, grammars.Parser(grammar)
+
+    def encode(self, text):
+        return np.array(self._parser.rules(text), np.int32)
+
+    def encode_all(self, texts):
+        found = []
+        for row, text in enumerate(texts):
+            try:
+                found.append(self.encode(text))
+            except grammars.NotDerived as error:
+                raise grammars.NotDerived(text, error.place, row) from None
+        return found
+
+    def whole(self, tokens):
+        return self.grammar.expand(tokens)[1]  # a nonterminal that is left over is no text
+
+    def _decode(self, tokens):
+        return self.grammar.expand(tokens)[0]
+
+    def _state(self):
+        return None  # the grammar is all
+
+
 def make(name, vocabulary, texts, end=False, grammar=None):
-    """The tokenizer that --config.data asks for, of the training split's texts. Raises BadInput for a name or a size
-    that is none."""
+    """Makes the tokenizer that --config.data asks for, of the training split's texts. Raises BadInput for a name or a
+    size that is none."""
     tokenizer = _make(name, vocabulary, texts, end, grammar)
     tokenizer.grammar = grammar
     return tokenizer
 
 
 def _make(name, vocabulary, texts, end, grammar):
-    if name not in NAMES:
-        raise BadInput(f"--config.data.tokenizer={name} is unknown; {nearest(name, NAMES)}")
+    options.check({"tokenizer": name})
     if name == "auto":
         name = "bpe" if vocabulary else "characters"
     if name == "bpe":
         fewest = 257 + bool(end)
         if type(vocabulary) is not int or vocabulary < fewest:
             raise BadInput(f"--config.data.vocabulary={vocabulary}: byte-pair encoding needs a size of at least "
-                           f"{fewest}, "
-                           "for example --config.data.vocabulary=1024.")
+                           f"{fewest}, for example --config.data.vocabulary=1024.")
         return BytePairs.train(texts, vocabulary, end)
     if vocabulary:
         raise BadInput(f"--config.data.vocabulary={vocabulary}: --config.data.tokenizer={name} has a size of its own; "
-                       "leave it 0, "
-                       "or set --config.data.tokenizer=bpe.")
+                       "leave it 0, or set --config.data.tokenizer=bpe.")
     if name == "grammar":
-        from trainers.data import grammars  # late: only this tokenizer needs the parser
         if not end:
             raise BadInput("--config.data.tokenizer=grammar: a derivation is that of a line; choose lines:PATH.")
         if grammar is None:
             raise BadInput("--config.data.tokenizer=grammar: tokens are a grammar's rules; set --config.data.grammar "
                            "to a file with a grammar, or to one of "
                            f"{', '.join(grammars.known())}.")
-        return grammars.Derivations(grammar)
+        return Derivations(grammar)
     return Bytes(end) if name == "bytes" else Characters("".join(texts), end)
 
 
 def from_dict(values):
-    """The tokenizer that `to_dict` described. Raises BadInput where it is no such description."""
+    """Makes the tokenizer that `to_dict` described. Raises BadInput where it is no such description."""
     try:
         name, end, state = values["tokenizer"], bool(values["end"]), values["state"]
-        grammar = None
-        if "grammar" in values:
-            from zoo.distributions.grammar import Grammar
-            grammar = Grammar(values["grammar"])
+        grammar = Grammar(values["grammar"]) if "grammar" in values else None
         tokenizer = {"characters": lambda: Characters(state, end), "bytes": lambda: Bytes(end),
                      "bpe": lambda: BytePairs(state, end),
                      "grammar": lambda: _make(name, 0, (), end, grammar)}[name]()
@@ -219,12 +248,12 @@ def from_dict(values):
 
 
 def _cut(tokens, lengths):
-    """The tokens in pieces of these lengths."""
+    """Cuts tokens into pieces of these lengths."""
     return np.split(tokens, np.cumsum(list(lengths))[:-1])
 
 
 def _codes(text):
-    """The code points of a str, uint32 [n]."""
+    """Returns the code points of a str, uint32 [n]."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
@@ -236,7 +265,7 @@ def _utf8(text):
 
 
 def _pieces(text):
-    """The text in pieces of about a million characters, cut where a single line feed ends a line: words of the two
+    """Cuts a text into pieces of about a million characters, where a single line feed ends a line: words of the two
     sides never merge there."""
     first, cut = 0, re.compile(r"(?<=\S\n)(?=\S)")
     while first < len(text):

@@ -6,6 +6,8 @@ that the grammar derives the text. Of molecules RDKit, where it is installed, sa
 atoms have the bonds that they can have.
 """
 
+import importlib
+
 import numpy as np
 import tensorflow as tf
 
@@ -84,11 +86,10 @@ def _validity(name, evaluation, x, protocol):
 
 def _rdkit():
     """Imports (the function from a SMILES string to whether it is a molecule, RDKit's version); None where it is not
-    installed: it is no requirement, so its import is late."""
+    installed, as it is no requirement."""
     try:
-        import rdkit
-        from rdkit import Chem, RDLogger
+        rdkit, chem = importlib.import_module("rdkit"), importlib.import_module("rdkit.Chem")
     except ImportError:
         return None
-    RDLogger.DisableLog("rdApp.*")
-    return lambda text: bool(text) and Chem.MolFromSmiles(text) is not None, rdkit.__version__
+    importlib.import_module("rdkit.RDLogger").DisableLog("rdApp.*")
+    return lambda text: bool(text) and chem.MolFromSmiles(text) is not None, rdkit.__version__

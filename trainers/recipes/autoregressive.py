@@ -5,14 +5,14 @@ from trainers.recipes.recipe import ANY, DRAWINGS, SKETCH_RATE, SKETCHES, Publis
 _COSINE = dict(name="cosine", warmup_steps=100)
 _STOPPING = dict(every=100, patience=10)
 _MADE_TABLE = "the table of Germain et al. 2015 (arXiv:1502.03509), quoted from memory"
-_ADAMW = dict(name="adamw", learning_rate=1e-2, weight_decay=1e-4)
+_ADAMW = dict(name="adamw", learning_rate=1e-2, weight_decay=1e-4, decay_all=True)
 _MADE_PAPER = "Germain et al. 2015 (arXiv:1502.03509)"
 _EONADE_PAPER = "Uria, Murray and Larochelle 2014 (arXiv:1310.1757)"
 _PIXEL_RNN_PAPER = "van den Oord, Kalchbrenner and Kavukcuoglu 2016 (arXiv:1601.06759)"
 _GATED_PAPER = "van den Oord et al. 2016 (arXiv:1606.05328), Gated PixelCNN"
 _GATED_PEER = "pytorch-generative, GatedPixelCNN, dynamic binarization, 457 epochs"
 _PIXEL_CNN_PP_PAPER = "Salimans, Karpathy, Chen and Kingma 2017 (arXiv:1701.05517)"
-_TEXT = dict(optimizer=dict(name="adamw", learning_rate=4e-3, beta_2=0.99, weight_decay=0.1),
+_TEXT = dict(optimizer=dict(name="adamw", learning_rate=4e-3, beta_2=0.99, weight_decay=0.1, decay_all=True),
              schedule=dict(name="cosine", warmup_steps=100, end=0.1), clip_norm=1.0, ema=0.99)
 _IMAGE = dict(schedule=dict(name="cosine", warmup_steps=100), clip_norm=1.0, ema=0.995)
 _ATTENTION_PEER = "pytorch-generative, MNIST with dynamic binarization, 457 epochs"
@@ -22,8 +22,8 @@ def _nll(value, source):
     return (Published("negative_log_likelihood", value, "nats", source),)
 
 
-def _adamw(rate, decay):
-    return dict(name="adamw", learning_rate=rate, weight_decay=decay)
+def _adamw(rate, decay, decay_all=True):
+    return dict(name="adamw", learning_rate=rate, weight_decay=decay, decay_all=decay_all)
 
 
 RECIPES = [
@@ -42,7 +42,8 @@ RECIPES = [
            schedule=_COSINE, ema=0.99, selection=_STOPPING, published=_nll(10.27, _MADE_TABLE)),
     Recipe("fvsbn", "table:nips.npz", steps=1000, batch_size=100, optimizer=dict(name="sgd", learning_rate=3e-2),
            schedule=_COSINE, selection=dict(every=25, patience=10), published=_nll(276.88, _MADE_TABLE)),
-    Recipe("fvsbn", ANY, steps=20_000, batch_size=128, optimizer=_ADAMW, schedule=_COSINE, ema=0.999),
+    Recipe("fvsbn", ANY, steps=20_000, batch_size=128, optimizer=dict(_ADAMW, decay_all=False), schedule=_COSINE,
+           ema=0.999),
     Recipe("nade", "digits", steps=3000, batch_size=64, arguments=dict(hidden=64),
            optimizer=dict(_ADAMW, weight_decay=1e-1), schedule=_COSINE, ema=0.995),
     # The paper's 500 units, rectified, by batches of 128, which --jit computes twice as fast. The fixed binarization
@@ -63,7 +64,7 @@ RECIPES = [
            optimizer=dict(name="sgd", learning_rate=1e-2), schedule=_COSINE, selection=dict(every=50, patience=10),
            published=_nll(273.08, _MADE_TABLE)),
     Recipe("nade", ANY, steps=20_000, batch_size=64, arguments=dict(hidden=500),
-           optimizer=dict(_ADAMW, learning_rate=3e-3), schedule=_COSINE, ema=0.999),
+           optimizer=dict(_ADAMW, learning_rate=3e-3, decay_all=False), schedule=_COSINE, ema=0.999),
     Recipe("rnade", "toy2d", steps=5000, batch_size=256, optimizer=dict(learning_rate=5e-3), schedule=_COSINE,
            clip_norm=5.0, ema=0.995),
     Recipe("rnade", ANY, steps=50_000, batch_size=128, arguments=dict(hidden=100, components=20), schedule=_COSINE,
@@ -98,7 +99,7 @@ RECIPES = [
            schedule=_COSINE, selection=dict(every=100, patience=10),
            published=_nll(277.28, f"{_MADE_PAPER}, several masks; quoted from memory")),
     Recipe("made", ANY, steps=20_000, batch_size=100, arguments=dict(hidden=(500,), direct=True),
-           optimizer=_adamw(1e-3, 0.1), schedule=_COSINE),
+           optimizer=_adamw(1e-3, 0.1, decay_all=False), schedule=_COSINE),
     Recipe("eonade", "digits", steps=6000, batch_size=64, arguments=dict(hidden=(500,)), optimizer=_adamw(1e-3, 0.1),
            schedule=_COSINE, ema=0.995),
     # The paper's network; its ensemble of 128 orders is `--config.model.orders=128` and takes hours of two CPU cores to
@@ -107,7 +108,7 @@ RECIPES = [
            optimizer=_adamw(1e-3, 0.01), schedule=_COSINE, ema=0.999, selection=dict(every=5000),
            published=_nll(85.10, f"{_EONADE_PAPER}, two layers, 128 orders")),
     Recipe("eonade", ANY, steps=100_000, batch_size=100, arguments=dict(hidden=(500, 500)),
-           optimizer=_adamw(1e-3, 0.01), schedule=_COSINE, ema=0.999),
+           optimizer=_adamw(1e-3, 0.01, decay_all=False), schedule=_COSINE, ema=0.999),
 
     Recipe("pixel_cnn", "digits", steps=2500, batch_size=64,
            arguments=dict(levels=17, channels=64, blocks=4, kernel_size=5, head_channels=64),
@@ -215,7 +216,8 @@ RECIPES = [
     # the test names are training names too.
     Recipe("gpt", "lines:names.txt", steps=20_000, batch_size=32, arguments=dict(levels=27, width=64, end=26),
            data=dict(length=16, held_out=0.031),
-           **_TEXT | dict(optimizer=dict(name="adamw", learning_rate=1e-3, beta_2=0.99, weight_decay=0.01), ema=0.995),
+           **_TEXT | dict(optimizer=dict(name="adamw", learning_rate=1e-3, beta_2=0.99, weight_decay=0.01,
+                                         decay_all=True), ema=0.995),
            selection=dict(every=1000),
            published=(Published("nats_per_token", 1.92, "nats", "makemore's README, test split"),)),
     Recipe("gpt", ANY, steps=20_000, batch_size=32,

@@ -10,7 +10,7 @@ RECIPES = [
     # 1,437 images: without so much weight decay the density of the test images falls from the first thousand steps on.
     Recipe("real_nvp", "digits", steps=2500, batch_size=128,
            arguments=dict(levels=17, couplings=12, hidden=(128, 128), activation="relu"),
-           optimizer=dict(name="adamw", weight_decay=2.0), schedule=dict(name="cosine")),
+           optimizer=dict(name="adamw", weight_decay=2.0, decay_all=True), schedule=dict(name="cosine")),
     # The paper's data set, but dense couplings over the flattened image, for GPUs: the published number is of another
     # network.
     Recipe("real_nvp", "cifar10", steps=200_000, batch_size=128,

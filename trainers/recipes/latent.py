@@ -6,11 +6,12 @@ _IWAE_TABLE = ("Burda, Grosse and Salakhutdinov 2015 (arXiv:1509.00519), table 1
                "MNIST binarized dynamically")
 _IWAE_NET = dict(latent_size=50, network="dense", hidden=(200, 200), activation="tanh")
 # 1,437 images overfit within a minute: decoupled weight decay holds the bound of held-out images.
-_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.5), schedule=dict(name="cosine"), ema=0.995,
+_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.5, decay_all=True), schedule=dict(name="cosine"), ema=0.995,
                evaluation=dict(importance_samples=500))
 _AUTOENCODER_FIGURE = ("Hinton and Salakhutdinov 2006 (Science 313), figure 2, average squared error of a "
                        "784-1000-500-250-30 network; quoted from memory")
-_AUTOENCODER_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.05), schedule=dict(name="cosine"), ema=0.995)
+_AUTOENCODER_DIGITS = dict(optimizer=dict(name="adamw", weight_decay=0.05, decay_all=True),
+                           schedule=dict(name="cosine"), ema=0.995)
 _DEEP = dict(latent_size=30, hidden=(1000, 500, 250))
 _WIDE = dict(latent_size=1000, hidden=())
 _VQ_PAPER = "van den Oord, Vinyals and Kavukcuoglu 2017 (arXiv:1711.00937), section 4.1, CIFAR-10"
@@ -19,7 +20,8 @@ _CODES_PHOTO = dict(schedule=dict(name="cosine", warmup_steps=100), ema=0.999, p
 _CODES_DIGITS = dict(levels=17, codebook_size=32, embedding_size=16, channels=32, halvings=1, residuals=1,
                      residual_channels=32, prior_channels=16, prior_blocks=2, autoencoder_steps=2000)
 # 1,437 grids of codes overfit far sooner than the images: few steps of a small prior, and much weight decay.
-_CODES_SMALL = dict(steps=2600, batch_size=64, optimizer=dict(name="adamw", learning_rate=2e-3, weight_decay=0.2),
+_CODES_SMALL = dict(steps=2600, batch_size=64,
+                    optimizer=dict(name="adamw", learning_rate=2e-3, weight_decay=0.2, decay_all=True),
                     schedule=dict(name="cosine"), ema=0.995, players=dict(autoencoder={}, prior=dict(weight_decay=2.0)))
 _CODES_ADAM = dict(learning_rate=2e-4)
 _ZINC_PAPER = "Kusner, Paige and Hernandez-Lobato 2017 (arXiv:1703.01925), the table of ZINC, quoted from memory"
@@ -109,7 +111,7 @@ RECIPES = [
     # binarization averages over.
     *(Recipe("conditional_vae", "mnist", variant=f"{quadrants}_quadrants" if quadrants > 1 else "", steps=30_000,
              batch_size=100, arguments=dict(latent_size=200) | (dict(quadrants=quadrants) if quadrants > 1 else {}),
-             optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
+             optimizer=dict(name="adamw", weight_decay=0.01, decay_all=True), schedule=dict(name="cosine"), ema=0.999,
              data=dict(validation=10_000), selection=dict(every=1000, patience=8),
              evaluation=dict(importance_samples=1000),
              published=(Published("negative_log_likelihood", value, "nats", f"Pyro's example, {quadrants} of 4 "
@@ -135,7 +137,7 @@ RECIPES = [
 
     Recipe("dlgm", "digits", steps=4000, batch_size=64, arguments=dict(levels=17, latent_sizes=(16, 8)), **_DIGITS),
     Recipe("dlgm", "binarized_mnist", steps=220_000, batch_size=100, arguments=dict(hidden=300, warmup_steps=80_000),
-           optimizer=dict(name="adamw", weight_decay=0.01), schedule=dict(name="cosine"), ema=0.999,
+           optimizer=dict(name="adamw", weight_decay=0.01, decay_all=True), schedule=dict(name="cosine"), ema=0.999,
            selection=dict(every=5000), evaluation=dict(importance_samples=5000),
            published=(Published("negative_log_likelihood", 86.60, "nats",
                                 "Rezende, Mohamed and Wierstra 2014 (arXiv:1401.4082), table 1, rank-one posteriors, "

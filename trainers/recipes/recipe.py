@@ -23,22 +23,16 @@ class Recipe:
     arguments: the model's constructor's, where they differ from its defaults (its shape comes from the data set);
     classes=0 is none.
     batch_size: global, over all replicas. steps: optimizer steps of each player.
-    optimizer: Keras class in lower case and its arguments. players: {player: arguments that differ}, of the players
-    that may differ.
+    optimizer: Keras class in lower case and its arguments; decay_all: whether weight decay takes biases, scales and
+    whatever else has fewer than two dimensions too. players: {player: arguments that differ}, of the players that may
+    differ.
     schedule: of the learning rate (`trainers.training.optimizers` lists them). ema: decay of the weights' moving
     average, less in the first steps; 0 for none.
     clip_norm: global norm to which all-reduced gradients are clipped, 0 for none. skip_norm: that above which, or where
     it is not finite, a player's update is skipped, 0 for never.
     accumulation: equal parts in which a replica's batch is taken, one after the other, for one update: their gradients'
     mean, in a part's memory.
-    data: binarization (`auto`, `dynamic`, `threshold`, `stored`), validation (training examples held out), held_out
-    (the part of a file or folder without splits of its own that is
-        held out to test, and again for validation), image_size (0: as stored),
-        standardize (a table's columns), tokenizer (`auto`, `characters`, `bytes`, `bpe`, `grammar`), vocabulary (of
-        `bpe`), grammar (a file, or one of the zoo, by which lines are judged, and read by the tokenizer `grammar`),
-        length (tokens or samples of an example; 0: the data set's default), rate (of sound, samples a second; 0: as
-        stored), label (of sound; empty: the data set's first), partner (a second data set, whose examples are unpaired
-        with the first one's, for a model of two).
+    data: what is asked of the data set's reader, entries that `trainers.data.options` declares for each kind of data.
     selection: every (steps between two looks at the validation split, the best weights so far being kept as the run's;
     0: the last ones are)
         and patience (looks without an improvement that end the run; 0: none do).
@@ -66,10 +60,9 @@ class Recipe:
     variant: str = ""
 
 
-OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0)
+OPTIMIZER = dict(name="adam", learning_rate=1e-3, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=0.0,
+                 decay_all=False)
 SCHEDULE = dict(name="constant", warmup_steps=0, end=0.0, decay=1.0)
-DATA = dict(binarization="auto", validation=0, held_out=0.1, image_size=0, standardize=False, tokenizer="auto",
-            vocabulary=0, grammar="", length=0, rate=0, label="", partner="")
 SELECTION = dict(every=0, patience=0)
 # the 5,000 of Burda et al. 2015 and those after them
 EVALUATION = dict(importance_samples=5000, samples=1000, completions=100)

@@ -9,26 +9,28 @@ from ml_collections import config_dict
 
 import zoo
 from trainers import recipes
-from trainers.data.domain import BINARIZATIONS
-from trainers.data.tokenizers import NAMES as TOKENIZERS
+from trainers.data import options as data_options
 from trainers.errors import BadInput
 from trainers.recipes import recipe as recipe_form
 
+# What runs do that were begun before there was the entry, where that is not its default.
+_OLDER = dict(optimizer=dict(decay_all=True))
+
 
 def model_class(name):
-    """Finds the class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
+    """Returns the class of --model. Raises BadInput, with the nearest right name, for an unknown one."""
     if name not in zoo.MODELS:
         raise BadInput(f"--model: unknown model {name!r}; {zoo.nearest(name, zoo.MODELS)}")
     return zoo.MODELS[name]
 
 
 def default(model, dataset, variant=""):
-    """Makes the recipe a ConfigDict in which every entry that can be set is present, with its type. Raises BadInput for
-    a variant that is none."""
+    """Returns the recipe as a ConfigDict in which every entry that can be set is present, with its type. Raises
+    BadInput for a variant that is none."""
     recipe = recipes.find(model, dataset, variant)
     if recipe is None:
-        known = sorted({other.variant for other in recipes.of_model(model) if other.variant
-                        and recipes.find(model, dataset, other.variant)})
+        named = {other.variant for other in recipes.of_model(model) if other.variant}
+        known = sorted(name for name in named if recipes.find(model, dataset, name))
         raise BadInput(f"--variant={variant}: --model={model} has no such recipe for --dataset={dataset}; "
                        + (zoo.nearest(variant, known) if known else "leave it out."))
     parameters = inspect.signature(model_class(model).__init__).parameters
@@ -51,14 +53,14 @@ def default(model, dataset, variant=""):
         clip_norm=float(recipe.clip_norm),
         skip_norm=float(recipe.skip_norm),
         accumulation=recipe.accumulation,
-        data=recipe_form.DATA | recipe.data,
+        data=data_options.DEFAULTS | recipe.data,
         selection=recipe_form.SELECTION | recipe.selection,
         evaluation=recipe_form.EVALUATION | recipe.evaluation,
     ))
 
 
 def _kind(parameter):
-    """Finds the type of an argument whose default is None, from its annotation."""
+    """Returns the type of an argument whose default is None, from its annotation."""
     annotation = str(parameter.annotation)
     for kind in (int, float, str, tuple):
         if kind.__name__ in annotation:
@@ -103,9 +105,6 @@ def check(config, players):
         raise BadInput(f"--config.clip_norm must be 0 (none) or more, found {config.clip_norm}.")
     if not 0 <= config.skip_norm < math.inf:
         raise BadInput(f"--config.skip_norm must be 0 (no update is skipped) or more, found {config.skip_norm}.")
-    if config.data.binarization not in BINARIZATIONS:
-        raise BadInput(f"--config.data.binarization: unknown {config.data.binarization!r}; "
-                       f"{zoo.nearest(config.data.binarization, BINARIZATIONS)}")
     for key, value in config.evaluation.items():
         if value <= 0:
             raise BadInput(f"--config.evaluation.{key} must be more than 0, found {value}.")
@@ -118,34 +117,29 @@ def check(config, players):
     if config.selection.every and len(players) > 1:
         raise BadInput(f"--config.selection.every={config.selection.every}: a game of {', '.join(players)} has no one "
                        "loss to select by.")
-    if config.data.tokenizer not in TOKENIZERS:
-        raise BadInput(f"--config.data.tokenizer: unknown {config.data.tokenizer!r}; "
-                       f"{zoo.nearest(config.data.tokenizer, TOKENIZERS)}")
-    for key in ("validation", "image_size", "vocabulary", "length", "rate"):
-        if config.data[key] < 0:
-            raise BadInput(f"--config.data.{key} must not be negative, found {config.data[key]}.")
 
 
 def decays(players, config):
-    """Finds {player: decay} of the moving averages of what it moves."""
+    """Returns {player: decay} of the moving averages of what it moves."""
     return {player.name: config.ema for player in players if config.ema}
 
 
 def as_flags(config):
-    """Writes the configuration as the flags that would set it, a line each."""
+    """Returns the configuration as the flags that would set it, a line each."""
     def lines(section, prefix):
         for key, value in section.items():
             if isinstance(value, ml_collections.ConfigDict):
                 yield from lines(value, f"{prefix}.{key}")
+            elif "\n" in str(value):
+                yield f"  {prefix}.{key}={value.splitlines()[0]} ..."
             elif value is not None:
-                shown = f"{value.splitlines()[0]} ..." if "\n" in str(value) else value
-                yield f"  {prefix}.{key}={shown}"
+                yield f"  {prefix}.{key}={value}"
 
     return "\n".join(lines(config, "--config"))
 
 
 def to_dict(config):
-    """Turns the configuration into plain JSON values."""
+    """Returns the configuration as plain JSON values."""
     return _plain(config.to_dict())
 
 
@@ -156,14 +150,54 @@ def _plain(value):
 
 
 def from_dict(values):
-    """Makes the ConfigDict of what `to_dict` wrote; lists become tuples again, and entries that are younger than the
-    run get their defaults."""
+    """Makes the ConfigDict of what `to_dict` wrote.
+
+    Lists become tuples again, and entries that are younger than the run say what it does without them.
+    """
     def restore(value):
         if isinstance(value, dict):
             return {key: restore(item) for key, item in value.items()}
         return tuple(restore(item) for item in value) if isinstance(value, list) else value
 
-    younger = dict(data=recipe_form.DATA, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION)
-    return ml_collections.ConfigDict(restore(dict(skip_norm=0.0, accumulation=1) | values
-                                             | {name: entries | values.get(name, {}) for name,
-                                                entries in younger.items()}))
+    return ml_collections.ConfigDict(restore(_completed(values)))
+
+
+def _completed(values):
+    """Returns what `to_dict` wrote with the entries that are younger than the run, as it goes on without them."""
+    sections = dict(data=data_options.DEFAULTS, selection=recipe_form.SELECTION, evaluation=recipe_form.EVALUATION,
+                    optimizer=_OLDER["optimizer"])
+    completed = dict(skip_norm=0.0, accumulation=1) | values
+    for name, entries in sections.items():
+        completed[name] = entries | values.get(name, {})
+    return completed
+
+
+def go_on(config, description, given):
+    """Sets the entries that a run was begun without to what it did, but for those, dotted, that are `given` by hand.
+
+    Args:
+        config: of a command that resumes the run, changed in place. description: what its config.json holds.
+    """
+    before = description.get("config", {})
+    for section, entries in _OLDER.items():
+        for key, value in entries.items():
+            if key not in before.get(section, {}) and f"{section}.{key}" not in given:
+                config[section][key] = value
+
+
+def updated(description, now):
+    """Returns what a run's config.json holds as this version would write it, so that it can be compared with `now`.
+
+    Entries of `data` that are left out of `now` are of other kinds of data than the run's, and mean nothing to it.
+    """
+    values = _completed(description.get("config", {}))
+    values["data"] = {key: value for key, value in values["data"].items() if key in now["config"]["data"]}
+    return description | dict(config=values)
+
+
+def shown(config, dataset):
+    """Returns what is printed and kept of a configuration: all but the entries of `data` that the data set does not
+    take."""
+    values = config.to_dict()
+    values["data"] = {key: value for key, value in values["data"].items() if key in dataset.entries}
+    return ml_collections.ConfigDict(values)

@@ -14,8 +14,13 @@ import re
 import shlex
 import subprocess
 
+import keras
+import tensorflow as tf
+import tensorflow_probability as tfp
+
 from trainers import recipes
 from trainers.errors import BadInput
+from trainers.runs import config as configs
 from trainers.runs.workdir import storage_errors, write_json
 
 # value in `unit`, per example; kind: `exact`, `upper_bound`, `lower_bound` or `estimate`, of the metric itself (the
@@ -49,8 +54,6 @@ def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole
 def _published(run, metric, unit):
     """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled
     alike."""
-    from trainers.runs import config as configs
-
     name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
     ours, recipes_own = run.config, configs.default(name, dataset, variant)
     # a tokenizer decides the levels
@@ -63,8 +66,6 @@ def _published(run, metric, unit):
 
 def hardware():
     """The processors of this machine: {cpu, cores, gpus}."""
-    import tensorflow as tf
-
     model = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
@@ -77,10 +78,6 @@ def hardware():
 
 def versions():
     """The versions of what computes."""
-    import keras
-    import tensorflow as tf
-    import tensorflow_probability as tfp
-
     return dict(python=platform.python_version(), tensorflow=tf.__version__, keras=keras.__version__,
                 tensorflow_probability=tfp.__version__)
 

@@ -125,12 +125,13 @@ class Workdir:
         for part in self.export.glob(".export-*"):
             shutil.rmtree(part, ignore_errors=True)
 
-    def claim(self, description, free):
+    def claim(self, description, free, update=lambda old, new: old):
         """Writes the run's description, or checks that the folder holds the same run.
 
         Args:
             description: JSON values that make the run what it is.
             free: dotted keys of `description` that a resumed run may change, with all below them.
+            update: from (what the folder holds, `description`) to what this version would have written of that run.
 
         Returns:
             {dotted key: (before, now)} of the free keys that the command changes.
@@ -139,7 +140,7 @@ class Workdir:
             changed = {}
             if self.config.exists():
                 old = self.read_config()
-                changed = self._compare(old, description, free)
+                changed = self._compare(update(old, description), description, free)
                 told = [dict(key=key, before=before, now=now) for key,
                         (before, now) in changed.items() if key.startswith("config.")]
                 description = description | dict(changes=old.get("changes", []) + told)

@@ -207,4 +207,4 @@ class Engine(Game):
 def _optimizer(player, config):
     """Makes the run's optimizer, with a schedule that is made for the moves that the player has."""
     stop = config.steps if player.stop is None else min(player.stop, config.steps)
-    return optimizers.make(config, player.name, max(1, stop - player.start), player.updates)
+    return optimizers.make(config, player.name, max(1, stop - player.start), player.updates, player.weights)

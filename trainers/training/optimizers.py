@@ -78,8 +78,12 @@ def make_schedule(rate, schedule, steps, updates=1):
     return Warmup(made, schedule["warmup_steps"] * updates) if schedule["warmup_steps"] else made
 
 
-def make(config, player, steps=None, updates=1):
-    """Makes the optimizer of a player that has so many steps (None: all), of so many moves each."""
+def make(config, player, steps=None, updates=1, weights=()):
+    """Makes the optimizer of a player's `weights`, not built, for so many steps (None: all) of so many moves each.
+
+    Weight decay, which is decoupled in all of Keras's optimizers, leaves biases, scales and whatever has fewer than two
+    dimensions alone, unless the entry `decay_all` says otherwise.
+    """
     own = {key: value for key, value in config.players.get(player, {}).items() if value is not None}
     entries = dict(config.optimizer) | own
     cls = OPTIMIZERS[entries["name"]]
@@ -87,8 +91,11 @@ def make(config, player, steps=None, updates=1):
     arguments = {key: entries[key] for key in _SPECIFIC if key in known}
     # AdamW's own default is not 0
     arguments["weight_decay"] = entries["weight_decay"] or (0.0 if issubclass(cls, adam.AdamW) else None)
-    return cls(learning_rate=make_schedule(entries["learning_rate"], config.schedule, steps or config.steps, updates),
-               **arguments)
+    schedule = make_schedule(entries["learning_rate"], config.schedule, steps or config.steps, updates)
+    optimizer = cls(learning_rate=schedule, **arguments)
+    if not entries["decay_all"]:
+        optimizer.exclude_from_weight_decay(var_list=[weight for weight in weights if len(weight.shape) < 2])
+    return optimizer
 
 
 def check(config, players):

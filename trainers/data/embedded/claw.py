@@ -30,7 +30,7 @@ class Claw(tfds.core.GeneratorBasedBuilder):
 
 
 def points(seed, num):
-    """float32 [num, 1]; a component by its weight, then its normal."""
+    """Draws float32 [num, 1]; a component by its weight, then its normal."""
     rng = np.random.RandomState(seed)
     component = np.searchsorted(np.cumsum(WEIGHTS.astype(np.float64)), rng.uniform(size=num),
                                 side="right").clip(max=len(WEIGHTS) - 1)

@@ -5,6 +5,8 @@ They are the test part of E. Alpaydin and C. Kaynak's Optical Recognition of Han
 is shuffled once by a fixed seed.
 """
 
+import importlib
+
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -28,8 +30,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
         return {"train": self._generate_examples(order[:TRAIN]), "test": self._generate_examples(order[TRAIN:])}
 
     def _generate_examples(self, indices):
-        from sklearn.datasets import load_digits  # its import takes a second, and only a build needs it
-        data = load_digits()
+        data = importlib.import_module("sklearn.datasets").load_digits()  # takes a second, and only a build needs it
         for index in indices:
             yield int(index), {"image": data.images[index].astype(np.uint8)[..., None],
                                "label": int(data.target[index])}

@@ -35,8 +35,8 @@ class Expressions(tfds.core.GeneratorBasedBuilder):
 
 
 def draw(num, seed=0):
-    """`num` different expressions in random order; what takes more than `LONGEST` rules is thrown away. `random()`
-    alone is the same in every Python."""
+    """Returns `num` different expressions in random order; what takes more than `LONGEST` rules is thrown away.
+    `random()` alone is the same in every Python."""
     grammar, generator, found = grammars.packaged(GRAMMAR), random.Random(seed), {}
     choices = [[k for k, rule in enumerate(grammar.rules) if rule.left == left]
                for left in range(len(grammar.nonterminals))]

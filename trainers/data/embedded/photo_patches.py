@@ -6,6 +6,7 @@ No pixel is in both. Crops of one split overlap, so they are no independent exam
 model learns, not more.
 """
 
+import importlib
 import pathlib
 
 import tensorflow as tf
@@ -31,8 +32,8 @@ class PhotoPatches(tfds.core.GeneratorBasedBuilder):
                 "test": self._generate_examples(slice(BORDER, None), 16)}
 
     def _generate_examples(self, columns, stride):
-        import sklearn.datasets
-        folder = pathlib.Path(sklearn.datasets.__file__).parent / "images"
+        # Its import takes a second, and only a build needs it.
+        folder = pathlib.Path(importlib.import_module("sklearn.datasets").__file__).parent / "images"
         for name in PHOTOS:
             # TensorFlow's decoder: scikit-learn's own reader would need Pillow.
             photo = tf.io.decode_jpeg(tf.io.read_file(str(folder / f"{name}.jpg")), channels=3,

@@ -38,7 +38,7 @@ class Pysource(tfds.core.GeneratorBasedBuilder):
 
 
 def source(module):
-    """A module's code. Raises BadInput where Python came without it, or the module is of a later or an earlier
+    """Reads a module's code. Raises BadInput where Python came without it, or the module is of a later or an earlier
     Python."""
     path = pathlib.Path(sysconfig.get_path("stdlib"), f"{module}.py")
     try:

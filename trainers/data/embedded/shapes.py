@@ -32,7 +32,7 @@ _FINE = 4  # points along a pixel's side
 
 
 def factors():
-    """All combinations, int64 [4608, 5], the last factor running fastest."""
+    """Returns all combinations, int64 [4608, 5], the last factor running fastest."""
     return np.array(list(itertools.product(*map(range, VALUES.values()))))
 
 
@@ -49,7 +49,7 @@ def every():
 
 
 def inside(shape, u, v):
-    """Whether points are inside of a shape of about half a height of 1; v goes down."""
+    """Tells whether points are inside of a shape of about half a height of 1; v goes down."""
     if shape == "square":
         return np.maximum(abs(u), abs(v)) <= 0.8
     if shape == "ellipse":
@@ -59,14 +59,14 @@ def inside(shape, u, v):
 
 
 def render(rows):
-    """The images of factors [n, 5], uint8 [n, 32, 32, 1] of 0 and 1: a pixel is 1 where more than half of its area is
-    inside of the shape."""
+    """Returns the images of factors [n, 5], uint8 [n, 32, 32, 1] of 0 and 1: a pixel is 1 where more than half of its
+    area is inside of the shape."""
     return np.stack([covered(row) > 0.5 for row in rows])[..., None].astype(np.uint8)
 
 
 def covered(row, line=None):
-    """How much of each pixel is inside of the shape of factors [5], float64 [32, 32] on [0, 1]; `line`: only what is as
-    near to its edge, in pixels."""
+    """Returns how much of each pixel is inside of the shape of factors [5], float64 [32, 32] on [0, 1]; `line`: only
+    what is as near to its edge, in pixels."""
     shape, size, angle, x, y = row
     grid = (np.arange(SIDE * _FINE) + 0.5) / _FINE
     u, v = np.meshgrid(grid - PLACES[x], grid - PLACES[y])
@@ -80,23 +80,24 @@ def covered(row, line=None):
 
 
 def colours(rng):
-    """(of the ground, of the shape), uint8 [3] each: a shape's has a strong channel, and a ground's has none."""
+    """Returns (of the ground, of the shape), uint8 [3] each: a shape's has a strong channel, and a ground's has
+    none."""
     shape = rng.permutation([rng.randint(200, 256), rng.randint(0, 256), rng.randint(0, 60)])
     return rng.randint(20, 110, 3), shape
 
 
 def ink(rng):
-    """The same of paper and ink."""
+    """Returns the same of paper and ink."""
     return rng.randint(215, 256, 3), rng.randint(0, 70, 3)
 
 
 def painted(cover, ground, colour):
-    """The image of a shape that covers its pixels so far, uint8 [32, 32, 3]."""
+    """Returns the image of a shape that covers its pixels so far, uint8 [32, 32, 3]."""
     return np.round(ground + cover[..., None] * (np.asarray(colour, float) - ground)).astype(np.uint8)
 
 
 def example(row, style, rng):
-    """What the data set of a style has of factors [5]."""
+    """Returns what the data set of a style has of factors [5]."""
     cover, line = covered(row), covered(row, LINE)
     mask = ((cover > 0.5) * (1 + row[0])).astype(np.uint8)[..., None]
     pose = np.array([at / (num - 1) for at, num in zip(row[1:], list(VALUES.values())[1:])], np.float32)

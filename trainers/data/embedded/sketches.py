@@ -16,8 +16,8 @@ SHAKE = 0.015  # standard deviation of a point's place, in radii of a head
 
 
 def arc(x, y, width, height, num, start=0.0, turn=1.0):
-    """`num` + 1 points of an ellipse around (x, y), from the angle `start` on for `turn` turns (1 is clockwise, as y
-    goes down)."""
+    """Returns `num` + 1 points of an ellipse around (x, y), from the angle `start` on for `turn` turns (1 is clockwise,
+    as y goes down)."""
     angle = 2 * np.pi * (start + turn * np.linspace(0, 1, num + 1))
     return np.stack([x + width * np.cos(angle), y + height * np.sin(angle)], -1)
 
@@ -109,7 +109,7 @@ THINGS = {f.__name__: f for f in (cat, dog, pig, house, star, spiral)}
 
 
 def drawing(rng, thing):
-    """The strokes of a drawing, float64 [points, 2] each."""
+    """Returns the strokes of a drawing, float64 [points, 2] each."""
     strokes = THINGS[thing](rng)
     angle, stretch, size = rng.normal(scale=0.08), np.exp(rng.normal(scale=0.08)), np.exp(rng.normal(scale=0.1))
     turned = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) * size

@@ -21,7 +21,7 @@ LOWEST, HIGHEST = -12, 9  # semitones above A4: 220 to 740 Hz
 
 
 def melody(rng, instrument):
-    """(waveform, float64 [LENGTH] on [-1, 1], melody float32 [frames, 2]) of one player."""
+    """Returns (waveform, float64 [LENGTH] on [-1, 1], melody float32 [frames, 2]) of one player."""
     amplitudes, attack, decay = INSTRUMENTS[instrument]
     notes = [s for s in range(LOWEST, HIGHEST + 1) if s % 12 in SCALE]
     place, start = rng.randint(len(notes)), 0

@@ -8,13 +8,12 @@ sub-folder, the first folder's name is its label.
 import concurrent.futures
 import hashlib
 import math
-import os
 import pathlib
 
 import numpy as np
 import tensorflow as tf
 
-from trainers.data import sizes
+from trainers.data import folders, options, sizes
 from trainers.data.dataset import DataSet, Field
 from trainers.data.pipeline import CACHE_BYTES, visits
 from trainers.errors import BadInput
@@ -44,37 +43,35 @@ class FolderSource:
 
 
 def load(file, shape):
-    """A file's image resized and cropped to `shape`, uint8 [height, width, channels]."""
+    """Reads a file's image, resized and cropped to `shape`: uint8 [height, width, channels]."""
     image = tf.io.decode_image(tf.io.read_file(file), channels=shape[2], expand_animations=False)
     image = tf.ensure_shape(image, (None, None, shape[2]))
     fitting = tf.reduce_all(tf.shape(image)[:2] == shape[:2])
     return tf.ensure_shape(tf.cond(fitting, lambda: image, lambda: sizes.resize_and_crop(image, shape[:2])), shape)
 
 
-def open_folder(name, size, validation, log):
-    """The `DataSet` of `name`, `image_folder:PATH`. Every file is read once here, so that one that is corrupt is found
-    before training."""
+def open_folder(name, entries, log):
+    """Opens `image_folder:PATH`. Every file is read once here, so that one that is corrupt is found before training."""
+    asked = options.take(options.Images, name, entries)
     root = pathlib.Path(name.partition(":")[2]).expanduser()
     files = _find(name, root)
     log(f"Reading {len(files)} images of {root}.")
-    size, channels, kept = _read_all(name, root, files, size)
+    size, channels, kept = _read_all(name, root, files, asked.size)
     shape = (*size, channels)
     relative = [file.relative_to(root).as_posix() for file in files]
     test = _held_out(relative)
-    names = sorted({path.split("/")[0] for path in relative}) if all("/" in path for path in relative) else None
-    labels = np.array([names.index(path.split("/")[0]) if names else 0 for path in relative], np.int32)
+    names, labels = folders.labels_of(relative)
     indices = {"train": [i for i, held in enumerate(test) if not held],
                "test": [i for i, held in enumerate(test) if held]}
-    split_sizes = sizes.hold_out(name, {split: len(rows) for split, rows in indices.items()}, validation)
-    if validation:
-        indices["validation"] = indices["train"][-validation:]
-        indices["train"] = indices["train"][:-validation]
+    split_sizes = sizes.hold_out(name, {split: len(rows) for split, rows in indices.items()}, asked.validation)
+    if asked.validation:
+        indices["validation"] = indices["train"][-asked.validation:]
+        indices["train"] = indices["train"][:-asked.validation]
     source = FolderSource({split: [str(files[i]) for i in rows] for split, rows in indices.items()},
                           {split: labels[rows] for split, rows in indices.items()}, shape)
-    digest = hashlib.sha256("".join(f"{path} {file.stat().st_size}\n" for path,
-                                    file in zip(relative, files)).encode()).hexdigest()
     label = {"label": Field("class", (), len(names), tuple(names))} if names else {}
-    dataset = DataSet(name, f"sha256:{digest[:12]}", {"x": Field("image", shape, 256)} | label, split_sizes, source)
+    dataset = DataSet(name, folders.version_of(relative, files), {"x": Field("image", shape, 256)} | label, split_sizes,
+                      source, options=asked)
     if kept:
         for split, rows in indices.items():
             x = np.stack([np.broadcast_to(kept[i], shape) for i in rows])
@@ -83,30 +80,17 @@ def open_folder(name, size, validation, log):
 
 
 def _held_out(paths):
-    """Whether each path is in the test split."""
+    """Tells whether each path is in the test split."""
     hashes = [int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big") / 2**64 for path in paths]
     lent = sorted(hashes)[FEWEST_TO_TEST - 1]
     return [value < 0.1 or value <= lent for value in hashes]
 
 
 def _find(name, root):
-    """The image files under `root`, sorted; BadInput if there is no such folder or there are too few."""
-    if not name.partition(":")[2]:
-        raise BadInput(f"--dataset={name} lacks the path of a folder: image_folder:PATH.")
-    if not root.is_dir():
-        raise BadInput(f"--dataset={name}: {root} is {'no folder' if root.exists() else 'missing'}; give the path of a "
-                       "folder of images.")
-
-    def refuse(error):
-        raise BadInput(f"--dataset={name}: {error.filename} can't be read: {error.strerror}.") from error
-
-    found = [pathlib.Path(folder, file) for folder, _,
-             files in os.walk(root, onerror=refuse, followlinks=True) for file in files
-             if not file.startswith(".")]
-    images = sorted(file for file in found if file.suffix.lower() in ENDINGS)
+    """Finds the images under `root`, sorted; raises BadInput if there are too few."""
+    images, num = folders.find_files(name, root, ("image_folder", "images", ENDINGS))
     if len(images) < FEWEST:
-        raise BadInput(f"--dataset={name}: found {len(images)} images among {len(found)} files, at least {FEWEST} that "
-                       "end in "
+        raise BadInput(f"--dataset={name}: found {len(images)} images among {num} files, at least {FEWEST} that end in "
                        f"{', '.join(ENDINGS)} are needed.")
     return images
 

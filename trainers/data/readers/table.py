@@ -14,7 +14,8 @@ import zipfile
 
 import numpy as np
 
-from trainers.data.dataset import DataSet, Field, hold_out_by_content, said_of_hold_out, unused
+from trainers.data import options, sizes
+from trainers.data.dataset import DataSet, Field, hold_out_by_content, said_of_hold_out
 from trainers.errors import BadInput
 from zoo import nearest
 
@@ -22,10 +23,9 @@ SPLITS = {"train": ("train", "train_data"), "validation": ("validation", "valid"
           "test": ("test", "test_data")}
 
 
-def open_table(name, options, log):
-    """The `DataSet` of a table. Raises BadInput where the file is missing or broken, or holds anything but finite
-    numbers."""
-    unused(name, options, ("standardize", "validation", "held_out"), "rows of numbers")
+def open_table(name, entries, log):
+    """Opens a table. Raises BadInput where the file is missing or broken, or holds anything but finite numbers."""
+    asked = options.take(options.Rows, name, entries)
     path = pathlib.Path(name.partition(":")[2]).expanduser()
     if not name.partition(":")[2]:
         raise BadInput(f"--dataset={name} lacks the path of a file: table:PATH.")
@@ -42,31 +42,32 @@ def open_table(name, options, log):
     facts = {}
     if None in parts:
         parts = {None: _checked(name, parts[None])}
-        rows = hold_out_by_content(name, [row.tobytes() for row in parts[None]], "rows", options)
+        rows = hold_out_by_content(name, [row.tobytes() for row in parts[None]], "rows", asked.held_out)
         parts = {split: parts[None][index] for split, index in rows.items()}
-        facts["hold_out"] = said_of_hold_out("rows", " of their contents", options)
+        facts["hold_out"] = said_of_hold_out("rows", " of their contents", asked.held_out)
     else:
-        unused(name, options, ("standardize", "validation"), "splits of its own")
-        facts["hold_out"] = "the file's own splits" + (
-            f", validation the last {options['validation']} training rows" if options["validation"] else ""
-        )
+        asked = options.take(options.SplitRows, name, entries)
+        facts["hold_out"] = "the file's own splits"
+        if asked.validation:
+            facts["hold_out"] += f", validation the last {asked.validation} training rows"
         parts = {split: _checked(name, part, split) for split, part in parts.items()}
-        if len(widths := {part.shape[1] for part in parts.values()}) > 1:
+        widths = {part.shape[1] for part in parts.values()}
+        if len(widths) > 1:
             raise BadInput(f"--dataset={name}: the splits have {' and '.join(map(str, sorted(widths)))} columns; one "
                            "number is needed.")
-    if options["validation"]:
-        parts = _with_validation(name, parts, options["validation"])
+    if asked.validation:
+        parts = _with_validation(name, parts, asked.validation)
     levels = 2 if all(np.isin(part, (0, 1)).all() for part in parts.values()) else None
-    if options["standardize"]:
+    if asked.standardize:
         parts, facts["standardized"] = _standardized(name, parts, levels)
     field = Field("points", (parts["train"].shape[1],), levels)
     cache = {split: {"x": part.astype(field.dtype)} for split, part in parts.items()}
     return DataSet(name, f"sha256:{version}", {"x": field}, {split: len(part) for split, part in parts.items()},
-                   cache=cache, facts=facts)
+                   cache=cache, facts=facts, options=asked)
 
 
 def _csv(name, path):
-    """{None: the rows of the file}. A first row without any number is a header."""
+    """Reads {None: the rows of the file}. A first row without any number is a header."""
     rows, width, header = [], None, False
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -90,7 +91,7 @@ def _csv(name, path):
 
 
 def _number(cell):
-    """The finite number in a cell, or None."""
+    """Returns the finite number in a cell, or None."""
     try:
         return float(cell) if math.isfinite(float(cell)) else None
     except ValueError:
@@ -102,9 +103,11 @@ def _npy(name, path):
 
 
 def _npz(name, path):
-    """The file's splits, or {None: its one array}."""
+    """Reads the file's splits, or {None: its one array}."""
     with _load(name, path) as file:
-        found = {split: [key for key in keys if key in file.files] for split, keys in SPLITS.items()}
+        found = {}
+        for split, keys in SPLITS.items():
+            found[split] = [key for key in keys if key in file.files]
         if len(file.files) == 1 and not found["train"]:
             return {None: _member(name, file, file.files[0])}
         if not found["train"] or not found["test"] or any(len(keys) > 1 for keys in found.values()):
@@ -132,7 +135,7 @@ READERS = {".csv": _csv, ".npy": _npy, ".npz": _npz}
 
 
 def _checked(name, array, split=None):
-    """The array as float32 rows [n, D]; one of rank 1 is a column."""
+    """Returns the array as float32 rows [n, D]; one of rank 1 is a column."""
     of = f"split {split!r}" if split else "the table"
     if array.dtype.kind not in "buif":
         raise BadInput(f"--dataset={name}: {of} holds {array.dtype}; numbers are needed.")
@@ -143,7 +146,8 @@ def _checked(name, array, split=None):
     with np.errstate(over="ignore"):
         # -0 becomes 0, so that equal rows have equal bytes
         array = array.reshape(len(array), -1).astype(np.float32) + np.float32(0.0)
-    if not (finite := np.isfinite(array)).all():
+    finite = np.isfinite(array)
+    if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise BadInput(f"--dataset={name}: {of} has {array[row, column]} in row {row + 1}, column {column + 1}; finite "
                        "numbers are needed.")
@@ -151,14 +155,14 @@ def _checked(name, array, split=None):
 
 
 def _with_validation(name, parts, num):
-    """The splits with the last `num` training rows held out."""
-    from trainers.data import sizes
+    """Returns the splits with the last `num` training rows held out."""
     kept = sizes.hold_out(name, {split: len(part) for split, part in parts.items()}, num)["train"]
     return parts | {"train": parts["train"][:kept], "validation": parts["train"][kept:]}
 
 
 def _standardized(name, parts, levels):
-    """(the splits less the training rows' mean, divided by their standard deviation; what a record says of it)."""
+    """Returns (the splits less the training rows' mean, divided by their standard deviation; what a record says of it).
+    """
     if levels:
         raise BadInput(f"--config.data.standardize=true: --dataset={name} is binary; leave it false.")
     mean, std = parts["train"].mean(0, dtype=np.float64), parts["train"].std(0, dtype=np.float64)

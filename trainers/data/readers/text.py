@@ -10,8 +10,8 @@ import pathlib
 
 import numpy as np
 
-from trainers.data import tokenizers
-from trainers.data.dataset import DataSet, Field, Text, hold_out_by_content, said_of_hold_out, unused
+from trainers.data import grammars, options, tokenizers
+from trainers.data.dataset import DataSet, Field, Text, hold_out_by_content, said_of_hold_out
 from trainers.data.pipeline import CACHE_BYTES
 from trainers.errors import BadInput
 
@@ -19,50 +19,49 @@ LENGTH = 64  # tokens of a window, where nothing else is asked for
 LARGEST = 1 << 30  # bytes of a text: it is kept in memory, four bytes a token
 
 
-def open_text_file(name, options, log, tokenizer):
-    """The `DataSet` of `text_file:PATH`: the first 90 % of the characters to train, 5 % for validation, the last 5 % to
-    test."""
-    unused(name, options, ("tokenizer", "vocabulary", "length", "validation"), "a text")
-    _no_validation(name, options, "the last but one 5 % of the text are")
+def open_text_file(name, entries, log, tokenizer):
+    """Opens `text_file:PATH`: the first 90 % of the characters to train, 5 % for validation, the last 5 % to test."""
+    asked = options.take(options.Text, name, entries)
+    _no_validation(name, asked, "the last but one 5 % of the text are")
     text, version = read(name)
     first, second = len(text) * 90 // 100, len(text) * 95 // 100
     return windows(name, version, {"train": text[:first], "validation": text[first:second], "test": text[second:]},
-                   options, log, tokenizer, dict(hold_out="the last 5 % of the characters, validation the 5 % before"))
+                   asked, log, tokenizer, dict(hold_out="the last 5 % of the characters, validation the 5 % before"))
 
 
-def open_lines(name, options, log, tokenizer):
-    """The `DataSet` of `lines:PATH`: a line that is not blank is an example, 10 % (`options["held_out"]`) for
-    validation and as many to test by their contents."""
-    unused(name, options, ("tokenizer", "vocabulary", "length", "validation", "held_out", "grammar"), "lines")
-    _no_validation(name, options, "a part of the lines, --config.data.held_out, is")
+def open_lines(name, entries, log, tokenizer):
+    """Opens `lines:PATH`: a line that is not blank is an example, 10 % (the entry `held_out`) for validation and as
+    many to test by their contents."""
+    asked = options.take(options.Lines, name, entries)
+    _no_validation(name, asked, "a part of the lines, --config.data.held_out, is")
     text, version = read(name)
     stored = [line.removesuffix("\r") for line in text.split("\n")]
     places = [place for place, line in enumerate(stored) if line.strip()]
-    rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines", options)
-    numbers = {split: [places[row] + 1 for row in rows[split]] for split in rows}
-    return lines(name, version,
-                 {split: [(f"line {number}", stored[number - 1]) for number in found] for split,
-                  found in numbers.items()}, options, log, tokenizer,
-                 dict(hold_out=said_of_hold_out("lines", " of their contents", options)))
+    rows = hold_out_by_content(name, [stored[place].encode() for place in places], "lines", asked.held_out)
+    texts = {}
+    for split, found in rows.items():
+        numbers = [places[row] + 1 for row in found]
+        texts[split] = [(f"line {number}", stored[number - 1]) for number in numbers]
+    return lines(name, version, texts, asked, log, tokenizer,
+                 dict(hold_out=said_of_hold_out("lines", " of their contents", asked.held_out)))
 
 
-def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):
-    """The `DataSet` of {split: [(what to call a text, the text)]} whose examples are texts, filled up with the end;
-    `grammar`: where --config.data names none."""
-    called, texts = ({split: [pair[part] for pair in found] for split, found in texts.items()} for part in (0, 1))
-    tokenizer = tokenizer or _make(name, options, texts["train"], log, True, grammar)
+def lines(name, version, texts, asked, log, tokenizer, facts, grammar=None):
+    """Makes the `DataSet` of {split: [(what to call a text, the text)]} whose examples are texts, filled up with the
+    end; `grammar`: where --config.data names none."""
+    called = {split: [name for name, _ in found] for split, found in texts.items()}
+    texts = {split: [text for _, text in found] for split, found in texts.items()}
+    tokenizer = tokenizer or _make(name, asked, texts["train"], log, True, grammar)
     if tokenizer.end is None:
         raise BadInput(f"--dataset={name}: the run's tokenizer has no end token, which lines need.")
     tokens = {split: _encode(name, tokenizer, split, texts[split], called[split]) for split in texts}
     lengths = {split: np.array([len(line) for line in found]) for split, found in tokens.items()}
     longest = max(map(np.max, lengths.values())) + 1  # with its end
-    length = options["length"] or int(longest)
+    length = asked.length or int(longest)
     if length < longest:
-        what = next(called[split][row] for split,
-                    found in lengths.items() for row in np.flatnonzero(found == longest - 1))
+        what = _first_of(longest - 1, lengths, called)
         raise BadInput(f"--config.data.length={length}: {what} of --dataset={name} has {longest - 1} tokens and an "
-                       "end; "
-                       f"at least {longest} is needed (0: the longest line's).")
+                       f"end; at least {longest} is needed (0: the longest line's).")
     if sum(map(len, tokens.values())) * length * 4 > CACHE_BYTES:
         raise BadInput(f"--dataset={name}: {sum(map(len, tokens.values()))} lines filled up to the {length} tokens of "
                        "the longest take more than "
@@ -76,35 +75,36 @@ def lines(name, version, texts, options, log, tokenizer, facts, grammar=None):
                 {split: sum(len(line.encode()) + 1 for line in found) for split, found in texts.items()}, windows=False)
     return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)},
                    {split: len(found) for split, found in tokens.items()}, cache=cache,
-                   text=held, facts=_facts(held) | facts)
+                   text=held, facts=_facts(held) | facts, options=asked)
 
 
-def windows(name, version, texts, options, log, tokenizer, facts):
-    """The `DataSet` of {split: text} whose examples are windows."""
-    length = options["length"] or LENGTH
-    tokenizer = tokenizer or _make(name, options, [texts["train"]], log)
+def windows(name, version, texts, asked, log, tokenizer, facts):
+    """Makes the `DataSet` of {split: text} whose examples are windows."""
+    length = asked.length or LENGTH
+    tokenizer = tokenizer or _make(name, asked, [texts["train"]], log)
     streams = {split: _encode(name, tokenizer, split, text) for split, text in texts.items()}
     for split, stream in streams.items():
         if len(stream) < length:
+            shorter = f"set --config.data.length={len(stream)}, or less, or " if len(stream) else ""
             raise BadInput(f"--dataset={name}: split {split!r} has {len(stream)} tokens, a window takes {length}; "
-                           + (f"set --config.data.length={len(stream)}, or less, or give a longer text." if len(stream)
-                              else "give a longer text."))
+                           f"{shorter}give a longer text.")
     held = Text(tokenizer, streams, {split: len(text.encode()) for split, text in texts.items()}, windows=True)
     sizes = {split: len(stream) // length for split, stream in streams.items()}
     scored = {split: num * length for split, num in sizes.items()}
     return DataSet(name, version, {"x": Field("text", (length,), tokenizer.size)}, sizes, text=held,
-                   facts=_facts(held) | dict(tokens_in_windows=scored) | facts)
+                   facts=_facts(held) | dict(tokens_in_windows=scored) | facts, options=asked)
 
 
 def read(name):
-    """(text, version) of the file at the end of `name`. Raises BadInput where it is missing, empty, too large, or no
-    text in UTF-8."""
+    """Returns (text, version) of the file at the end of `name`. Raises BadInput where it is missing, empty, too large,
+    or no text in UTF-8."""
     kind, _, path = name.partition(":")
     if not path:
         raise BadInput(f"--dataset={name} lacks the path of a file: {kind}:PATH.")
     path = pathlib.Path(path).expanduser()
     try:
-        if (size := path.stat().st_size) > LARGEST:
+        size = path.stat().st_size
+        if size > LARGEST:
             raise BadInput(f"--dataset={name}: {path} has {size} bytes, at most {LARGEST} are taken.")
         content = path.read_bytes()
     except OSError as error:
@@ -115,7 +115,7 @@ def read(name):
 
 
 def decode(name, content):
-    """The text of bytes; a byte order mark is no part of it."""
+    """Decodes bytes to text; a byte order mark is no part of it."""
     try:
         text = content.decode("utf-8-sig")
         place, found = content.find(b"\0"), "a zero byte"
@@ -129,29 +129,37 @@ def decode(name, content):
     return text
 
 
-def _no_validation(name, options, what):
-    if options["validation"]:
-        raise BadInput(f"--config.data.validation={options['validation']}: {what} the validation split of "
+def _no_validation(name, asked, what):
+    if asked.validation:
+        raise BadInput(f"--config.data.validation={asked.validation}: {what} the validation split of "
                        f"--dataset={name} already; leave it 0.")
 
 
-def _make(name, options, texts, log, end=False, grammar=None):
-    if options["grammar"]:
-        from trainers.data import grammars  # late: it comes with the parser
-        grammar = grammars.read(options["grammar"])
-    tokenizer = tokenizers.make(options["tokenizer"], options["vocabulary"], texts, end, grammar)
-    if tokenizer.size < options["vocabulary"]:
+def _make(name, asked, texts, log, end=False, grammar=None):
+    """Makes the tokenizer that is asked for, of the training split's texts."""
+    if isinstance(asked, options.Lines) and asked.grammar:
+        grammar = grammars.read(asked.grammar)
+    tokenizer = tokenizers.make(asked.tokenizer, asked.vocabulary, texts, end, grammar)
+    if tokenizer.size < asked.vocabulary:
         log(f"--dataset={name}: no pair of tokens is left that occurs twice, so the vocabulary has {tokenizer.size} in "
-            f"place of {options['vocabulary']}.")
+            f"place of {asked.vocabulary}.")
     return tokenizer
 
 
+def _first_of(num, lengths, called):
+    """Returns what the first text of `num` tokens is called; lengths: {split: int [n]}."""
+    for split, found in lengths.items():
+        if num in found:
+            return called[split][np.flatnonzero(found == num)[0]]
+
+
 def _encode(name, tokenizer, split, text, called=None):
-    """The tokens of a text, or of many if there is a list of what to call them."""
+    """Encodes a text, or many if there is a list of what to call them."""
     try:
         return tokenizer.encode(text) if called is None else tokenizer.encode_all(text)
     except BadInput as error:
-        if (row := getattr(error, "row", None)) is not None:
+        row = getattr(error, "row", None)
+        if row is not None:
             raise BadInput(
                 f"--dataset={name}: {called[row]}, {error}; correct it, or --config.data.grammar."
             ) from error
@@ -160,6 +168,7 @@ def _encode(name, tokenizer, split, text, called=None):
 
 
 def _facts(text):
+    """Says what a record says of a text."""
     counts = {split: len(stream) for split, stream in text.streams.items()}
     return dict(tokenizer=text.tokenizer.describe(), tokens=counts, text_bytes=dict(text.num_bytes),
                 bytes_per_token={split: text.num_bytes[split] / max(num, 1) for split, num in counts.items()})
