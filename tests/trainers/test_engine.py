@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import zoo
 from tests.support import cases
-from trainers.data.options import DEFAULTS
+from trainers.data import options
 from trainers.recipes import ANY, RECIPES
 from trainers.recipes.recipe import EVALUATION, SCHEDULE, SELECTION
 from trainers.runs.config import default
@@ -239,7 +239,8 @@ def test_every_model_has_a_recipe_for_any_data_set():
 def test_every_recipe_is_whole(recipe):
     """Every entry is one that the model, the optimizer and the loop know, and the optimizer can be made."""
     made = default(recipe.model, recipe.dataset)
-    assert set(recipe.arguments) <= set(made.model) and set(recipe.data) <= set(DEFAULTS)
+    assert set(recipe.arguments) <= set(made.model)
+    options.check(recipe.data)
     assert (
         set(recipe.evaluation) <= set(EVALUATION)
         and set(recipe.schedule) <= set(SCHEDULE)

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import tensorflow as tf
 
-from trainers.data.options import Options
+from trainers.data.options import DEFAULTS, Options
 from trainers.errors import BadInput
 from zoo import nearest
 
@@ -122,9 +122,12 @@ class DataSet:
 
     @property
     def entries(self):
-        """The names of the entries of --config.data that it takes, or its partner does."""
-        opened = [dataset.options for dataset in (self, self.partner) if dataset and dataset.options]
-        return {field.name for options in opened for field in dataclasses.fields(options)}
+        """The names of the entries of --config.data that it takes, or its partner does; all, where it was opened with
+        none."""
+        if self.options is None:
+            return set(DEFAULTS)
+        own = {field.name for field in dataclasses.fields(self.options)}
+        return own | self.partner.entries if self.partner else own
 
     @property
     def kind(self):
