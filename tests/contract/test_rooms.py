@@ -23,10 +23,7 @@ BELOW |= {"cli": {"errors"}}
 BELOW |= {program: set(BELOW) - PROGRAMS for program in PROGRAMS}
 BELOW["train"] |= {"export"}  # a run is exported at its end
 OPTIONAL = {"rdkit"}  # packages that are no requirement
-# What the rules do not hold for yet, by the beginning of a path.
-LATE = ()
-CIRCLES = set()
-NAMING = ("trainers/data/",)
+NAMING = ("trainers/data/", "trainers/recipes/")  # where the data sets are told of, and the recipes
 
 
 def trainers_files():
@@ -100,23 +97,17 @@ def test_rooms_are_imported_one_way(path):
 def test_no_circle_not_even_a_late_one():
     graph = {path: {found for name in imported(tree_of(path)) if (found := file_of(name)) and found != path}
              for path in trainers_files() if not path.endswith("__init__.py")}
-    for circle in CIRCLES:
-        for path in circle:
-            graph.get(path, set()).difference_update(circle)
     assert tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("path", [path for path in trainers_files() if room_of(path) not in PROGRAMS])
 def test_only_programs_import_late(path):
-    if not path.startswith(LATE):
-        assert late_imports(tree_of(path)) == []
+    assert late_imports(tree_of(path)) == []
 
 
-@pytest.mark.parametrize("path", [path for path in trainers_files() if room_of(path) != "recipes"
-                                  and not path.startswith("trainers/data/embedded/")])
+@pytest.mark.parametrize("path", [path for path in trainers_files() if not path.startswith(NAMING)])
 def test_no_name_of_a_model_a_family_or_a_data_set(path):
-    if not path.startswith(NAMING):
-        assert list(named(tree_of(path))) == []
+    assert list(named(tree_of(path))) == []
 
 
 @pytest.mark.parametrize("room, source", [
