@@ -61,7 +61,7 @@ def test_both_runs_stand_beside_each_other(known, tmp_path, monkeypatch, capsys)
     found = [record for record in records.load_results(tmp_path / "results") if record["metric"] == "negative_elbo"]
     assert [(record.get("variant"), record["steps"], record["published"]["value"])
             for record in found] == [(None, 2, 1.0), ("wide", 3, 2.0)]
-    assert (tmp_path / "results" / "vae-digits-wide-negative_elbo.json").exists()
+    assert (tmp_path / "results" / "vae" / "digits-wide.json").exists()
     table = program.results_table(program.models(records.load_results(tmp_path / "results")))
     assert "| `vae` | digits | negative elbo |" in table and "| `vae` | digits (wide) | negative elbo |" in table
     assert "digits (wide)" in program.models_table(program.models())
