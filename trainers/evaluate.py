@@ -23,9 +23,9 @@ def define(options):
     """Defines the flags."""
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("split", "test", "Split to evaluate on.", flag_values=options)
-    flags.DEFINE_integer("importance_samples", None, "Samples per example of the importance-weighted bound; the "
-                                                     "recipe's if not given, 5,000 unless it says fewer. "
-                         "The time is in proportion.", flag_values=options)
+    flags.DEFINE_integer("importance_samples", None,
+                         "Samples per example of the importance-weighted bound; the recipe's if not given, 5,000 "
+                         "unless it says fewer. The time is in proportion.", flag_values=options)
     flags.DEFINE_list("metrics", [], "What is measured besides what always is: ais, annealed importance sampling of "
                                      "log p(x) of a model with latents.",
                       flag_values=options)
@@ -41,7 +41,7 @@ def define(options):
     flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.",
                         flag_values=options)
     flags.DEFINE_string("publish", None, "Folder, such as results, into which to write the numbers, too, as its file "
-                                         "MODEL/DATASET.json.", flag_values=options)
+                                         "MODEL/DATASET[-VARIANT].json.", flag_values=options)
 
 
 def main(options):

@@ -34,36 +34,36 @@ def define(options):
     """Defines the flags that do not depend on the model."""
     flags.DEFINE_string("workdir", None, "Folder of the run.", flag_values=options)
     flags.DEFINE_string("mode", "sample", f"One of {', '.join(MODES)}, as far as the model can.", flag_values=options)
-    flags.DEFINE_integer("num_samples", None, "How many samples, examples or pairs, latents to traverse, examples of a "
-                                              "class to average, or codes of the manifold (a square "
-                         "number); by default "
+    flags.DEFINE_integer("num_samples", None,
+                         "How many samples, examples or pairs, latents to traverse, examples of a class to average, "
+                         "or codes of the manifold (a square number); by default "
                          + ", ".join(f"{mode.name} {mode.num}" for mode in MODES.values()) + ".", flag_values=options)
     flags.DEFINE_integer("seed", 0, "Seed of the noise: the same seed gives the same samples, however many.",
                          flag_values=options)
-    flags.DEFINE_string("out", None, "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an "
-                                     "array (.npy); by default "
-                        "WORKDIR/samples/MODE with the usual ending.", flag_values=options)
-    flags.DEFINE_boolean("mean", None, "With --mode=sample, the mean of p(x|z) in the place of a draw from it, where "
-                                       "the model has one; by default "
-                         "for a picture only.", flag_values=options)
+    flags.DEFINE_string("out", None,
+                        "File to write: a picture (.png), strokes (.svg), text (.txt), sound (.wav) or an array "
+                        "(.npy); by default WORKDIR/samples/MODE with the usual ending.", flag_values=options)
+    flags.DEFINE_boolean("mean", None,
+                         "With --mode=sample, the mean of p(x|z) in the place of a draw from it, where the model has "
+                         "one; by default for a picture only.", flag_values=options)
     flags.DEFINE_enum("path", "spherical", ["spherical", "linear"],
                       "Path between two codes, for --mode=interpolate of a model that has some.", flag_values=options)
-    flags.DEFINE_list("terms", None, "A,B,C with --mode=arithmetic, of which A + B - C is drawn: each a class by its "
-                                     "name or number, or a file with an example "
-                      "(.png, .txt, or .npy in the model's unit).", flag_values=options)
-    flags.DEFINE_list("condition", None, "On what is drawn, with --mode=sample, manifold, translate or complete, or "
-                                         "interpolate of a model without codes: a class by its name or "
-                      "number, or several, which come in turn; of other conditions a file: .npy, or .npz with an array "
-                      "for each part. All classes in turn, or those of "
+    flags.DEFINE_list("terms", None,
+                      "A,B,C with --mode=arithmetic, of which A + B - C is drawn: each a class by its name or number, "
+                      "or a file with an example (.png, .txt, or .npy in the model's unit).", flag_values=options)
+    flags.DEFINE_list("condition", None,
+                      "On what is drawn, with --mode=sample, manifold, translate or complete, or interpolate of a "
+                      "model without codes: a class by its name or number, or several, which come in turn; of other "
+                      "conditions a file: .npy, or .npz with an array for each part. All classes in turn, or those of "
                       "test examples, if not given.", flag_values=options)
     flags.DEFINE_enum("mask", None, ["top", "left", "first", "random"],
                       "What is given of an example, for --mode=complete: the top or left half of an "
                       "image, the first half of a row, text or sound, or a random half; top or first if not given.",
                       flag_values=options)
     flags.DEFINE_string("prompt", None, "With --mode=sample of a text model, how the text begins.", flag_values=options)
-    flags.DEFINE_integer("threads", None, "Threads within and between TensorFlow's operations; as many as there are "
-                                          "cores if not given. One is the fastest for most "
-                         "models that draw place by place.", flag_values=options)
+    flags.DEFINE_integer("threads", None,
+                         "Threads within and between TensorFlow's operations; as many as there are cores if not "
+                         "given. One is the fastest for most models that draw place by place.", flag_values=options)
     flags.DEFINE_string("data_dir", None, "Folder with the prepared data sets; the run's own if not given.",
                         flag_values=options)
 

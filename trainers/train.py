@@ -18,18 +18,17 @@ from trainers.errors import BadInput
 # What a resumed run may change: where and how long it runs, and what a diverged run needs to go on from its last good
 # checkpoint.
 _FREE = ("config.steps", "config.evaluation", "config.selection.patience", "config.schedule", "config.clip_norm",
-         "config.skip_norm",
-         "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas", "hardware", "versions",
-         "commit", "command")
+         "config.skip_norm", "config.optimizer.learning_rate", "config.players", "data_dir", "strategy", "replicas",
+         "hardware", "versions", "commit", "command")
 
 
 def define(options):
     """Defines the flags."""
     flags.DEFINE_string("model", "vae", "Name of the model; zoo-list prints all.", flag_values=options)
-    flags.DEFINE_string("dataset", "digits", "Name of the data set: digits, photo_patches, toy2d/..., expressions, "
-                                             "pysource, shapes, shapes/colour, shapes/outline, sketches, tones, a TFDS "
-                                             "name, or KIND:PATH "
-                        "with KIND one of image_folder, lines, ndjson, table, text_file, wav_folder.",
+    flags.DEFINE_string("dataset", "digits",
+                        "Name of the data set: digits, photo_patches, toy2d/..., expressions, pysource, shapes, "
+                        "shapes/colour, shapes/outline, sketches, tones, a TFDS name, or KIND:PATH with KIND one of "
+                        "image_folder, lines, ndjson, table, text_file, wav_folder.",
                         flag_values=options)
     flags.DEFINE_string("variant", "", "Another recipe of the same model and data set, by its name; zoo-list prints "
                                        "all.", flag_values=options)

@@ -183,7 +183,7 @@ MUTATIONS = {
         "tests/trainers/test_selection.py"),
     "bits a byte that count tokens": Mutation(
         "trainers/evaluation/text.py", "(~given).sum(1) * (size / len(tokens))", "(~given).sum(1) * 1.0",
-        "tests/trainers/test_text_measures.py"),
+        "tests/trainers/test_text_programs.py"),
     "groups that hold an example twice": Mutation(
         "trainers/data/groups.py", "(number * k + np.arange(k)) % count", "(number * k + np.arange(k) // 2) % count",
         "tests/contract/test_conditions.py::test_groups_are_different_examples_of_one_label"),

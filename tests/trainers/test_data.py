@@ -63,7 +63,7 @@ def test_photo_patches_share_no_pixel(built):
         # each crop is found inside its own photograph's own columns, up to the two JPEG decoders' rounding
         for i in (0, 7, 100):
             region = photos[labels[i]][:, columns].astype(int)
-            # [rows, columns, 3, 32, 32]
+            # windows: [rows, columns, 3, 32, 32]
             windows = np.lib.stride_tricks.sliding_window_view(region, (32, 32), (0, 1))[::8, ::8]
             distance = np.abs(windows - x[i].transpose(2, 0, 1)).mean((2, 3, 4))
             assert distance.min() < 2

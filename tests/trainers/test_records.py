@@ -99,6 +99,9 @@ def test_publish_and_load(case, tmp_path, capsys):
     (folder / "gan" / "x.json").write_text("{")
     with pytest.raises(BadInput, match="x.json"):
         records.load_results(folder)
+    (folder / "gan-digits-mmd.json").write_text("{}")  # as 0.2 published a number
+    with pytest.raises(BadInput, match="gan-digits-mmd.json: stands directly in the folder"):
+        records.load_results(folder)
 
 
 def test_a_run_has_one_file_and_a_metric_one_number_in_it(case, tmp_path):

@@ -60,7 +60,7 @@ def test_the_blockwise_gradient_is_that_of_the_whole(strict, monkeypatch):
 @pytest.mark.parametrize("length", [1, 3, 4, 5, 11])
 def test_a_memory_gives_what_the_parallel_pass_does(strict, length, monkeypatch):
     monkeypatch.setattr(attention, "NEAR", 4)
-    # [N, T, size] each
+    # layers: [N, T, size] each
     layers = [[tf.constant(t[0], tf.float32) for t in inputs(length, *sizes)] for sizes in ((3, 5), (2, 2))]
 
     @tf.function(autograph=False)

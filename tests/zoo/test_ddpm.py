@@ -233,7 +233,7 @@ def test_discretized_gaussian_is_a_distribution_over_the_levels(levels):
     loc = tf.constant([-1.0, -0.37, 0.2, 1.0])[:, None]
     for scale in (0.01, 0.1, 1.0):
         k = np.arange(levels)[:, None, None] * np.ones([1, 4, 1])
-        # [levels, 4]
+        # log_p: [levels, 4]
         log_p = quantized_normal(loc, tf.fill([4, 1], scale), levels, 1).log_prob(tf.constant(k, tf.float32)).numpy()
         assert np.all(np.isfinite(log_p))
         np.testing.assert_allclose(np.exp(log_p).sum(0), 1, atol=1e-4)

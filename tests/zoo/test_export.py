@@ -160,6 +160,7 @@ def test_examples_of_a_grammars_strings_are_derivations():
     assert set(inputs) == set("abc")
     for x in inputs.values():
         assert tf.gather(model.derivations.allowed(x), x, batch_dims=2).numpy().all()
+    assert not np.array_equal(inputs["a"], inputs["b"])  # else a server that swaps them would not be noticed
 
 
 def test_weights_are_stored_once(exported):

@@ -131,7 +131,7 @@ def test_bounds_lie_below_log_p_by_quadrature(beta):
     x = np.array([list(rules) + [5] * (4 - len(rules)) for rules in derivations(model.derivations.grammar, 4)],
                  np.int32)
     grid = np.linspace(-8.0, 8.0, 2001)
-    # [x, grid]
+    # log_p: [x, grid]
     log_p = np.stack([model.likelihood(model.logits(tf.constant(grid[:, None], tf.float32)),
                                        model.allowed(row[None])).log_prob(row) for row in x])
     weight = np.exp(-0.5 * grid**2) / math.sqrt(2.0 * math.pi) * (grid[1] - grid[0])

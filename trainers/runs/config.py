@@ -40,7 +40,7 @@ def default(model, dataset, variant=""):
             continue
         value = recipe.arguments.get(name, parameter.default)
         arguments[name] = config_dict.placeholder(_kind(parameter)) if value is None else value
-    # None: as in `optimizer`
+    # Of a player None stands for what `optimizer` says.
     inherited = {key: config_dict.placeholder(type(value)) for key, value in recipe_form.OPTIMIZER.items()}
     return ml_collections.ConfigDict(dict(
         model=arguments,

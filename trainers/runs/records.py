@@ -56,7 +56,7 @@ def _published(run, metric, unit):
     alike."""
     name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
     ours, recipes_own = run.config, configs.default(name, dataset, variant)
-    # a tokenizer decides the levels
+    # Where there is a tokenizer, it decides the levels.
     counted = ("classes",) if run.description.get("data", {}).get("tokenizer") else ("levels", "classes")
     alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in counted)
     recipe = recipes.find(name, dataset, variant)
@@ -194,6 +194,9 @@ def _read(path):
 def load_results(folder):
     """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that holds none; a
     missing folder has none."""
+    flat = sorted(pathlib.Path(folder).glob("*.json"))
+    if flat:
+        raise BadInput(f"{flat[0]}: stands directly in the folder; a run's numbers are in MODEL/DATASET.json there.")
     records = [record for path in sorted(pathlib.Path(folder).glob("*/*.json")) for record in _read(path)]
     return sorted(records, key=lambda r: (r["model"], r["dataset"], r.get("variant", ""), r["metric"]))
 

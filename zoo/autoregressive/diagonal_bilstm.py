@@ -44,7 +44,7 @@ class DiagonalBiLSTMLayer(keras.layers.Layer):
         left, right = tf.split(self.input_to_state(u), 2, axis=-1)  # [batch, height, width, 4 units]
         # Outside of the image the gates are zero, bias and all, and with them g: the states stay zero until the image
         # begins.
-        # [diagonals, batch, height, 4 units]
+        # gates: [diagonals, batch, height, 4 units]
         gates = [tf.transpose(skew(t), [2, 0, 1, 3]) for t in (left, tf.reverse(right, [2]))]
         kernels = [tf.convert_to_tensor(k) for k in (self.left_to_state, self.right_to_state)]
         zeros = tf.zeros_like(gates[0][0, ..., :self.units])
@@ -53,7 +53,7 @@ class DiagonalBiLSTMLayer(keras.layers.Layer):
             return tuple(lstm(g + self._from_before(h, k), c) for (h, c), g, k in zip(states, gates, kernels))
 
         states = tf.scan(step, tuple(gates), ((zeros, tf.cast(zeros, tf.float32)),) * 2)
-        # [batch, height, width, units]
+        # left, right: [batch, height, width, units]
         left, right = (unskew(tf.transpose(h, [1, 2, 0, 3]), u.shape[2]) for h, _ in states)
         right = tf.reverse(right, [2])
         return u + self.expand(left + tf.pad(right[:, :-1], [[0, 0], [1, 0], [0, 0], [0, 0]]))

@@ -50,7 +50,7 @@ class EoNADE(Autoregressive):
                              f"found {tuple(shape)}, {tuple(hidden)} and {orders}.")
         self.shape, self.hidden, self.orders = tuple(shape), tuple(hidden), orders
         places = math.prod(self.domain.places)
-        # [K, D]
+        # permutations: [K, D]
         self.permutations = permutations.entries([permutations.permutation(places, 0, k) for k in range(orders)],
                                                  self.passes)
         self.stack = [keras.layers.Dense(units, "relu") for units in hidden] + [keras.layers.Dense(self.size)]

@@ -172,8 +172,8 @@ class GatedPixelCNN(PixelModel):
         if condition is None:
             return [(None, None)] * (self.blocks + 1)
         kernel = tf.convert_to_tensor(self.condition_kernel)
-        # the factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that there
-        # isn't
+        # The factor makes the gradient dense, as clipping and all-reducing want it; `gather` refuses a label that is
+        # none.
         if self.classes:
             h = tf.gather(1.0 * kernel, condition)
         else:

@@ -62,7 +62,7 @@ class MADE(Autoregressive):
         self.given_order = order if isinstance(order, str) else tuple(int(i) for i in np.ravel(order))
         self.width = 3 * components or 1  # outputs of an entry
         self.orders, self.degrees = self._sets()
-        # an output at d reads < d
+        # Degrees from the inputs, at d + 1, to the outputs: one at d reads inputs before d.
         sides = [np.arange(size) + 1, *(_even(n, size) for n in self.hidden), np.repeat(np.arange(size), self.width)]
         self.stack = [MaskedDense(len(t)) if masks > 1 else StaircaseDense(s, t) for s, t in zip(sides, sides[1:])]
         self.skip = None
@@ -216,7 +216,7 @@ class MADE(Autoregressive):
         needed, what is not there adds nothing.
         """
         first, first_bias, rest, biases, skip = self._weights()
-        # [K, D, n]
+        # units: [K, D, n]
         units = [tf.constant(table) for table in map(_units, self.degrees, [self.size] * len(self.degrees))]
         present = [tf.cast(table >= 0, tf.float32) for table in units]
         batch, shared = tf.shape(order)[0], isinstance(index, int) or index.shape.rank == 0
@@ -236,7 +236,7 @@ class MADE(Autoregressive):
             drawn += tf.one_hot(place, self.size) * value[:, None]
             added = []
             for layer, (table, real) in enumerate(zip(units, present)):
-                # [n] or [batch, n]
+                # unit, real: [n] or [batch, n]
                 unit, real = tf.gather(table[:, position], index), tf.gather(real[:, position], index)
                 unit = tf.maximum(unit, 0)
                 if layer == 0:

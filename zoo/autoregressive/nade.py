@@ -48,7 +48,7 @@ class NADE(BinaryPrefixSum):
         """Returns the logits of every p(x_d = 1 | x_<d), [batch, *shape]."""
         self.domain.require(condition)
         W, c, V, b = (float32(w) for w in (self.W, self.c, self.V, self.b))
-        # [batch, D, 1]
+        # y: [batch, D, 1]
         y = prefix_conditionals.conditionals(self.arranged(x), W, c, V[..., None], activation=self.activation)
         return self.placed(y[..., 0] + b)
 

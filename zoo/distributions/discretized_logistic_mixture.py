@@ -76,7 +76,7 @@ class DiscretizedLogisticMixture(tfd.Distribution):
 
     def _log_prob(self, x):
         v = _centre(x, self._levels)[..., None, :]  # [..., 1, C]
-        # [..., M, C]
+        # means: [..., M, C]
         means = tf.stack([self._mean_of(c, tf.unstack(v, axis=-1)) for c in range(self._channels)], axis=-1)
         inverse = tf.exp(-tf.maximum(self._log_scale, MIN_LOG_SCALE))
         half, x = 1.0 / (self._levels - 1), x[..., None, :]
@@ -120,9 +120,9 @@ class DiscretizedLogisticMixture(tfd.Distribution):
         if number > 2**16:
             raise ValueError(f"the mean is a sum over all values, and {self._levels} levels of {self._channels} "
                              f"channels have {number}.")
-        # [K^C, C]
+        # values: [K^C, C]
         values = tf.range(number)[:, None] // [self._levels**c for c in range(self._channels)] % self._levels
-        # [K^C, ...]
+        # log_prob: [K^C, ...]
         log_prob = self._log_prob(tf.reshape(values, [number, *[1] * self._logits.shape[:-1].rank, self._channels]))
         return tf.tensordot(tf.exp(log_prob), tf.cast(values, tf.float32), [[0], [0]])
 

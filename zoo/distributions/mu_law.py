@@ -90,7 +90,7 @@ def from_noise(logits, noise):
     p = tf.reshape(logits, [-1, levels])
     p = tf.exp(p - tf.reduce_max(p, -1, keepdims=True))
     p = tf.pad(p, [[0, 0], [0, groups * width - levels]]) if groups * width > levels else p
-    # [N * groups, width], each code with those before it in its group
+    # within: [N * groups, width], each code with those before it in its group
     within = tf.matmul(tf.reshape(p, [-1, width]), _sums(width))
     total = tf.reshape(within[:, -1:], [-1, groups])
     upto = tf.matmul(total, _sums(groups))  # [N, groups], each group with those before it

@@ -25,8 +25,9 @@ END = (0.0, 0.0, 0.0, 0.0, 1.0)
 LOG_SCALE_FLOOR = -7.0  # a density without a floor rises without bound on an offset that repeats, such as 0
 CORRELATION_LIMIT = 5.0  # of atanh(rho): |rho| < 0.9999
 # A control of the models that draw strokes: default, lowest, highest, and what it does.
-TEMPERATURE = (1.0, 1e-4, 100.0, "divisor of the log-odds and factor of the variances of each step; 1 draws from the "
-               "model, less is safer")
+TEMPERATURE = (1.0, 1e-4, 100.0,
+               "divisor of the log-odds and factor of the variances of each step; 1 draws from the model, less is "
+               "safer")
 _NEVER = -1e9  # log-odds of what can't be
 
 

@@ -17,6 +17,8 @@ from zoo.paper import Paper
 class BetaTCVAE(VAE):
     """-E_q [log p(x|z)] + I(x; z) + beta KL(q(z) || prod_d q(z_d)) + sum_d KL(q(z_d) || p(z_d)) is minimised.
 
+    The networks, posterior and bounds are a VAE's, with a standard normal prior, a diagonal posterior and no free bits.
+
     Args:
         shape: (height, width, channels) of an image.
         levels: values of a pixel, of a discrete likelihood.
@@ -72,7 +74,7 @@ def aggregate(z, loc, log_scale, num_examples):
     these count 1 / (M - 1) each.
     """
     size = tf.shape(z)[0]
-    # [of z, of posterior, D]
+    # each: [of z, of posterior, D]
     each = -0.5 * (((z[:, None] - loc) / tf.exp(log_scale)) ** 2 + math.log(2.0 * math.pi)) - log_scale
     weights = log_stratified_weights(size, num_examples)
     log_qz = tf.reduce_logsumexp(weights + tf.reduce_sum(each, -1), 1)

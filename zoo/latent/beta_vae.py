@@ -16,6 +16,8 @@ from zoo.paper import Paper
 class BetaVAE(VAE):
     """-E_q [log p(x|z)] + beta KL(q(z|x) || p(z)) is minimised; the bounds that are reported are those of beta = 1.
 
+    The networks, posterior and bounds are a VAE's, with a standard normal prior, a diagonal posterior and no free bits.
+
     Args:
         shape: (height, width, channels) of an image.
         levels: values of a pixel, of a discrete likelihood.

@@ -96,6 +96,7 @@ class DLGM(ImageVAE):
 
     def _sample(self, seeds, condition=None):
         """Draws x ~ p(x|xi), xi ~ p(xi)."""
+        self.domain.require(condition)
         xi = self.draw_prior(random.fold_in_rows(seeds, 0))
         return self.draw_image(self.parameters(xi), random.fold_in_rows(seeds, 1))
 

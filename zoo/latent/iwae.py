@@ -117,6 +117,7 @@ class IWAE(ImageVAE):
 
     def _sample(self, seeds, condition=None):
         """Draws x ~ p(x|h_1), h_1 ~ p(h_1|h_2), h_2 ~ p(h_2)."""
+        self.domain.require(condition)
         h = self.draw_prior(random.fold_in_rows(seeds, 0))
         return self.draw_image(self.parameters(h), random.fold_in_rows(seeds, 1))
 

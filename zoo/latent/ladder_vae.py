@@ -175,6 +175,7 @@ class LadderVAE(ImageVAE):
 
     def _sample(self, seeds, condition=None):
         """Draws x ~ p(x|z_1), z_1 ~ p(z_1|z_2), ..., z_L ~ p(z_L)."""
+        self.domain.require(condition)
         z = self.draw_prior(random.fold_in_rows(seeds, 0))
         return self.draw_image(self.parameters(z), random.fold_in_rows(seeds, 1))
 

@@ -109,6 +109,7 @@ class VAE(ImageVAE):
 
     def _sample(self, seeds, condition=None):
         """Draws x ~ p(x|z), z ~ p(z)."""
+        self.domain.require(condition)
         z = self.draw_prior(random.fold_in_rows(seeds, 0))
         return self.draw_image(self.parameters(z), random.fold_in_rows(seeds, 1))
 

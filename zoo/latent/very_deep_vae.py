@@ -196,6 +196,7 @@ class VeryDeepVAE(ImageVAE):
 
     def _sample(self, seeds, condition=None):
         """Draws x ~ p(x|z), z_l ~ p(z_l|z_<l) from the coarsest layer on."""
+        self.domain.require(condition)
         return self.draw_image(self.draw_parameters(random.fold_in_rows(seeds, 0)), random.fold_in_rows(seeds, 1))
 
     def draw_prior(self, seeds, condition=None):

@@ -106,7 +106,7 @@ def signatures(model, importance_samples):
     """
     x = fields.example(model.domain, "x", "an example")
     if hasattr(model, "derivations"):  # other tokens are no example of a grammar
-        x = x._replace(draw=lambda rng, num: model.sample(num).numpy())
+        x = x._replace(draw=lambda rng, num: model.sample(num, seed=int(rng.integers(2**31))).numpy())
     maker = Maker(model, importance_samples, x, fields.conditions(model.domain))
     found = {}
     for capability, make in MAKERS.items():

@@ -106,7 +106,7 @@ class PixelRNN(PixelModel):
         keeps = kept[0].shape[-1]
 
         def begin(above, kept, memory):
-            # [batch, width, channels]
+            # first: [batch, width, channels]
             first = tf.nn.conv2d(above, upper, 1, [[0, 0], [0, 0], [half, half], [0, 0]])[:, 0] + bias
             here, memory = self.above(tf.split(kept, [keeps] * self.blocks, -1), memory)
             return tf.concat([first, *here], -1), tuple(memory)

@@ -42,7 +42,7 @@ class Schedule:
         self.steps, self.slots = width + self.lag * (height - 1), -(-width // self.lag)
         self.height, self.width = height, width
         row, column = np.mgrid[:height, :width]
-        # [pixels], of a pixel in [steps, slots]
+        # position: [pixels], of a pixel in [steps, slots]
         self.position = (self.slots * (column + self.lag * row) + row % self.slots).ravel()
         # an idle slot draws pixel 0 once more, and nobody looks
         self.pixel = np.zeros([self.steps * self.slots], np.int32)
@@ -58,7 +58,7 @@ class Schedule:
         entry, zeros, is for those outside."""
         ring = self.ring(offsets)
         up, right = np.array(offsets).T[..., None]  # [T, 1] each
-        # [steps, T, slots]
+        # row, column: [steps, T, slots]
         row, column = self.pixel[:, None] // self.width + up, self.pixel[:, None] % self.width + right
         inside = (row >= 0) & (column >= 0) & (column < self.width)
         entry = (column + self.lag * row) % ring * self.slots + row % self.slots
@@ -88,7 +88,7 @@ class _Store:
     def remember(self, entries, step, features):
         """Returns the entries with a step's features, [slots * batch, C] of each layer."""
         features = [tf.reshape(f, [self.slots, -1, f.shape[-1]]) for f in features]
-        # [slots, L, batch, C]
+        # Stacked: [slots, L, batch, C]
         return entries.scatter(step % self.ring * self.slots + tf.range(self.slots), tf.stack(features, axis=1))
 
 
@@ -164,7 +164,7 @@ def generate(column, memories, shape, levels, noise, context=None, x=None, known
     image = tf.TensorArray(dtype, schedule.steps, element_shape=[None, channels])
     _, image, _ = tf.while_loop(lambda step, *_: step < schedule.steps, body,
                                 (0, image, [store.empty(batch) for store in stores]))
-    # [pixels, batch, channels]
+    # image: [pixels, batch, channels]
     image = tf.gather(tf.reshape(image.stack(), [schedule.steps * slots, -1, channels]), schedule.position)
     return tf.reshape(tf.transpose(image, [1, 0, 2]), [-1, *shape])
 
