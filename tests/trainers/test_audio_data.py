@@ -184,7 +184,7 @@ def test_spoken_digit_is_held_out_by_the_index_of_its_recordings():
 
 def test_a_wav_file_holds_what_was_written():
     x = np.array([-2.0, -1.0, -0.5, 0.0, 0.25, 1.0, np.nan])
-    data = audio.wav_bytes(x, 8000)
+    data = sound.wav_bytes(x, 8000)
     with wave.open(io.BytesIO(data)) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate(), file.getnframes()) == (1, 2, 8000, 7)
     rate, values = wavfile.read(io.BytesIO(data))

@@ -36,11 +36,13 @@ def folder(tmp_path_factory):
                                           if Parser(zoo_grammars.packaged("smiles")).derives(f"C{string}")))
     chem = types.ModuleType("rdkit.Chem")
     chem.MolFromSmiles = lambda text: None if "N" in text else object()
+    logger = types.ModuleType("rdkit.RDLogger")
+    logger.DisableLog = lambda what: None
     stub = types.ModuleType("rdkit")
-    stub.Chem, stub.RDLogger, stub.__version__ = chem, types.SimpleNamespace(DisableLog=lambda what: None), "0.1"
+    stub.__version__ = "0.1"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "rdkit", stub)
-        patch.setitem(sys.modules, "rdkit.Chem", chem)
+        for module in (stub, chem, logger):
+            patch.setitem(sys.modules, module.__name__, module)
         for model in ("grammar_vae", "character_vae"):
             run = f"--workdir={folder / model}"
             assert train.run(["zoo-train", f"--model={model}", f"--dataset=lines:{folder / 'x.txt'}", run, ALWAYS,

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from trainers.data import tokenizers
-from trainers.data.readers import audio
 from trainers.pictures import images, sound, strokes
 
 COLUMNS = 10  # examples in a line, with what was made of them beneath
@@ -46,7 +45,7 @@ def file(x, domain, ending, medium=Medium(), columns=None):
     if ending == ".txt":
         return text(x, medium.tokenizer).encode()
     if ending == ".wav":
-        return audio.wav_bytes(x.reshape(-1), medium.rate)
+        return sound.wav_bytes(x.reshape(-1), medium.rate)
     if domain.kind == "strokes":
         return strokes.file(x, ending, columns)
     if domain.kind == "waveform":

@@ -1,6 +1,8 @@
-"""Pictures of sound: each waveform over its spectrogram."""
+"""Sound as files: wav, and pictures of each waveform over its spectrogram."""
 
+import io
 import math
+import wave
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,6 +10,7 @@ from matplotlib.figure import Figure
 from trainers.pictures import figures
 
 WINDOW = 256  # samples of a spectrum
+PEAK = 2**15  # of 16 bits
 FLOOR = -80.0  # decibels below full scale that the picture still shows
 
 
@@ -50,3 +53,16 @@ def spectrogram(x):
     frames = np.lib.stride_tricks.sliding_window_view(x, window)[::max(1, window // 4)]
     amplitude = 2.0 * np.abs(np.fft.rfft(frames * weights, axis=-1)) / weights.sum()
     return 20.0 * np.log10(np.maximum(amplitude, 10.0 ** (FLOOR / 20))).T
+
+
+def wav_bytes(x, rate):
+    """Returns the bytes of a 16-bit wav file of a waveform [T] on [-1, 1]; what is outside is clipped, and what is not
+    a number is silence."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(int(rate))
+        out.writeframes(np.clip(np.round(np.nan_to_num(np.asarray(x, np.float64)) * PEAK), -PEAK,
+                                PEAK - 1).astype("<i2").tobytes())
+    return file.getvalue()

@@ -5,12 +5,10 @@ another rate are resampled by SciPy's polyphase filter, and the log says so.
 """
 
 import collections
-import io
 import math
 import pathlib
 import struct
 import warnings
-import wave
 from typing import NamedTuple
 
 import numpy as np
@@ -63,19 +61,6 @@ def _check_long_enough(name, clips, paths, length):
         num, path = min(short)
         raise BadInput(f"--dataset={name}: {len(short)} of {len(clips)} files are shorter than the {length} samples of "
                        f"an example, such as {path} of {num}; set --config.data.length={num} or less, or remove them.")
-
-
-def wav_bytes(x, rate):
-    """Returns the bytes of a 16-bit wav file of a waveform [T] on [-1, 1]; what is outside is clipped, and what is not
-    a number is silence."""
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(int(rate))
-        out.writeframes(np.clip(np.round(np.nan_to_num(np.asarray(x, np.float64)) * PEAK), -PEAK,
-                                PEAK - 1).astype("<i2").tobytes())
-    return file.getvalue()
 
 
 class Sounds(NamedTuple):
