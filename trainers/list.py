@@ -22,7 +22,7 @@ RESULTS = pathlib.Path(__file__).resolve().parent.parent / "results"
 
 
 def models(results=()):
-    """One dict for each model, in the order of `MODELS`; `results` are records
+    """Describes each model by a dict, in the order of `MODELS`; `results` are records
     (`trainers.runs.records.load_results`)."""
     import zoo
     from trainers import recipes
@@ -49,7 +49,7 @@ def _named(dataset, variant):
 
 
 def text(listed):
-    """The models, a paragraph each, as a terminal shows them."""
+    """Writes the models, a paragraph each, as a terminal shows them."""
     from trainers.runs import records
 
     paragraphs = []
@@ -65,7 +65,7 @@ def text(listed):
 
 
 def models_table(listed):
-    """The models as a Markdown table."""
+    """Writes the models as a Markdown table."""
     likelihoods = {"exact": "exact", "lower_bound": "lower bound", "estimate": "estimate", None: "none"}
     rows = [(f"`{m['name']}`", m["family"], m["description"], _citation(m, link=True), likelihoods[m["likelihood"]],
              ", ".join(m["capabilities"]), ", ".join("any" if d == "*" else d for d in m["recipes"])) for m in listed]
@@ -73,7 +73,7 @@ def models_table(listed):
 
 
 def results_table(listed):
-    """Our numbers and the published ones as a Markdown table."""
+    """Writes our numbers and the published ones as a Markdown table."""
     from trainers.runs import records
 
     rows = []
@@ -87,8 +87,8 @@ def results_table(listed):
 
 
 def _headline(results):
-    """The records that README.md shows: not what is measured beside a likelihood, where there is one on that data
-    set."""
+    """Returns the records that README.md shows: not what is measured beside a likelihood, where there is one on that
+    data set."""
     known = {(record["dataset"], record.get("variant")) for record in results if record["unit"] in ("nats", "bits/dim")}
     return [r for r in results if (r["dataset"], r.get("variant")) not in known
             or not (r["metric"].startswith("missing_") or r["metric"] in _BESIDE)]
@@ -111,13 +111,13 @@ def update_readme(path, listed):
 
 
 def with_tables(readme, listed):
-    """The text of README.md with both tables made anew. Raises ValueError where a marker is missing."""
+    """Returns the text of README.md with both tables made anew. Raises ValueError where a marker is missing."""
     return put(put(readme, "models", models_table(listed)), "results", results_table(listed))
 
 
 def put(readme, name, table):
-    """A text with a table between the lines `<!-- name -->` and `<!-- /name -->`. Raises ValueError where one of them
-    is missing."""
+    """Returns a text with a table between the lines `<!-- name -->` and `<!-- /name -->`. Raises ValueError where one
+    of them is missing."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     before, found, rest = readme.partition(begin)
     _, closed, after = rest.partition(end)
@@ -134,9 +134,9 @@ def _citation(model, link=False):
 
 
 def _steps(record):
-    minutes = record["train_seconds"] / 60
-    return f"{record['steps']:,} steps of {record['batch_size']}, {minutes:.0f} min" if minutes >= 1 else (
-        f"{record['steps']:,} steps of {record['batch_size']}, {record['train_seconds']:.0f} s")
+    seconds = record["train_seconds"]
+    took = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    return f"{record['steps']:,} steps of {record['batch_size']}, {took}"
 
 
 def _markdown(rows, header):
@@ -174,7 +174,7 @@ def main(options):
 
 
 def run(argv=None):
-    """The program; returns its exit code."""
+    """Runs the program; returns its exit code."""
     return cli.execute(define, main, argv)
 
 

@@ -50,8 +50,8 @@ class Source(Protocol):
         """Returns the split's records in stored order, a `tf.data.Dataset`."""
 
     def stream(self, split, position, key):
-        """Its records from `position` of the endless shuffled stream on: each epoch holds each once, in an order made
-        from (key, epoch)."""
+        """Returns its records from `position` of the endless shuffled stream on: each epoch holds each once, in an
+        order made from (key, epoch)."""
 
     def decode(self, record, names):
         """Returns {name: the field as stored} of one record, in the graph, for those of the fields that are named."""
@@ -95,8 +95,7 @@ class DataSet:
 
     name, version: as a record of a result names them.
     fields: {name: `Field`} of an example: `x`, what models are of, and what goes with it: `label`, `features`, or
-    others
-        by their names.
+        others by their names.
     sizes: {split: number of examples}, of a text's windows those that do not overlap.
     source: None for what is kept in memory, all of it in `cache` or `text`.
     cache: {split: {name: a field of all its examples as stored, arrays or tensors}}, as far as it was read.

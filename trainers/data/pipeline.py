@@ -124,7 +124,7 @@ class _Share(NamedTuple):
 
 def training_batches(dataset, domain, batch_size, seed, data_config, start=0, worker=0, workers=1, steps=None,
                      cache_bytes=CACHE_BYTES):
-    """This worker's batches number start, start + 1, ... of the run `seed`, each as `domain.batch_spec` says.
+    """Makes this worker's batches number start, start + 1, ... of the run `seed`, each as `domain.batch_spec` says.
 
     Args:
         dataset, domain: what is stored, and what the model reads.
@@ -183,7 +183,7 @@ def _training(reader, share, numbers, seed, purpose):
 
 
 def _joined(domain, batches, partners):
-    """Batches of a domain with a partner, of those of either."""
+    """Joins the batches of a domain and of its partner."""
     return tf.data.Dataset.zip(batches, partners).map(lambda own, partner: domain.join(*split_batch(own), partner))
 
 

@@ -47,7 +47,7 @@ def _iwae(variant, published, of, arguments, steps, batch_size, learning_rate=1e
 
 
 def _both(dataset, grammar="", published=((), ()), **entries):
-    """A recipe of each model, on rules and on characters; the grammar judges both."""
+    """Makes a recipe of each model, on rules and on characters; the grammar judges both."""
     return [Recipe(model, dataset, data=dict(tokenizer=tokenizer, grammar=grammar), published=numbers,
                    evaluation=FEWER_DRAWS, **entries)
             for model, tokenizer, numbers in zip(("grammar_vae", "character_vae"), ("grammar", "characters"),

@@ -36,7 +36,7 @@ RELATIONS = {"exact": "", "upper_bound": "<= ", "lower_bound": ">= ", "estimate"
 
 
 def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole=True):
-    """The record of one number of a run; `whole`: made on the whole split, as a published number is."""
+    """Makes the record of one number of a run; `whole`: made on the whole split, as a published number is."""
     description = run.description
     name, dataset = description["model"], description["dataset"]
     published = _published(run, metric, unit) if whole and split == "test" else None
@@ -52,24 +52,29 @@ def make(run, split, metric, value, unit, kind, stderr, protocol, command, whole
 
 
 def _published(run, metric, unit):
-    """The recipe's published number of this metric, if the run's data are the recipe's: binarized, split and labelled
-    alike."""
+    """Returns the recipe's published number of this metric, if the run's data are the recipe's: binarized, split and
+    labelled alike; else None."""
     name, dataset, variant = (run.description.get(key, "") for key in ("model", "dataset", "variant"))
     ours, recipes_own = run.config, configs.default(name, dataset, variant)
     # Where there is a tokenizer, it decides the levels.
     counted = ("classes",) if run.description.get("data", {}).get("tokenizer") else ("levels", "classes")
     alike = ours.data == recipes_own.data and all(ours.model.get(key) == recipes_own.model.get(key) for key in counted)
     recipe = recipes.find(name, dataset, variant)
-    return next((p for p in recipe.published if alike and recipe.dataset != recipes.ANY
-                 and (p.metric, p.unit) == (metric, unit)), None)
+    if not alike or recipe.dataset == recipes.ANY:
+        return None
+    for number in recipe.published:
+        if (number.metric, number.unit) == (metric, unit):
+            return number
+    return None
 
 
 def hardware():
-    """The processors of this machine: {cpu, cores, gpus}."""
+    """Describes the processors of this machine: {cpu, cores, gpus}."""
     model = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
+        named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        model = named[0] if named else model
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
             for gpu in tf.config.list_physical_devices("GPU")]
@@ -77,14 +82,14 @@ def hardware():
 
 
 def versions():
-    """The versions of what computes."""
+    """Returns the versions of what computes."""
     return dict(python=platform.python_version(), tensorflow=tf.__version__, keras=keras.__version__,
                 tensorflow_probability=tfp.__version__)
 
 
 def commit():
-    """The git commit of the checkout that this package sits in, with `-dirty` where the code differs from it; None
-    outside one."""
+    """Returns the git commit of the checkout that this package sits in, with `-dirty` where the code differs from it;
+    None outside one."""
     root = pathlib.Path(__file__).resolve().parents[2]
 
     def git(*arguments):
@@ -95,15 +100,15 @@ def commit():
         # installed somewhere below another project
         if pathlib.Path(git("rev-parse", "--show-toplevel")).resolve() != root:
             return None
-        return git("rev-parse", "HEAD") + (
-            "-dirty" if git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "trainers") else ""
-        )
+        head = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "zoo", "trainers")
+        return f"{head}-dirty" if changed else head
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def command_line(program, options):
-    """The command that gives a program the options that were given to it."""
+    """Returns the command that gives a program the options that were given to it."""
     return shlex.join([program, *(options[name].serialize() for name in sorted(options) if options[name].present)])
 
 
@@ -114,8 +119,8 @@ def write_results(path, records):
 
 
 def portable(command):
-    """The command without the places of the machine that it ran on: data in DIR, runs in runs/, whatever the folders
-    were."""
+    """Returns the command without the places of the machine that it ran on: data in DIR, runs in runs/, whatever the
+    folders were."""
     for flag, place in (("data_dir", "DIR"), ("workdir", r"runs/\2"), ("publish", r"\2"),
                         (r"dataset[= ]\w+:", r"DIR/\2")):
         separator = "" if ":" in flag else "[= ]"
@@ -148,7 +153,7 @@ def publish(records, folder):
 
 
 def _joined(records):
-    """The records as one object: what all share, of the protocol too, and `numbers`, what is each one's own."""
+    """Joins records to one object: what all share, of the protocol too, and `numbers`, what is each one's own."""
     shared, protocol = _shared(records), _shared([record["protocol"] for record in records])
     numbers = []
     for record in records:
@@ -159,21 +164,21 @@ def _joined(records):
 
 
 def _shared(dictionaries):
-    """The entries that all dictionaries have alike, but for the metric, which is always a number's own."""
+    """Returns the entries that all dictionaries have alike, but for the metric, which is always a number's own."""
     first, *others = dictionaries
     return {key: value for key, value in first.items() if key not in ("metric", "value", "protocol")
             and all(key in other and other[key] == value for other in others)}
 
 
 def _parted(joined):
-    """The records of an object that `_joined` made."""
+    """Returns the records of an object that `_joined` made."""
     shared = {key: value for key, value in joined.items() if key not in ("protocol", "numbers")}
     return [shared | number | dict(protocol=joined["protocol"] | number.get("protocol", {}))
             for number in joined["numbers"]]
 
 
 def _read(path):
-    """The records of a published file, none of a missing one. Raises BadInput where it holds something else."""
+    """Reads the records of a published file, none of a missing one. Raises BadInput where it holds something else."""
     if not path.exists():
         return []
     try:
@@ -192,8 +197,8 @@ def _read(path):
 
 
 def load_results(folder):
-    """The records of a folder, by model, data set, variant and metric. Raises BadInput for a file that holds none; a
-    missing folder has none."""
+    """Reads the records of a folder, in the order of model, data set, variant and metric. Raises BadInput for a file
+    that holds none; a missing folder has none."""
     flat = sorted(pathlib.Path(folder).glob("*.json"))
     if flat:
         raise BadInput(f"{flat[0]}: stands directly in the folder; a run's numbers are in MODEL/DATASET.json there.")
@@ -202,18 +207,15 @@ def load_results(folder):
 
 
 def text(record):
-    """A record's number as it is printed: a bound with its sign, the standard error where there is one."""
-    value = (
-        f"{record['value']:.4g}"
-        if record["unit"] in ("count", "fraction") or abs(record["value"]) < 10
-        else f"{record['value']:.2f}"
-    )
+    """Writes a record's number as it is printed: a bound with its sign, the standard error where there is one."""
+    short = record["unit"] in ("count", "fraction") or abs(record["value"]) < 10
+    value = f"{record['value']:.4g}" if short else f"{record['value']:.2f}"
     error = f" ± {record['stderr']:.2g}" if record["stderr"] is not None else ""
     return f"{RELATIONS[record['kind']]}{value}{error}"
 
 
 def table(rows, header):
-    """Rows of strings as lines with aligned columns."""
+    """Writes rows of strings as lines with aligned columns."""
     rows = [header, *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)

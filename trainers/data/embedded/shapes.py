@@ -37,8 +37,8 @@ def factors():
 
 
 def known(config):
-    """What the set tells of itself besides its images, as fields of `trainers.data.DataSet`: its factors, of those in
-    black and white, which hold every combination."""
+    """Returns what the set tells of itself besides its images, as fields of `trainers.data.DataSet`: its factors, of
+    those in black and white, which hold every combination."""
     return {} if config else dict(factors=every)
 
 

@@ -60,7 +60,7 @@ DENSITIES = {f.__name__: f for f in (eight_gaussians, two_moons, checkerboard, s
 
 
 def known(config):
-    """What the set of a density tells of itself besides its points, as fields of `trainers.data.DataSet`."""
+    """Returns what the set of a density tells of itself besides its points, as fields of `trainers.data.DataSet`."""
     if config != eight_gaussians.__name__:
         return {}
     return dict(modes=Modes(2 * _circle(np.arange(8) * (np.pi / 4)), 0.1))
