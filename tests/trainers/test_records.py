@@ -83,6 +83,7 @@ def test_publish_and_load(case, tmp_path, capsys):
     assert [r["metric"] for r in loaded] == ["energy_distance", "high_quality_fraction", "modes_covered"]
     ours = sorted(json.loads((c.path / "results.json").read_text()), key=lambda r: r["metric"])
     assert [r | dict(command="") for r in loaded] == [r | dict(command="") for r in ours]
+    assert all(tuple(r) == records.FIELDS for r in loaded)
     assert all("/elsewhere" in r["command"] for r in ours) and all("--data_dir=DIR" in r["command"] for r in loaded)
     for partial in ("--num_examples=20", "--split=validation"):
         assert evaluate.run(["zoo-evaluate", f"--workdir={c.path}", partial, f"--publish={folder}"]) == 2

@@ -193,7 +193,7 @@ def _read(path):
             raise BadInput(f"{path}: is not a record: {missing[0]!r} is missing.")
         if record["kind"] not in KINDS:
             raise BadInput(f"{path}: kind must be one of {', '.join(KINDS)}, found {record['kind']!r}.")
-    return found
+    return [{field: record[field] for field in FIELDS} | record for record in found]  # in the order of FIELDS
 
 
 def load_results(folder):
